@@ -1,0 +1,72 @@
+"""Settings from the environment: typed, and a bad value fails at start-up with its name."""
+
+import os
+from collections.abc import Mapping
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from django.core.exceptions import ImproperlyConfigured
+
+
+class Environment:
+    """Typed reads of environment variables. Every error names the variable and what it takes."""
+
+    def __init__(self, values: Mapping[str, str] = os.environ) -> None:
+        self._values = values
+
+    def text(self, name: str, default: str = "") -> str:
+        return self._values.get(name, "").strip() or default
+
+    def words(self, name: str, default: str = "") -> list[str]:
+        """A comma-separated list, blanks dropped."""
+        return [word.strip() for word in self.text(name, default).split(",") if word.strip()]
+
+    def flag(self, name: str, default: bool) -> bool:
+        value = self.text(name).lower()
+        if not value:
+            return default
+        if value in {"1", "true", "yes", "on"}:
+            return True
+        if value in {"0", "false", "no", "off"}:
+            return False
+        raise ImproperlyConfigured(f"{name} is {value!r}; it takes 1 or 0.")
+
+    def number(self, name: str, default: int, *, low: int, high: int) -> int:
+        value = self.text(name)
+        if not value:
+            return default
+        try:
+            number = int(value)
+        except ValueError:
+            number = low - 1
+        if not low <= number <= high:
+            raise ImproperlyConfigured(f"{name} is {value!r}; it takes a whole number from {low} to {high}.")
+        return number
+
+    def seconds(self, name: str, default: float, *, low: float = 0.05, high: float = 3600) -> float:
+        value = self.text(name)
+        if not value:
+            return default
+        try:
+            seconds = float(value)
+        except ValueError:
+            seconds = -1.0
+        if not low <= seconds <= high:
+            raise ImproperlyConfigured(f"{name} is {value!r}; it takes seconds from {low} to {high}.")
+        return seconds
+
+    def database(self, name: str, default: str) -> dict[str, object]:
+        """A `postgresql://user:password@host:port/name?option=value` URL as Django's DATABASES entry."""
+        url = self.text(name, default)
+        parts = urlsplit(url)
+        if parts.scheme not in {"postgres", "postgresql"} or not parts.path.strip("/"):
+            raise ImproperlyConfigured(f"{name} takes a URL such as postgresql://user:password@host:5432/tollgate.")
+        options = {key: values[-1] for key, values in parse_qs(parts.query).items()}
+        return {
+            "ENGINE": "django.db.backends.postgresql",
+            "NAME": unquote(parts.path.strip("/")),
+            "USER": unquote(parts.username or ""),
+            "PASSWORD": unquote(parts.password or ""),
+            "HOST": options.pop("host", parts.hostname or ""),
+            "PORT": options.pop("port", str(parts.port or "")),
+            "OPTIONS": options,
+        }

@@ -1,0 +1,174 @@
+"""Django's settings, all from the environment (docs/operating.md lists the variables). Importing needs no database."""
+
+from pathlib import Path
+
+from django.core.exceptions import ImproperlyConfigured
+from django.utils.translation import gettext_lazy as _
+
+from config import secrets
+from config.env import Environment
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+env = Environment()
+VAR_DIR = Path(env.text("TOLLGATE_VAR", str(BASE_DIR / "var")))
+
+DEBUG = env.flag("TOLLGATE_DEBUG", False)
+ALLOWED_HOSTS = env.words("TOLLGATE_ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
+CSRF_TRUSTED_ORIGINS = env.words("TOLLGATE_TRUSTED_ORIGINS")
+
+# A development install keeps secrets of its own under var/; a production one gives them.
+IS_PRODUCTION = env.flag("TOLLGATE_PRODUCTION", False)
+if IS_PRODUCTION and not (env.text("TOLLGATE_SECRET_KEY") and env.text("TOLLGATE_ENCRYPTION_KEYS")):
+    raise ImproperlyConfigured("TOLLGATE_PRODUCTION=1 needs TOLLGATE_SECRET_KEY and TOLLGATE_ENCRYPTION_KEYS.")
+SECRET_KEY = env.text("TOLLGATE_SECRET_KEY") or secrets.secret_key(VAR_DIR)
+ENCRYPTION_KEYS = env.words("TOLLGATE_ENCRYPTION_KEYS") or [secrets.encryption_key(VAR_DIR)]
+
+INSTALLED_APPS = [
+    "unfold",
+    "unfold.contrib.filters",
+    "unfold.contrib.inlines",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.humanize",
+    "django.contrib.messages",
+    "django.contrib.postgres",
+    "django.contrib.sessions",
+    "django.contrib.staticfiles",
+    "auditlog",
+    "drf_spectacular",
+    "rest_framework",
+    "config",
+    "tenants",
+    "billing",
+    "gateway",
+    "dashboards",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "auditlog.middleware.AuditlogMiddleware",
+]
+
+ROOT_URLCONF = "config.urls"
+ASGI_APPLICATION = "config.asgi.application"
+APPEND_SLASH = False
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+
+DATABASES = {"default": env.database("DATABASE_URL", f"postgresql://postgres@/tollgate?host={VAR_DIR / 'postgres-socket'}")}
+REDIS_URL = env.text("REDIS_URL", f"unix://{VAR_DIR / 'redis' / 'redis.sock'}?db=0")
+REDIS_TIMEOUT_SECONDS = env.seconds("TOLLGATE_REDIS_TIMEOUT", 2.0)
+CACHES = {
+    "default": {
+        "BACKEND": "django_redis.cache.RedisCache",
+        "LOCATION": REDIS_URL,
+        "KEY_PREFIX": "django",
+        "OPTIONS": {"SOCKET_CONNECT_TIMEOUT": REDIS_TIMEOUT_SECONDS, "SOCKET_TIMEOUT": REDIS_TIMEOUT_SECONDS},
+    }
+}
+
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.PBKDF2PasswordHasher"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator", "NumericPasswordValidator")
+]
+LOGIN_URL = "admin:login"
+
+LANGUAGE_CODE = "en"
+TIME_ZONE = "UTC"
+USE_I18N = True
+USE_TZ = True
+
+STATIC_URL = "static/"
+STATIC_ROOT = VAR_DIR / "static"
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}
+WHITENOISE_USE_FINDERS = True  # serves the packages' static files without a collectstatic step
+
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = IS_PRODUCTION
+SECURE_CONTENT_TYPE_NOSNIFF = True
+X_FRAME_OPTIONS = "DENY"
+if IS_PRODUCTION:
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    SECURE_HSTS_SECONDS = 31_536_000
+
+# The data plane.
+GATEWAY_MAX_BODY_BYTES = env.number("TOLLGATE_MAX_BODY_BYTES", 32 * 1024 * 1024, low=1024, high=512 * 1024 * 1024)
+GATEWAY_FIRST_BYTE_SECONDS = env.seconds("TOLLGATE_FIRST_BYTE_TIMEOUT", 60.0)
+GATEWAY_IDLE_SECONDS = env.seconds("TOLLGATE_IDLE_TIMEOUT", 60.0)
+GATEWAY_TOTAL_SECONDS = env.seconds("TOLLGATE_TOTAL_TIMEOUT", 600.0)
+GATEWAY_SNAPSHOT_CAPACITY = env.number("TOLLGATE_SNAPSHOT_CAPACITY", 2000, low=1, high=1_000_000)
+GATEWAY_METRICS_TOKEN = env.text("TOLLGATE_METRICS_TOKEN")
+REQUEST_LOG_RETENTION_DAYS = env.number("TOLLGATE_REQUEST_LOG_DAYS", 400, low=1, high=36_500)
+
+# Celery: the broker is Redis unless another one is named. Tasks are safe to run twice, so they are acknowledged early.
+CELERY_BROKER_URL = env.text("CELERY_BROKER_URL", REDIS_URL.replace("unix://", "redis+socket://", 1))
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_SERIALIZER = "json"
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_TIMEZONE = "UTC"
+CELERY_BEAT_SCHEDULE = {
+    "drain usage records": {"task": "gateway.tasks.drain_usage_records", "schedule": 1.0, "options": {"expires": 5}},
+    "publish configuration versions": {"task": "tenants.tasks.publish_config_versions", "schedule": 5.0, "options": {"expires": 5}},
+    "keep request log partitions": {"task": "gateway.tasks.keep_partitions", "schedule": 3600.0, "options": {"expires": 3600}},
+}
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [],
+    "DEFAULT_PERMISSION_CLASSES": [],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "UNAUTHENTICATED_USER": None,
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Tollgate",
+    "DESCRIPTION": "One API to every model provider, in OpenAI's and Anthropic's wire formats.",
+    "VERSION": "0.1.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+}
+
+UNFOLD = {
+    "SITE_TITLE": "Tollgate",
+    "SITE_HEADER": "Tollgate",
+    "SITE_SYMBOL": "toll",
+    "SHOW_HISTORY": True,
+    "SHOW_VIEW_ON_SITE": False,
+    "SIDEBAR": {"show_search": True, "show_all_applications": False},
+}
+AUDITLOG_INCLUDE_ALL_MODELS = False
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["stderr"], "level": env.text("TOLLGATE_LOG_LEVEL", "INFO").upper()},
+    "loggers": {"celery": {"level": "WARNING"}, "aiohttp": {"level": "WARNING"}},
+}
+LANGUAGES = [("en", _("English"))]

@@ -1,0 +1,164 @@
+"""Where calls can go: providers, and the models they serve under the names that applications use."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.postgres.fields import ArrayField
+from django.core.exceptions import ValidationError
+from django.core.validators import MinValueValidator, RegexValidator, URLValidator
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from tenants.encryption import EncryptedTextField
+from tenants.ids import uuid7
+from tenants.models import ConfigModel, Tenant
+
+MODEL_NAME = RegexValidator(
+    r"^[A-Za-z0-9][A-Za-z0-9._:/@+?=&-]*$", _("Use letters, digits and . _ : / @ + - only, beginning with a letter or digit.")
+)
+
+
+class SharedOrOwned(ConfigModel):
+    """A row of the operator's, offered to every tenant (no tenant), or one tenant's own."""
+
+    tenant = models.ForeignKey(
+        Tenant, on_delete=models.CASCADE, null=True, blank=True, related_name="+", verbose_name=_("tenant"),
+        help_text=_("Empty: the operator's, for every tenant."),
+    )
+
+    class Meta:
+        abstract = True
+
+    def refuse_foreign(self, field: str, other: SharedOrOwned | None) -> None:
+        """Raises `ValidationError` on `field` if `other` belongs to a tenant that this row does not belong to."""
+        if other is not None and other.tenant_id is not None and other.tenant_id != self.tenant_id:
+            raise ValidationError({field: _("“%(other)s” belongs to another tenant.") % {"other": other}})
+
+
+class Provider(SharedOrOwned):
+    """An upstream that speaks OpenAI's or Anthropic's format, with the credential to call it."""
+
+    class Kind(models.TextChoices):
+        ANTHROPIC = "anthropic", _("Anthropic")
+        OPENAI = "openai", _("OpenAI")
+        OPENAI_COMPATIBLE = "openai-compatible", _("OpenAI-compatible server")
+
+    DEFAULT_BASE_URLS = {Kind.ANTHROPIC: "https://api.anthropic.com", Kind.OPENAI: "https://api.openai.com/v1"}
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    name = models.SlugField(_("name"), max_length=60, help_text=_("Short, as shown in headers and reports, such as openai or azure-eu."))
+    kind = models.CharField(_("kind"), max_length=20, choices=Kind.choices)
+    base_url = models.CharField(
+        _("base URL"), max_length=300, blank=True, validators=[URLValidator(schemes=["http", "https"])],
+        help_text=_("What the provider's own SDK takes as base URL. Empty for Anthropic and OpenAI themselves."),
+    )
+    credential = EncryptedTextField(_("credential"), blank=True, help_text=_("The provider's API key. Encrypted at rest, never shown again."))
+    is_active = models.BooleanField(_("active"), default=True)
+    created_at = models.DateTimeField(_("created"), auto_now_add=True)
+
+    class Meta:
+        ordering = ["name"]
+        verbose_name = _("provider")
+        verbose_name_plural = _("providers")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["tenant", "name"], name="provider_name_once", nulls_distinct=False,
+                violation_error_message=_("There is a provider of this name already."),
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def effective_base_url(self) -> str:
+        """The URL that paths are joined to, without a slash at its end."""
+        return (self.base_url or self.DEFAULT_BASE_URLS.get(self.Kind(self.kind), "")).rstrip("/")
+
+    def clean(self) -> None:
+        super().clean()
+        errors: dict[str, Any] = {}
+        if self.kind == self.Kind.OPENAI_COMPATIBLE and not self.base_url:
+            errors["base_url"] = _("An OpenAI-compatible server needs its base URL, such as http://10.0.0.5:8000/v1.")
+        if not self.credential and self.kind in self.DEFAULT_BASE_URLS and not self.base_url:
+            errors["credential"] = _("This provider refuses every call without a credential.")
+        if any(character.isspace() or not character.isprintable() or ord(character) > 126 for character in self.credential):
+            errors["credential"] = _("A credential is one line of printable ASCII without blanks. Was something else pasted along?")
+        if errors:
+            raise ValidationError(errors)
+
+
+def _usd_per_million(label: Any) -> models.DecimalField[Any, Any]:
+    return models.DecimalField(label, max_digits=12, decimal_places=6, null=True, blank=True, validators=[MinValueValidator(0)])
+
+
+class Model(SharedOrOwned):
+    """A model an application may name, and what it is upstream. A tenant's own hides the operator's of the same name."""
+
+    class Capability(models.TextChoices):
+        CHAT = "chat", _("Chat")
+        EMBEDDINGS = "embeddings", _("Embeddings")
+        STREAMING = "streaming", _("Streaming")
+        TOOLS = "tools", _("Tools")
+        VISION = "vision", _("Images")
+        JSON_SCHEMA = "json_schema", _("JSON schema")
+        REASONING = "reasoning", _("Reasoning")
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    provider = models.ForeignKey(Provider, on_delete=models.CASCADE, related_name="models", verbose_name=_("provider"))
+    name = models.CharField(_("name"), max_length=120, validators=[MODEL_NAME], help_text=_("What applications send as `model`."))
+    upstream_id = models.CharField(_("upstream id"), max_length=200, blank=True, help_text=_("What the provider calls it. Empty: the same as the name."))
+    capabilities = ArrayField(
+        models.CharField(max_length=20, choices=Capability.choices), verbose_name=_("capabilities"),
+        help_text=_("What the model can do; a request that needs more is not sent to it."),
+    )
+    context_window = models.PositiveIntegerField(_("context window"), null=True, blank=True, help_text=_("Tokens, input and output together."))
+    max_output_tokens = models.PositiveIntegerField(
+        _("most output tokens"), null=True, blank=True, validators=[MinValueValidator(1)],
+        help_text=_("The model's own maximum; sent where a call to Anthropic names none."),
+    )
+    price_ref = models.CharField(
+        _("price reference"), max_length=200, blank=True,
+        help_text=_("provider:model in the genai-prices catalog, such as openai:gpt-4o. Empty: looked up by kind and upstream id."),
+    )
+    input_usd_per_mtok = _usd_per_million(_("input, USD per million tokens"))
+    output_usd_per_mtok = _usd_per_million(_("output, USD per million tokens"))
+    cache_read_usd_per_mtok = _usd_per_million(_("cache read, USD per million tokens"))
+    cache_write_5m_usd_per_mtok = _usd_per_million(_("cache write (5 min), USD per million tokens"))
+    cache_write_1h_usd_per_mtok = _usd_per_million(_("cache write (1 h), USD per million tokens"))
+    is_active = models.BooleanField(_("active"), default=True)
+
+    class Meta:
+        ordering = ["name"]
+        verbose_name = _("model")
+        verbose_name_plural = _("models")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["tenant", "name"], name="model_name_once", nulls_distinct=False,
+                violation_error_message=_("There is a model of this name already."),
+            ),
+            models.CheckConstraint(
+                condition=Q(input_usd_per_mtok=None, output_usd_per_mtok=None)
+                | Q(input_usd_per_mtok__isnull=False, output_usd_per_mtok__isnull=False),
+                name="model_price_override_complete",
+                violation_error_message=_("A price override needs both an input and an output price."),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def effective_upstream_id(self) -> str:
+        return self.upstream_id or self.name
+
+    def clean(self) -> None:
+        super().clean()
+        if self.name.startswith("task/"):
+            raise ValidationError({"name": _("Names that begin with “task/” are kept for tasks.")})
+        if not self.capabilities:
+            raise ValidationError({"capabilities": _("Choose at least one; a model without any is never used.")})
+        if self.provider_id is not None:
+            self.refuse_foreign("provider", self.provider)

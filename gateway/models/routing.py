@@ -1,0 +1,149 @@
+"""Which model answers: tasks with their chains, and rules with their ordered targets."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from gateway.models.catalog import Model, SharedOrOwned
+from tenants.ids import uuid7
+from tenants.models import ConfigModel
+
+
+class Task(SharedOrOwned):
+    """Something an application asks for by purpose (`model: "task/summarise"`), leaving the model to Tollgate."""
+
+    class Urgency(models.TextChoices):
+        REAL_TIME = "real-time", _("Real-time: somebody waits")
+        BACKGROUND = "background", _("Background")
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    slug = models.SlugField(_("slug"), max_length=60, help_text=_("Called as task/<slug>."))
+    name = models.CharField(_("name"), max_length=120)
+    description = models.TextField(_("description"), blank=True)
+    urgency = models.CharField(_("urgency"), max_length=12, choices=Urgency.choices, default=Urgency.REAL_TIME)
+    default_model = models.ForeignKey(
+        Model, on_delete=models.RESTRICT, related_name="+", verbose_name=_("default model"), help_text=_("Answers unless a rule says otherwise.")
+    )
+    is_active = models.BooleanField(_("active"), default=True)
+
+    class Meta:
+        ordering = ["slug"]
+        verbose_name = _("task")
+        verbose_name_plural = _("tasks")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["tenant", "slug"], name="task_slug_once", nulls_distinct=False,
+                violation_error_message=_("There is a task of this slug already."),
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"task/{self.slug}"
+
+    def clean(self) -> None:
+        super().clean()
+        if self.default_model_id is not None:
+            self.refuse_foreign("default_model", self.default_model)
+
+
+class TaskFallback(ConfigModel):
+    """The models tried in order when a task's default model fails."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    task = models.ForeignKey(Task, on_delete=models.CASCADE, related_name="fallbacks", verbose_name=_("task"))
+    position = models.PositiveSmallIntegerField(_("position"), default=1)
+    model = models.ForeignKey(Model, on_delete=models.RESTRICT, related_name="+", verbose_name=_("model"))
+
+    class Meta:
+        ordering = ["task", "position"]
+        verbose_name = _("fallback")
+        verbose_name_plural = _("fallback chain")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["task", "model"], name="task_fallback_model_once",
+                violation_error_message=_("A model stands in a fallback chain once."),
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.task} → {self.model}"
+
+    def config_tenant_id(self) -> Any:
+        return self.task.tenant_id
+
+    def clean(self) -> None:
+        super().clean()
+        if self.model_id is None or self.task_id is None:
+            return
+        self.task.refuse_foreign("model", self.model)
+        if self.model_id == self.task.default_model_id:
+            raise ValidationError({"model": _("This is the task's default model already; a fallback must be another one.")})
+
+
+class RoutingRule(SharedOrOwned):
+    """If a request is for this task or model, send it to these targets. The first rule that matches decides.
+
+    A tenant's own rules are asked before the operator's; within each, the lower position first.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    name = models.CharField(_("name"), max_length=120)
+    position = models.PositiveIntegerField(_("position"), default=100, help_text=_("Lower comes first."))
+    task = models.ForeignKey(
+        Task, on_delete=models.CASCADE, null=True, blank=True, related_name="rules", verbose_name=_("task"),
+        help_text=_("Only requests for this task. Empty: any."),
+    )
+    requested_model = models.CharField(
+        _("requested model"), max_length=120, blank=True, help_text=_("Only requests that name this model. Empty: any.")
+    )
+    is_active = models.BooleanField(_("active"), default=True)
+
+    class Meta:
+        ordering = ["tenant", "position", "name"]
+        verbose_name = _("routing rule")
+        verbose_name_plural = _("routing rules")
+
+    def __str__(self) -> str:
+        return self.name
+
+    def clean(self) -> None:
+        super().clean()
+        if self.task_id is not None:
+            self.refuse_foreign("task", self.task)
+        if self.task_id is not None and self.requested_model:
+            raise ValidationError({"requested_model": _("A request names a task or a model, never both: this rule could not match.")})
+
+
+class RoutingTarget(ConfigModel):
+    """One of a rule's models; the first that can take the request is used, the next ones stand behind it."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    rule = models.ForeignKey(RoutingRule, on_delete=models.CASCADE, related_name="targets", verbose_name=_("rule"))
+    position = models.PositiveSmallIntegerField(_("position"), default=1)
+    model = models.ForeignKey(Model, on_delete=models.RESTRICT, related_name="+", verbose_name=_("model"))
+
+    class Meta:
+        ordering = ["rule", "position"]
+        verbose_name = _("target")
+        verbose_name_plural = _("targets")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["rule", "model"], name="routing_target_model_once",
+                violation_error_message=_("A model is a target of a rule once."),
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.rule} → {self.model}"
+
+    def config_tenant_id(self) -> Any:
+        return self.rule.tenant_id
+
+    def clean(self) -> None:
+        super().clean()
+        if self.model_id is not None and self.rule_id is not None:
+            self.rule.refuse_foreign("model", self.model)

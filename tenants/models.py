@@ -1,0 +1,188 @@
+"""Who uses Tollgate: tenants, the people who run them, the keys their applications call with, and their end users."""
+
+from __future__ import annotations
+
+import zoneinfo
+from typing import Any
+
+from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
+from django.core.exceptions import ValidationError
+from django.core.validators import MinValueValidator
+from django.db import models
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from tenants import config_versions
+from tenants.ids import uuid7
+
+
+def validate_timezone(name: str) -> None:
+    """Raises `ValidationError` unless `name` is an IANA time zone such as `Europe/Vienna`."""
+    if name not in zoneinfo.available_timezones():
+        raise ValidationError(_("“%(name)s” is not a time zone. Use an IANA name such as Europe/Vienna."), params={"name": name})
+
+
+class ConfigModel(models.Model):
+    """A row the gateway reads into its snapshots. Saving or deleting one puts the edit in force on the next request.
+
+    The database raises the tenant's `config_version` by trigger, whoever writes; this class only publishes the new version
+    as soon as the transaction commits. Writes that pass it by (`QuerySet.update`, SQL) are published by a task within seconds.
+    """
+
+    class Meta:
+        abstract = True
+
+    def config_tenant_id(self) -> Any:
+        """The tenant whose configuration this row belongs to; None where it concerns every tenant."""
+        return getattr(self, "tenant_id", None)
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        super().save(*args, **kwargs)
+        config_versions.publish_on_commit(self.config_tenant_id())
+
+    def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
+        tenant_id = self.config_tenant_id()
+        deleted = super().delete(*args, **kwargs)
+        config_versions.publish_on_commit(tenant_id)
+        return deleted
+
+
+class Tenant(ConfigModel):
+    """A company, or a part of one, whose applications call models through Tollgate."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    name = models.CharField(_("name"), max_length=120)
+    slug = models.SlugField(_("slug"), max_length=60, unique=True, help_text=_("Short name in addresses and reports. Lower case, digits, hyphens."))
+    timezone = models.CharField(
+        _("time zone"), max_length=64, default="UTC", validators=[validate_timezone],
+        help_text=_("Where this tenant's days and months begin and end, as an IANA name such as Europe/Vienna."),
+    )
+    is_active = models.BooleanField(_("active"), default=True, help_text=_("Switched off, every key of the tenant is refused."))
+    config_version = models.BigIntegerField(default=1, editable=False)
+    created_at = models.DateTimeField(_("created"), auto_now_add=True)
+
+    class Meta:
+        ordering = ["name"]
+        verbose_name = _("tenant")
+        verbose_name_plural = _("tenants")
+
+    def __str__(self) -> str:
+        return self.name
+
+    def config_tenant_id(self) -> Any:
+        return self.id
+
+
+class TenantOwned(models.Model):
+    """A row that belongs to exactly one tenant."""
+
+    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, verbose_name=_("tenant"))
+
+    class Meta:
+        abstract = True
+
+
+class Membership(TenantOwned):
+    """A person's place in a tenant. The role says what the person may do there."""
+
+    class Role(models.TextChoices):
+        OWNER = "owner", _("Owner")
+        ADMIN = "admin", _("Admin")
+        DEVELOPER = "developer", _("Developer")
+        VIEWER = "viewer", _("Viewer")
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="memberships", verbose_name=_("user"))
+    role = models.CharField(
+        _("role"), max_length=12, choices=Role.choices, default=Role.VIEWER,
+        help_text=_("Owner: everything, incl. members. Admin: budgets, keys, rules. Developer: keys of their own. Viewer: look only."),
+    )
+    created_at = models.DateTimeField(_("since"), auto_now_add=True)
+
+    class Meta:
+        ordering = ["tenant", "user"]
+        verbose_name = _("membership")
+        verbose_name_plural = _("memberships")
+        constraints = [models.UniqueConstraint(fields=["tenant", "user"], name="membership_once_per_tenant")]
+
+    def __str__(self) -> str:
+        return f"{self.user} · {self.get_role_display()}"
+
+
+class ApiKey(TenantOwned, ConfigModel):
+    """A key an application calls with. Only the SHA-256 of the secret is stored; see `tenants.api_keys`."""
+
+    class Scope(models.TextChoices):
+        CHAT = "chat", _("Chat: /v1/chat/completions and /v1/messages")
+        EMBEDDINGS = "embeddings", _("Embeddings: /v1/embeddings")
+        MODELS = "models", _("Models: list the catalog")
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    name = models.CharField(_("name"), max_length=80, help_text=_("What uses this key, such as “support bot, production”."))
+    prefix = models.CharField(_("prefix"), max_length=16, editable=False, help_text=_("The key's beginning, to tell keys apart."))
+    secret_sha256 = models.CharField(max_length=64, unique=True, editable=False)
+    scopes = ArrayField(
+        models.CharField(max_length=20, choices=Scope.choices), verbose_name=_("scopes"),
+        help_text=_("What the key may do. At least one."),
+    )
+    allowed_models = ArrayField(
+        models.CharField(max_length=120), default=list, blank=True, verbose_name=_("allowed models"),
+        help_text=_("Catalog names, comma separated. Empty: every model of the tenant."),
+    )
+    allowed_tasks = ArrayField(
+        models.CharField(max_length=60), default=list, blank=True, verbose_name=_("allowed tasks"),
+        help_text=_("Task slugs, comma separated. Empty: every task of the tenant."),
+    )
+    requests_per_minute = models.PositiveIntegerField(
+        _("requests per minute"), null=True, blank=True, validators=[MinValueValidator(1)],
+        help_text=_("Most requests in any 60 seconds. Empty: no limit of its own."),
+    )
+    max_concurrency = models.PositiveIntegerField(
+        _("concurrent requests"), null=True, blank=True, validators=[MinValueValidator(1)],
+        help_text=_("Most requests under way at once. Empty: no limit of its own."),
+    )
+    expires_at = models.DateTimeField(_("expires"), null=True, blank=True, help_text=_("Refused from then on. Empty: never."))
+    revoked_at = models.DateTimeField(_("revoked"), null=True, blank=True, editable=False)
+    last_used_at = models.DateTimeField(_("last used"), null=True, blank=True, editable=False)
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, editable=False, related_name="+", verbose_name=_("created by")
+    )
+    created_at = models.DateTimeField(_("created"), auto_now_add=True)
+
+    class Meta:
+        ordering = ["tenant", "name"]
+        verbose_name = _("API key")
+        verbose_name_plural = _("API keys")
+        indexes = [models.Index(fields=["tenant", "name"])]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.prefix}…)"
+
+    def clean(self) -> None:
+        super().clean()
+        if not self.scopes:
+            raise ValidationError({"scopes": _("Choose at least one scope; a key without any can do nothing.")})
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether a request with this key would be admitted now: neither revoked nor expired."""
+        return self.revoked_at is None and (self.expires_at is None or self.expires_at > timezone.now())
+
+
+class EndUser(TenantOwned):
+    """A person (or system) on whose behalf a tenant's application calls, under the name the application gives."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    external_id = models.CharField(_("external id"), max_length=200, help_text=_("As the application sends it: `user`, `metadata.user_id` or x-tollgate-user."))
+    tier = models.SlugField(_("tier"), max_length=40, default="free", help_text=_("Which of the plan's per-user limits apply, such as free or paid."))
+    created_at = models.DateTimeField(_("first seen"), auto_now_add=True)
+
+    class Meta:
+        ordering = ["tenant", "external_id"]
+        verbose_name = _("end user")
+        verbose_name_plural = _("end users")
+        constraints = [models.UniqueConstraint(fields=["tenant", "external_id"], name="end_user_once_per_tenant")]
+
+    def __str__(self) -> str:
+        return self.external_id

@@ -14,7 +14,9 @@ from tenants.models import ConfigModel, TenantOwned
 
 
 def _limit(label: Any, help_text: Any) -> models.PositiveBigIntegerField[Any, Any]:
-    return models.PositiveBigIntegerField(label, null=True, blank=True, validators=[MinValueValidator(1)], help_text=help_text)
+    return models.PositiveBigIntegerField(
+        label, null=True, blank=True, validators=[MinValueValidator(1)], help_text=help_text
+    )
 
 
 class Plan(ConfigModel):
@@ -29,28 +31,47 @@ class Plan(ConfigModel):
     slug = models.SlugField(_("slug"), max_length=40, unique=True)
     description = models.TextField(_("description"), blank=True)
     price_usd_per_month = models.DecimalField(
-        _("price (USD per month)"), max_digits=10, decimal_places=2, default=0, validators=[MinValueValidator(0)],
+        _("price (USD per month)"),
+        max_digits=10,
+        decimal_places=2,
+        default=0,
+        validators=[MinValueValidator(0)],
         help_text=_("What the tenant pays for the plan itself."),
     )
     max_input_tokens = _limit(_("input tokens per request"), _("Most input tokens of one request, e.g. 4096."))
     max_output_tokens = _limit(_("output tokens per request"), _("Most output tokens of one request, e.g. 1024."))
     max_request_usd = models.DecimalField(
-        _("USD per request"), max_digits=12, decimal_places=6, null=True, blank=True, validators=[MinValueValidator(0)],
+        _("USD per request"),
+        max_digits=12,
+        decimal_places=6,
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(0)],
         help_text=_("Most that one request may cost at its upper bound."),
     )
     tokens_per_month = _limit(_("tokens per month"), _("Input and output tokens of the tenant in a calendar month."))
     usd_per_month = models.DecimalField(
-        _("USD per month"), max_digits=14, decimal_places=4, null=True, blank=True, validators=[MinValueValidator(0)],
+        _("USD per month"),
+        max_digits=14,
+        decimal_places=4,
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(0)],
         help_text=_("Provider cost of the tenant in a calendar month."),
     )
     requests_per_minute = _limit(_("requests per minute"), _("Of the whole tenant, in any 60 seconds."))
     tokens_per_minute = _limit(_("tokens per minute"), _("Of the whole tenant, in any 60 seconds."))
     max_concurrency = _limit(_("concurrent requests"), _("Of the whole tenant, under way at once."))
     when_store_is_down = models.CharField(
-        _("when Redis is down"), max_length=10, choices=StoreDown.choices, default=StoreDown.REFUSE,
+        _("when Redis is down"),
+        max_length=10,
+        choices=StoreDown.choices,
+        default=StoreDown.REFUSE,
         help_text=_("Limits cannot be checked without Redis: refuse, or go on under a small allowance per process."),
     )
-    is_active = models.BooleanField(_("offered"), default=True, help_text=_("Offered to new tenants. Present subscriptions go on."))
+    is_active = models.BooleanField(
+        _("offered"), default=True, help_text=_("Offered to new tenants. Present subscriptions go on.")
+    )
 
     class Meta:
         ordering = ["price_usd_per_month", "name"]
@@ -95,11 +116,14 @@ class Subscription(TenantOwned, ConfigModel):
         verbose_name_plural = _("subscriptions")
         constraints = [
             models.UniqueConstraint(
-                fields=["tenant"], condition=Q(ended_at=None), name="subscription_one_open_per_tenant",
+                fields=["tenant"],
+                condition=Q(ended_at=None),
+                name="subscription_one_open_per_tenant",
                 violation_error_message=_("This tenant has an open subscription already. End that one first."),
             ),
             models.CheckConstraint(
-                condition=Q(ended_at=None) | Q(ended_at__gt=models.F("started_at")), name="subscription_ends_after_start",
+                condition=Q(ended_at=None) | Q(ended_at__gt=models.F("started_at")),
+                name="subscription_ends_after_start",
                 violation_error_message=_("A subscription must end after it starts."),
             ),
         ]

@@ -78,7 +78,9 @@ TEMPLATES = [
     }
 ]
 
-DATABASES = {"default": env.database("DATABASE_URL", f"postgresql://postgres@/tollgate?host={VAR_DIR / 'postgres-socket'}")}
+DATABASES = {
+    "default": env.database("DATABASE_URL", f"postgresql://postgres@/tollgate?host={VAR_DIR / 'postgres-socket'}")
+}
 REDIS_URL = env.text("REDIS_URL", f"unix://{VAR_DIR / 'redis' / 'redis.sock'}?db=0")
 REDIS_TIMEOUT_SECONDS = env.seconds("TOLLGATE_REDIS_TIMEOUT", 2.0)
 CACHES = {
@@ -93,7 +95,12 @@ CACHES = {
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.PBKDF2PasswordHasher"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
-    for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator", "NumericPasswordValidator")
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
 ]
 LOGIN_URL = "admin:login"
 
@@ -104,6 +111,7 @@ USE_TZ = True
 
 STATIC_URL = "static/"
 STATIC_ROOT = VAR_DIR / "static"
+STATIC_ROOT.mkdir(parents=True, exist_ok=True)
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
@@ -136,8 +144,16 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE = {
     "drain usage records": {"task": "gateway.tasks.drain_usage_records", "schedule": 1.0, "options": {"expires": 5}},
-    "publish configuration versions": {"task": "tenants.tasks.publish_config_versions", "schedule": 5.0, "options": {"expires": 5}},
-    "keep request log partitions": {"task": "gateway.tasks.keep_partitions", "schedule": 3600.0, "options": {"expires": 3600}},
+    "publish configuration versions": {
+        "task": "tenants.tasks.publish_config_versions",
+        "schedule": 5.0,
+        "options": {"expires": 5},
+    },
+    "keep request log partitions": {
+        "task": "gateway.tasks.keep_partitions",
+        "schedule": 3600.0,
+        "options": {"expires": 3600},
+    },
 }
 
 REST_FRAMEWORK = {

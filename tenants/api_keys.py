@@ -54,7 +54,9 @@ def create(
 ) -> RevealedKey:
     """Make and save a key. The secret is in the result and nowhere else afterwards. Raises `ValidationError` on bad fields."""
     secret = new_secret()
-    api_key = ApiKey(tenant=tenant, name=name, scopes=list(scopes), created_by=created_by, expires_at=expires_at, **limits)
+    api_key = ApiKey(
+        tenant=tenant, name=name, scopes=list(scopes), created_by=created_by, expires_at=expires_at, **limits
+    )
     put_secret(api_key, secret)
     api_key.full_clean()
     api_key.save()

@@ -20,7 +20,9 @@ from tenants.ids import uuid7
 def validate_timezone(name: str) -> None:
     """Raises `ValidationError` unless `name` is an IANA time zone such as `Europe/Vienna`."""
     if name not in zoneinfo.available_timezones():
-        raise ValidationError(_("“%(name)s” is not a time zone. Use an IANA name such as Europe/Vienna."), params={"name": name})
+        raise ValidationError(
+            _("“%(name)s” is not a time zone. Use an IANA name such as Europe/Vienna."), params={"name": name}
+        )
 
 
 class ConfigModel(models.Model):
@@ -53,12 +55,22 @@ class Tenant(ConfigModel):
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     name = models.CharField(_("name"), max_length=120)
-    slug = models.SlugField(_("slug"), max_length=60, unique=True, help_text=_("Short name in addresses and reports. Lower case, digits, hyphens."))
+    slug = models.SlugField(
+        _("slug"),
+        max_length=60,
+        unique=True,
+        help_text=_("Short name in addresses and reports. Lower case, digits, hyphens."),
+    )
     timezone = models.CharField(
-        _("time zone"), max_length=64, default="UTC", validators=[validate_timezone],
+        _("time zone"),
+        max_length=64,
+        default="UTC",
+        validators=[validate_timezone],
         help_text=_("Where this tenant's days and months begin and end, as an IANA name such as Europe/Vienna."),
     )
-    is_active = models.BooleanField(_("active"), default=True, help_text=_("Switched off, every key of the tenant is refused."))
+    is_active = models.BooleanField(
+        _("active"), default=True, help_text=_("Switched off, every key of the tenant is refused.")
+    )
     config_version = models.BigIntegerField(default=1, editable=False)
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
 
@@ -93,10 +105,17 @@ class Membership(TenantOwned):
         VIEWER = "viewer", _("Viewer")
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="memberships", verbose_name=_("user"))
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="memberships", verbose_name=_("user")
+    )
     role = models.CharField(
-        _("role"), max_length=12, choices=Role.choices, default=Role.VIEWER,
-        help_text=_("Owner: everything, incl. members. Admin: budgets, keys, rules. Developer: keys of their own. Viewer: look only."),
+        _("role"),
+        max_length=12,
+        choices=Role.choices,
+        default=Role.VIEWER,
+        help_text=_(
+            "Owner: everything, incl. members. Admin: budgets, keys, rules. Developer: keys of their own. Viewer: look only."
+        ),
     )
     created_at = models.DateTimeField(_("since"), auto_now_add=True)
 
@@ -119,34 +138,59 @@ class ApiKey(TenantOwned, ConfigModel):
         MODELS = "models", _("Models: list the catalog")
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    name = models.CharField(_("name"), max_length=80, help_text=_("What uses this key, such as “support bot, production”."))
-    prefix = models.CharField(_("prefix"), max_length=16, editable=False, help_text=_("The key's beginning, to tell keys apart."))
+    name = models.CharField(
+        _("name"), max_length=80, help_text=_("What uses this key, such as “support bot, production”.")
+    )
+    prefix = models.CharField(
+        _("prefix"), max_length=16, editable=False, help_text=_("The key's beginning, to tell keys apart.")
+    )
     secret_sha256 = models.CharField(max_length=64, unique=True, editable=False)
     scopes = ArrayField(
-        models.CharField(max_length=20, choices=Scope.choices), verbose_name=_("scopes"),
+        models.CharField(max_length=20, choices=Scope.choices),
+        verbose_name=_("scopes"),
         help_text=_("What the key may do. At least one."),
     )
     allowed_models = ArrayField(
-        models.CharField(max_length=120), default=list, blank=True, verbose_name=_("allowed models"),
+        models.CharField(max_length=120),
+        default=list,
+        blank=True,
+        verbose_name=_("allowed models"),
         help_text=_("Catalog names, comma separated. Empty: every model of the tenant."),
     )
     allowed_tasks = ArrayField(
-        models.CharField(max_length=60), default=list, blank=True, verbose_name=_("allowed tasks"),
+        models.CharField(max_length=60),
+        default=list,
+        blank=True,
+        verbose_name=_("allowed tasks"),
         help_text=_("Task slugs, comma separated. Empty: every task of the tenant."),
     )
     requests_per_minute = models.PositiveIntegerField(
-        _("requests per minute"), null=True, blank=True, validators=[MinValueValidator(1)],
+        _("requests per minute"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1)],
         help_text=_("Most requests in any 60 seconds. Empty: no limit of its own."),
     )
     max_concurrency = models.PositiveIntegerField(
-        _("concurrent requests"), null=True, blank=True, validators=[MinValueValidator(1)],
+        _("concurrent requests"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1)],
         help_text=_("Most requests under way at once. Empty: no limit of its own."),
     )
-    expires_at = models.DateTimeField(_("expires"), null=True, blank=True, help_text=_("Refused from then on. Empty: never."))
+    expires_at = models.DateTimeField(
+        _("expires"), null=True, blank=True, help_text=_("Refused from then on. Empty: never.")
+    )
     revoked_at = models.DateTimeField(_("revoked"), null=True, blank=True, editable=False)
     last_used_at = models.DateTimeField(_("last used"), null=True, blank=True, editable=False)
     created_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, editable=False, related_name="+", verbose_name=_("created by")
+        settings.AUTH_USER_MODEL,
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        editable=False,
+        related_name="+",
+        verbose_name=_("created by"),
     )
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
 
@@ -174,8 +218,17 @@ class EndUser(TenantOwned):
     """A person (or system) on whose behalf a tenant's application calls, under the name the application gives."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    external_id = models.CharField(_("external id"), max_length=200, help_text=_("As the application sends it: `user`, `metadata.user_id` or x-tollgate-user."))
-    tier = models.SlugField(_("tier"), max_length=40, default="free", help_text=_("Which of the plan's per-user limits apply, such as free or paid."))
+    external_id = models.CharField(
+        _("external id"),
+        max_length=200,
+        help_text=_("As the application sends it: `user`, `metadata.user_id` or x-tollgate-user."),
+    )
+    tier = models.SlugField(
+        _("tier"),
+        max_length=40,
+        default="free",
+        help_text=_("Which of the plan's per-user limits apply, such as free or paid."),
+    )
     created_at = models.DateTimeField(_("first seen"), auto_now_add=True)
 
     class Meta:

@@ -29,3 +29,8 @@ def key_rate(tenant_id: UUID | str, key_id: UUID | str) -> str:
 def key_concurrency(tenant_id: UUID | str, key_id: UUID | str) -> str:
     """Sorted set: requests of an API key under way, by the end of their lease (Unix ms)."""
     return f"{tag(tenant_id)}busy:key:{key_id}"
+
+
+def refused_records(tenant_id: UUID | str) -> str:
+    """Stream of usage records that PostgreSQL refused, for an operator to look at."""
+    return f"{tag(tenant_id)}usage:refused"

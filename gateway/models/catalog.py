@@ -16,7 +16,8 @@ from tenants.ids import uuid7
 from tenants.models import ConfigModel, Tenant
 
 MODEL_NAME = RegexValidator(
-    r"^[A-Za-z0-9][A-Za-z0-9._:/@+?=&-]*$", _("Use letters, digits and . _ : / @ + - only, beginning with a letter or digit.")
+    r"^[A-Za-z0-9][A-Za-z0-9._:/@+?=&-]*$",
+    _("Use letters, digits and . _ : / @ + - only, beginning with a letter or digit."),
 )
 
 
@@ -24,7 +25,12 @@ class SharedOrOwned(ConfigModel):
     """A row of the operator's, offered to every tenant (no tenant), or one tenant's own."""
 
     tenant = models.ForeignKey(
-        Tenant, on_delete=models.CASCADE, null=True, blank=True, related_name="+", verbose_name=_("tenant"),
+        Tenant,
+        on_delete=models.CASCADE,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("tenant"),
         help_text=_("Empty: the operator's, for every tenant."),
     )
 
@@ -48,13 +54,20 @@ class Provider(SharedOrOwned):
     DEFAULT_BASE_URLS = {Kind.ANTHROPIC: "https://api.anthropic.com", Kind.OPENAI: "https://api.openai.com/v1"}
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    name = models.SlugField(_("name"), max_length=60, help_text=_("Short, as shown in headers and reports, such as openai or azure-eu."))
+    name = models.SlugField(
+        _("name"), max_length=60, help_text=_("Short, as shown in headers and reports, such as openai or azure-eu.")
+    )
     kind = models.CharField(_("kind"), max_length=20, choices=Kind.choices)
     base_url = models.CharField(
-        _("base URL"), max_length=300, blank=True, validators=[URLValidator(schemes=["http", "https"])],
+        _("base URL"),
+        max_length=300,
+        blank=True,
+        validators=[URLValidator(schemes=["http", "https"])],
         help_text=_("What the provider's own SDK takes as base URL. Empty for Anthropic and OpenAI themselves."),
     )
-    credential = EncryptedTextField(_("credential"), blank=True, help_text=_("The provider's API key. Encrypted at rest, never shown again."))
+    credential = EncryptedTextField(
+        _("credential"), blank=True, help_text=_("The provider's API key. Encrypted at rest, never shown again.")
+    )
     is_active = models.BooleanField(_("active"), default=True)
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
 
@@ -64,7 +77,9 @@ class Provider(SharedOrOwned):
         verbose_name_plural = _("providers")
         constraints = [
             models.UniqueConstraint(
-                fields=["tenant", "name"], name="provider_name_once", nulls_distinct=False,
+                fields=["tenant", "name"],
+                name="provider_name_once",
+                nulls_distinct=False,
                 violation_error_message=_("There is a provider of this name already."),
             )
         ]
@@ -84,14 +99,20 @@ class Provider(SharedOrOwned):
             errors["base_url"] = _("An OpenAI-compatible server needs its base URL, such as http://10.0.0.5:8000/v1.")
         if not self.credential and self.kind in self.DEFAULT_BASE_URLS and not self.base_url:
             errors["credential"] = _("This provider refuses every call without a credential.")
-        if any(character.isspace() or not character.isprintable() or ord(character) > 126 for character in self.credential):
-            errors["credential"] = _("A credential is one line of printable ASCII without blanks. Was something else pasted along?")
+        if any(
+            character.isspace() or not character.isprintable() or ord(character) > 126 for character in self.credential
+        ):
+            errors["credential"] = _(
+                "A credential is one line of printable ASCII without blanks. Was something else pasted along?"
+            )
         if errors:
             raise ValidationError(errors)
 
 
 def _usd_per_million(label: Any) -> models.DecimalField[Any, Any]:
-    return models.DecimalField(label, max_digits=12, decimal_places=6, null=True, blank=True, validators=[MinValueValidator(0)])
+    return models.DecimalField(
+        label, max_digits=12, decimal_places=6, null=True, blank=True, validators=[MinValueValidator(0)]
+    )
 
 
 class Model(SharedOrOwned):
@@ -108,20 +129,37 @@ class Model(SharedOrOwned):
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     provider = models.ForeignKey(Provider, on_delete=models.CASCADE, related_name="models", verbose_name=_("provider"))
-    name = models.CharField(_("name"), max_length=120, validators=[MODEL_NAME], help_text=_("What applications send as `model`."))
-    upstream_id = models.CharField(_("upstream id"), max_length=200, blank=True, help_text=_("What the provider calls it. Empty: the same as the name."))
+    name = models.CharField(
+        _("name"), max_length=120, validators=[MODEL_NAME], help_text=_("What applications send as `model`.")
+    )
+    upstream_id = models.CharField(
+        _("upstream id"),
+        max_length=200,
+        blank=True,
+        help_text=_("What the provider calls it. Empty: the same as the name."),
+    )
     capabilities = ArrayField(
-        models.CharField(max_length=20, choices=Capability.choices), verbose_name=_("capabilities"),
+        models.CharField(max_length=20, choices=Capability.choices),
+        verbose_name=_("capabilities"),
         help_text=_("What the model can do; a request that needs more is not sent to it."),
     )
-    context_window = models.PositiveIntegerField(_("context window"), null=True, blank=True, help_text=_("Tokens, input and output together."))
+    context_window = models.PositiveIntegerField(
+        _("context window"), null=True, blank=True, help_text=_("Tokens, input and output together.")
+    )
     max_output_tokens = models.PositiveIntegerField(
-        _("most output tokens"), null=True, blank=True, validators=[MinValueValidator(1)],
+        _("most output tokens"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1)],
         help_text=_("The model's own maximum; sent where a call to Anthropic names none."),
     )
     price_ref = models.CharField(
-        _("price reference"), max_length=200, blank=True,
-        help_text=_("provider:model in the genai-prices catalog, such as openai:gpt-4o. Empty: looked up by kind and upstream id."),
+        _("price reference"),
+        max_length=200,
+        blank=True,
+        help_text=_(
+            "provider:model in the genai-prices catalog, such as openai:gpt-4o. Empty: looked up by kind and upstream id."
+        ),
     )
     input_usd_per_mtok = _usd_per_million(_("input, USD per million tokens"))
     output_usd_per_mtok = _usd_per_million(_("output, USD per million tokens"))
@@ -129,6 +167,7 @@ class Model(SharedOrOwned):
     cache_write_5m_usd_per_mtok = _usd_per_million(_("cache write (5 min), USD per million tokens"))
     cache_write_1h_usd_per_mtok = _usd_per_million(_("cache write (1 h), USD per million tokens"))
     is_active = models.BooleanField(_("active"), default=True)
+    created_at = models.DateTimeField(_("created"), auto_now_add=True)
 
     class Meta:
         ordering = ["name"]
@@ -136,7 +175,9 @@ class Model(SharedOrOwned):
         verbose_name_plural = _("models")
         constraints = [
             models.UniqueConstraint(
-                fields=["tenant", "name"], name="model_name_once", nulls_distinct=False,
+                fields=["tenant", "name"],
+                name="model_name_once",
+                nulls_distinct=False,
                 violation_error_message=_("There is a model of this name already."),
             ),
             models.CheckConstraint(

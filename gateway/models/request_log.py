@@ -34,8 +34,12 @@ class RequestLog(models.Model):
     accepted_at = models.DateTimeField(_("time"))
     request_id = models.UUIDField(_("request id"))
     attempt = models.SmallIntegerField(_("attempt"), help_text=_("0: no provider was called."))
-    tenant = models.ForeignKey(Tenant, on_delete=models.DO_NOTHING, db_constraint=False, related_name="+", verbose_name=_("tenant"))
-    api_key = models.ForeignKey(ApiKey, on_delete=models.DO_NOTHING, db_constraint=False, related_name="+", verbose_name=_("API key"))
+    tenant = models.ForeignKey(
+        Tenant, on_delete=models.DO_NOTHING, db_constraint=False, related_name="+", verbose_name=_("tenant")
+    )
+    api_key = models.ForeignKey(
+        ApiKey, on_delete=models.DO_NOTHING, db_constraint=False, related_name="+", verbose_name=_("API key")
+    )
     endpoint = models.CharField(_("endpoint"), max_length=24)
     end_user = models.CharField(_("end user"), max_length=200, blank=True)
     task = models.CharField(_("task"), max_length=60, blank=True)
@@ -59,7 +63,9 @@ class RequestLog(models.Model):
     reasoning_tokens = models.BigIntegerField(_("reasoning tokens"))
     usage_source = models.CharField(_("usage"), max_length=10, choices=UsageSource.choices)
     cost_usd = models.DecimalField(_("cost (USD)"), max_digits=20, decimal_places=9)
-    is_priced = models.BooleanField(_("priced"), help_text=_("Off: no price is known for the model, and the cost is 0."))
+    is_priced = models.BooleanField(
+        _("priced"), help_text=_("Off: no price is known for the model, and the cost is 0.")
+    )
     latency_ms = models.FloatField(_("latency (ms)"))
     ttft_ms = models.FloatField(_("time to first token (ms)"), null=True)
     steps_us = models.JSONField(_("time per step (µs)"))

@@ -26,7 +26,11 @@ class Task(SharedOrOwned):
     description = models.TextField(_("description"), blank=True)
     urgency = models.CharField(_("urgency"), max_length=12, choices=Urgency.choices, default=Urgency.REAL_TIME)
     default_model = models.ForeignKey(
-        Model, on_delete=models.RESTRICT, related_name="+", verbose_name=_("default model"), help_text=_("Answers unless a rule says otherwise.")
+        Model,
+        on_delete=models.RESTRICT,
+        related_name="+",
+        verbose_name=_("default model"),
+        help_text=_("Answers unless a rule says otherwise."),
     )
     is_active = models.BooleanField(_("active"), default=True)
 
@@ -36,7 +40,9 @@ class Task(SharedOrOwned):
         verbose_name_plural = _("tasks")
         constraints = [
             models.UniqueConstraint(
-                fields=["tenant", "slug"], name="task_slug_once", nulls_distinct=False,
+                fields=["tenant", "slug"],
+                name="task_slug_once",
+                nulls_distinct=False,
                 violation_error_message=_("There is a task of this slug already."),
             )
         ]
@@ -64,7 +70,8 @@ class TaskFallback(ConfigModel):
         verbose_name_plural = _("fallback chain")
         constraints = [
             models.UniqueConstraint(
-                fields=["task", "model"], name="task_fallback_model_once",
+                fields=["task", "model"],
+                name="task_fallback_model_once",
                 violation_error_message=_("A model stands in a fallback chain once."),
             )
         ]
@@ -81,7 +88,9 @@ class TaskFallback(ConfigModel):
             return
         self.task.refuse_foreign("model", self.model)
         if self.model_id == self.task.default_model_id:
-            raise ValidationError({"model": _("This is the task's default model already; a fallback must be another one.")})
+            raise ValidationError(
+                {"model": _("This is the task's default model already; a fallback must be another one.")}
+            )
 
 
 class RoutingRule(SharedOrOwned):
@@ -94,7 +103,12 @@ class RoutingRule(SharedOrOwned):
     name = models.CharField(_("name"), max_length=120)
     position = models.PositiveIntegerField(_("position"), default=100, help_text=_("Lower comes first."))
     task = models.ForeignKey(
-        Task, on_delete=models.CASCADE, null=True, blank=True, related_name="rules", verbose_name=_("task"),
+        Task,
+        on_delete=models.CASCADE,
+        null=True,
+        blank=True,
+        related_name="rules",
+        verbose_name=_("task"),
         help_text=_("Only requests for this task. Empty: any."),
     )
     requested_model = models.CharField(
@@ -115,7 +129,9 @@ class RoutingRule(SharedOrOwned):
         if self.task_id is not None:
             self.refuse_foreign("task", self.task)
         if self.task_id is not None and self.requested_model:
-            raise ValidationError({"requested_model": _("A request names a task or a model, never both: this rule could not match.")})
+            raise ValidationError(
+                {"requested_model": _("A request names a task or a model, never both: this rule could not match.")}
+            )
 
 
 class RoutingTarget(ConfigModel):
@@ -132,7 +148,8 @@ class RoutingTarget(ConfigModel):
         verbose_name_plural = _("targets")
         constraints = [
             models.UniqueConstraint(
-                fields=["rule", "model"], name="routing_target_model_once",
+                fields=["rule", "model"],
+                name="routing_target_model_once",
                 violation_error_message=_("A model is a target of a rule once."),
             )
         ]

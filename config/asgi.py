@@ -1,0 +1,40 @@
+"""The ASGI application: /v1/ goes to the lean handler, everything else to stock Django."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+
+from django.core.asgi import get_asgi_application
+
+_django: Any = get_asgi_application()  # also sets Django up, which the handler's imports need
+
+from gateway import runtime  # noqa: E402
+from gateway.api.handler import LeanHandler  # noqa: E402
+
+_gateway = LeanHandler()
+
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+
+
+async def application(scope: dict[str, Any], receive: Receive, send: Send) -> None:
+    if scope["type"] == "http":
+        if scope["path"].startswith("/v1/"):
+            await _gateway(scope, receive, send)
+        else:
+            await _django(scope, receive, send)
+    elif scope["type"] == "lifespan":
+        await _lifespan(receive, send)
+
+
+async def _lifespan(receive: Receive, send: Send) -> None:
+    """Start-up needs nothing (connections are made on first use); shutdown closes them."""
+    await receive()
+    await send({"type": "lifespan.startup.complete"})
+    await receive()
+    await runtime.close()
+    await send({"type": "lifespan.shutdown.complete"})

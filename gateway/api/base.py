@@ -1,0 +1,114 @@
+"""What every endpoint under /v1/ shares: asynchronous dispatch on DRF's APIView, authentication by key, errors by surface."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from rest_framework import exceptions
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.views import APIView
+
+from gateway import runtime
+from gateway.api import rendering
+from gateway.errors import GatewayError, InternalError, MethodNotAllowed, NotFound
+from gateway.pipeline import credentials, observability
+from gateway.pipeline.exchange import new_request_id
+from gateway.types import Snapshot, Surface
+
+logger = logging.getLogger(__name__)
+
+
+class ApiKeyAuthentication(BaseAuthentication):
+    """`Authorization: Bearer <key>`, as OpenAI's SDK sends it, or `x-api-key: <key>`, as Anthropic's does."""
+
+    def authenticate(self, request: Any) -> None:
+        """DRF's synchronous hook; the views await `identify` instead."""
+
+    async def identify(self, headers: dict[str, str]) -> tuple[Snapshot, str]:
+        """The tenant's snapshot and the key's hash. Raises `Unauthenticated`, `StoreUnavailable`."""
+        scheme, _, secret = headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer":
+            secret = headers.get("x-api-key", "")
+        return await credentials.recognise(secret.strip(), runtime.current().snapshots)
+
+    def authenticate_header(self, request: Any) -> str:
+        return "Bearer"
+
+
+class ApiKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+    """How the OpenAPI document describes it."""
+
+    target_class = ApiKeyAuthentication
+    name = ["bearerKey", "xApiKey"]
+
+    def get_security_definition(self, auto_schema: Any) -> list[dict[str, str]]:
+        return [{"type": "http", "scheme": "bearer"}, {"type": "apiKey", "in": "header", "name": "x-api-key"}]
+
+
+class GatewayView(APIView):
+    """An endpoint. Handlers are `async def`; whatever they raise is rendered in the surface's format."""
+
+    authentication_classes = [ApiKeyAuthentication]
+    scope = ""
+    schema_tags: list[str] = []
+
+    async def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:  # type: ignore[override]
+        started_ns = time.perf_counter_ns()
+        headers = lower_headers(request)
+        surface = rendering.surface_of(request.path, "anthropic-version" in headers)
+        request_id = new_request_id()
+        public_id = f"req_{request_id.hex}"
+        self.request = self.initialize_request(request, *args, **kwargs)
+        self.headers = headers
+        self.surface = surface
+        self.request_id = request_id
+        self.started_ns = started_ns
+        observability.IN_FLIGHT.inc()
+        try:
+            handler: Callable[..., Awaitable[HttpResponseBase]] | None = None
+            if request.method in ("GET", "POST", "DELETE", "PATCH", "PUT"):
+                handler = getattr(self, request.method.lower(), None)
+            if handler is None:
+                raise MethodNotAllowed(f"{request.method} is not possible here.")
+            snapshot, digest = await ApiKeyAuthentication().identify(headers)
+            if self.scope:
+                credentials.check_scope(snapshot.keys[digest], self.scope)
+            response = await handler(snapshot, digest, *args, **kwargs)
+        except GatewayError as error:
+            if error.status == 401:
+                observability.UNAUTHENTICATED.inc()
+            return rendering.error_response(error, surface, public_id)
+        except exceptions.APIException as error:
+            failure = GatewayError(str(error.detail), code=str(error.default_code))
+            failure.status = error.status_code
+            return rendering.error_response(failure, surface, public_id)
+        except Exception:
+            logger.exception("%s failed", public_id)
+            failure = InternalError("Tollgate failed. The log has it under the request id.")
+            return rendering.error_response(failure, surface, public_id)
+        finally:
+            observability.IN_FLIGHT.dec()
+        rendering.put_request_id(response, surface, public_id)
+        return response
+
+
+def lower_headers(request: HttpRequest) -> dict[str, str]:
+    """Header names in lower case to values; the lean handler has made them already."""
+    ready: dict[str, str] | None = getattr(request, "lower_headers", None)
+    if ready is not None:
+        return ready
+    return {name.lower(): value for name, value in request.headers.items()}
+
+
+async def not_found(request: HttpRequest, path: str = "") -> HttpResponse:
+    """Any other address under /v1/."""
+    headers = lower_headers(request)
+    error = NotFound(f"There is nothing at {request.path}.", code="unknown_address")
+    surface = rendering.surface_of(request.path, "anthropic-version" in headers)
+    return rendering.error_response(error, surface, f"req_{new_request_id().hex}")

@@ -1,0 +1,137 @@
+"""The ASGI handler of /v1/: Django's request, URL patterns and views, without middleware, request signals and thread hops.
+
+What stock Django would do besides is not needed here: no session, no CSRF (callers bring a key, never a cookie), no database connection to
+tidy up (nothing on this way touches the ORM outside the snapshot threads).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable
+from io import BytesIO
+from typing import Any
+
+from django.conf import settings
+from django.core.handlers.asgi import ASGIRequest
+from django.http.response import HttpResponseBase
+from django.urls import get_resolver
+
+from gateway.api import rendering
+from gateway.api.inference import EventStreamResponse
+from gateway.errors import BodyTooLarge, GatewayError
+from gateway.pipeline.exchange import new_request_id
+
+logger = logging.getLogger(__name__)
+
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+
+
+class ClientLeft(Exception):
+    """The client closed its connection before its request was whole."""
+
+
+class LeanHandler:
+    """An ASGI application for HTTP requests under /v1/."""
+
+    def __init__(self) -> None:
+        self._resolver = get_resolver()
+        self._max_body_bytes: int = settings.GATEWAY_MAX_BODY_BYTES
+
+    async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        try:
+            body = await self._read_body(headers, receive)
+        except ClientLeft:
+            return
+        except GatewayError as error:
+            surface = rendering.surface_of(scope["path"], "anthropic-version" in headers)
+            response: HttpResponseBase = rendering.error_response(error, surface, f"req_{new_request_id().hex}")
+            response.headers["connection"] = "close"  # what is left of the body is not read
+            await _send_whole(response, send)
+            return
+        request = ASGIRequest(scope, BytesIO(body))
+        request._body = body
+        request.lower_headers = headers
+        match = self._resolver.resolve(request.path_info)
+        response = await match.func(request, *match.args, **match.kwargs)
+        if isinstance(response, EventStreamResponse):
+            await _send_stream(response, receive, send)
+        else:
+            await _send_whole(response, send)
+
+    async def _read_body(self, headers: dict[str, str], receive: Receive) -> bytes:
+        """The whole body. Raises `BodyTooLarge` as soon as it is known to be, `ClientLeft` if it never comes whole."""
+        declared = headers.get("content-length", "")
+        if declared.isdigit() and int(declared) > self._max_body_bytes:
+            raise self._too_large()
+        parts: list[bytes] = []
+        size = 0
+        while True:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                raise ClientLeft
+            part = message.get("body", b"")
+            size += len(part)
+            if size > self._max_body_bytes:
+                raise self._too_large()
+            parts.append(part)
+            if not message.get("more_body", False):
+                return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    def _too_large(self) -> BodyTooLarge:
+        return BodyTooLarge(f"The body is larger than {self._max_body_bytes} bytes, the most that is taken here.")
+
+
+def _start(response: HttpResponseBase) -> dict[str, Any]:
+    headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in response.items()]
+    return {"type": "http.response.start", "status": response.status_code, "headers": headers}
+
+
+async def _send_whole(response: Any, send: Send) -> None:
+    content = response.content
+    start = _start(response)
+    start["headers"].append((b"content-length", b"%d" % len(content)))
+    await send(start)
+    await send({"type": "http.response.body", "body": content})
+
+
+async def _send_stream(response: EventStreamResponse, receive: Receive, send: Send) -> None:
+    """Send the stream while listening for the client's leaving; settle it whichever of the two comes first."""
+    pump = asyncio.current_task()
+    assert pump is not None
+    has_left = False
+
+    async def listen() -> None:
+        nonlocal has_left
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        has_left = True
+        pump.cancel()
+
+    listener = asyncio.ensure_future(listen())
+    try:
+        await send(_start(response))
+        async for chunk in response.events():
+            await send({"type": "http.response.body", "body": chunk, "more_body": True})
+        listener.cancel()
+        cost = await response.answer.close(client_left=False)
+        if cost is not None:
+            await send(
+                {
+                    "type": "http.response.body",
+                    "body": b": x-tollgate-cost-usd %s\n\n" % rendering.dollars(cost).encode(),
+                    "more_body": True,
+                }
+            )
+        await send({"type": "http.response.body", "body": b""})
+    except asyncio.CancelledError:
+        if not has_left:
+            raise
+        pump.uncancel()
+    finally:
+        listener.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.shield(response.answer.close(client_left=has_left))

@@ -1,0 +1,64 @@
+"""Is it alive, can it serve, and what does it count: for load balancers, supervisors and Prometheus."""
+
+from __future__ import annotations
+
+import hmac
+import logging
+import os
+from collections.abc import Callable
+from typing import Any
+
+from django.conf import settings
+from django.db import connection
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django_redis import get_redis_connection
+from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
+
+logger = logging.getLogger(__name__)
+
+
+def healthz(request: HttpRequest) -> HttpResponse:
+    """The process answers."""
+    return HttpResponse("ok\n", content_type="text/plain")
+
+
+def readyz(request: HttpRequest) -> JsonResponse:
+    """Each dependency, and 503 unless all of them answer. Why one does not is in the log, not in the answer."""
+    checks = {"postgresql": _is_up(_ask_postgresql), "redis": _is_up(_ask_redis)}
+    is_ready = all(checks.values())
+    words = {name: "ok" if is_up else "unreachable" for name, is_up in checks.items()}
+    return JsonResponse(
+        {"status": "ok" if is_ready else "unavailable", "checks": words}, status=200 if is_ready else 503
+    )
+
+
+def metrics(request: HttpRequest) -> HttpResponse:
+    """Prometheus metrics, of all worker processes where `PROMETHEUS_MULTIPROC_DIR` is set. Guarded by a token where one is configured."""
+    if settings.GATEWAY_METRICS_TOKEN:
+        given = request.headers.get("authorization", "").removeprefix("Bearer ")
+        if not hmac.compare_digest(given.encode(), settings.GATEWAY_METRICS_TOKEN.encode()):
+            return HttpResponse("a bearer token is needed\n", status=401, content_type="text/plain")
+    registry: CollectorRegistry = REGISTRY
+    if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
+        registry = CollectorRegistry()
+        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    return HttpResponse(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
+
+
+def _is_up(ask: Callable[[], Any]) -> bool:
+    try:
+        ask()
+    except Exception:
+        logger.warning("not ready", exc_info=True)
+        return False
+    return True
+
+
+def _ask_postgresql() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+
+
+def _ask_redis() -> None:
+    get_redis_connection("default").ping()

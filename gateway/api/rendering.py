@@ -1,0 +1,91 @@
+"""Errors and headers on the wire: the one place that knows how each surface says what went wrong."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import msgspec
+from django.http import HttpResponse
+
+from gateway.errors import GatewayError
+from gateway.types import Surface
+
+OPENAI_TYPES = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
+ANTHROPIC_TYPES = {
+    401: "authentication_error",
+    403: "permission_error",
+    404: "not_found_error",
+    413: "request_too_large",
+    429: "rate_limit_error",
+    503: "overloaded_error",
+    504: "timeout_error",
+}
+# What the SDKs retry by themselves unless they are told not to.
+RETRIED_BY_SDKS = frozenset({408, 409, 429})
+
+
+def surface_of(path: str, has_anthropic_version: bool) -> Surface:
+    """Whose format an address speaks. The models list is at one address for both: Anthropic's SDK tells by its version header."""
+    if path.startswith("/v1/messages") or (has_anthropic_version and path.startswith("/v1/models")):
+        return Surface.ANTHROPIC
+    return Surface.OPENAI
+
+
+def error_response(error: GatewayError, surface: Surface, request_id: str) -> HttpResponse:
+    """`error` as the surface's own SDK expects it."""
+    response = HttpResponse(
+        error_body(error, surface, request_id), status=error.status, content_type="application/json"
+    )
+    put_request_id(response, surface, request_id)
+    if error.retry_after_seconds is not None:
+        response.headers["retry-after"] = str(max(1, math.ceil(error.retry_after_seconds)))
+    if not error.may_retry and (error.status in RETRIED_BY_SDKS or error.status >= 500):
+        response.headers["x-should-retry"] = "false"
+    if error.status == 401:
+        response.headers["www-authenticate"] = "Bearer"
+    return response
+
+
+def error_body(error: GatewayError, surface: Surface, request_id: str) -> bytes:
+    if surface is Surface.ANTHROPIC:
+        return msgspec.json.encode(
+            {
+                "type": "error",
+                "error": {"type": _type(error, ANTHROPIC_TYPES, "api_error"), "message": error.message},
+                "request_id": request_id,
+            }
+        )
+    detail: dict[str, Any] = {
+        "message": error.message,
+        "type": _type(error, OPENAI_TYPES, "server_error"),
+        "param": error.param,
+        "code": error.code,
+    }
+    return msgspec.json.encode({"error": detail})
+
+
+def error_event(error: GatewayError, surface: Surface, request_id: str) -> bytes:
+    """`error` as an event within a stream that has begun."""
+    body = error_body(error, surface, request_id)
+    if surface is Surface.ANTHROPIC:
+        return b"event: error\ndata: " + body + b"\n\n"
+    return b"data: " + body + b"\n\n"
+
+
+def _type(error: GatewayError, types: dict[int, str], otherwise: str) -> str:
+    if error.error_type:
+        return error.error_type
+    return types.get(error.status) or ("invalid_request_error" if error.status < 500 else otherwise)
+
+
+def put_request_id(response: Any, surface: Surface, request_id: str) -> None:
+    response.headers["x-request-id"] = request_id
+    if surface is Surface.ANTHROPIC:
+        response.headers["request-id"] = request_id
+
+
+def dollars(nanousd: int) -> str:
+    """Nano-dollars as a decimal number of USD, exactly: 1234 is 0.000001234."""
+    whole, rest = divmod(nanousd, 1_000_000_000)
+    return f"{whole}.{rest:09d}"

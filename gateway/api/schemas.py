@@ -1,0 +1,166 @@
+"""What the OpenAPI document says of the endpoints under /v1/. The bodies are the providers' own formats: described as far as Tollgate
+reads them, open for everything else."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema
+
+_JSON: dict[str, Any] = {"type": "object", "additionalProperties": True}
+_METADATA = {
+    "type": "object",
+    "additionalProperties": True,
+    "description": "`user_id`, `feature` and `tags` label the request in Tollgate's log.",
+    "properties": {
+        "user_id": {"type": "string", "maxLength": 200},
+        "feature": {"type": "string", "maxLength": 120},
+        "tags": {"oneOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]},
+    },
+}
+_MODEL = {"type": "string", "minLength": 1, "maxLength": 200, "description": "A model of the catalog, or task/<slug>."}
+_MESSAGES = {
+    "type": "array",
+    "minItems": 1,
+    "items": {
+        "type": "object",
+        "additionalProperties": True,
+        "required": ["role"],
+        "properties": {
+            "role": {"type": "string"},
+            "content": {
+                "nullable": True,
+                "oneOf": [
+                    {"type": "string"},
+                    {
+                        "type": "array",
+                        "items": {
+                            "type": "object",
+                            "additionalProperties": True,
+                            "required": ["type"],
+                            "properties": {"type": {"type": "string"}, "text": {"type": "string"}},
+                        },
+                    },
+                ],
+            },
+        },
+    },
+}
+_TOOLS = {"type": "array", "items": {"type": "object", "additionalProperties": True}}
+_LABELS = [
+    OpenApiParameter("x-tollgate-user", str, "header", description="End user on whose behalf the call is made."),
+    OpenApiParameter("x-tollgate-feature", str, "header", description="Feature of the application."),
+    OpenApiParameter("x-tollgate-tags", str, "header", description="Tags, comma separated."),
+]
+
+
+def _body(required: list[str], **properties: Any) -> dict[str, Any]:
+    return {
+        "application/json": {
+            "type": "object",
+            "additionalProperties": True,
+            "required": required,
+            "properties": {"model": _MODEL, "metadata": _METADATA, **properties},
+        }
+    }
+
+
+def _answers(error: str) -> dict[Any, Any]:
+    failures = {
+        400: "The request is at fault; the message says where.",
+        401: "No valid key.",
+        403: "The key may not do this.",
+        404: "No such model or task.",
+        413: "The body is too large.",
+        429: "A limit is reached; see Retry-After.",
+        502: "The provider failed.",
+        503: "The provider is overloaded, or limits cannot be checked.",
+        504: "The provider did not answer in time.",
+    }
+    described: dict[Any, Any] = {
+        status: OpenApiResponse(_JSON, description=f"{text} The body is in {error}'s error format.")
+        for status, text in failures.items()
+    }
+    described[200] = OpenApiResponse(_JSON, description=f"As {error} answers; with `stream`, server-sent events.")
+    return described
+
+
+chat_completions = extend_schema(
+    operation_id="create_chat_completion",
+    summary="Chat completion (OpenAI's format)",
+    tags=["Inference"],
+    parameters=_LABELS,
+    request=_body(
+        ["model", "messages"],
+        messages=_MESSAGES,
+        stream={"type": "boolean", "nullable": True},
+        max_completion_tokens={"type": "integer", "minimum": 1, "nullable": True},
+        tools=_TOOLS,
+    ),
+    responses=_answers("OpenAI"),
+    examples=[
+        OpenApiExample(
+            "By task",
+            value={"model": "task/summarise", "messages": [{"role": "user", "content": "Summarise: ..."}]},
+            request_only=True,
+        )
+    ],
+)
+messages = extend_schema(
+    operation_id="create_message",
+    summary="Message (Anthropic's format)",
+    tags=["Inference"],
+    parameters=_LABELS,
+    request=_body(
+        ["model", "messages", "max_tokens"],
+        messages=_MESSAGES,
+        max_tokens={"type": "integer", "minimum": 1},
+        stream={"type": "boolean", "nullable": True},
+        tools=_TOOLS,
+    ),
+    responses=_answers("Anthropic"),
+)
+count_tokens = extend_schema(
+    operation_id="count_message_tokens",
+    summary="Count input tokens (Anthropic's format)",
+    tags=["Inference"],
+    request=_body(["model", "messages"], messages=_MESSAGES, tools=_TOOLS),
+    responses=_answers("Anthropic"),
+)
+embeddings = extend_schema(
+    operation_id="create_embedding",
+    summary="Embeddings (OpenAI's format)",
+    tags=["Inference"],
+    parameters=_LABELS,
+    request=_body(
+        ["model", "input"],
+        input={
+            "oneOf": [
+                {"type": "string"},
+                {"type": "array", "items": {"type": "string"}},
+                {"type": "array", "items": {"type": "integer"}},
+                {"type": "array", "items": {"type": "array", "items": {"type": "integer"}}},
+            ]
+        },
+        encoding_format={"type": "string", "enum": ["float", "base64"]},
+        dimensions={"type": "integer", "minimum": 1},
+    ),
+    responses=_answers("OpenAI"),
+)
+_VERSION = OpenApiParameter(
+    "anthropic-version", str, "header", description="Given: the answer is in Anthropic's format, else in OpenAI's."
+)
+list_models = extend_schema(
+    operation_id="list_models",
+    summary="Models and tasks",
+    tags=["Catalog"],
+    parameters=[_VERSION],
+    responses={200: _JSON},
+)
+retrieve_model = extend_schema(
+    operation_id="retrieve_model",
+    summary="One model or task",
+    tags=["Catalog"],
+    parameters=[_VERSION],
+    responses={200: _JSON},
+)

@@ -1,0 +1,209 @@
+"""Brings usage records from the tenants' Redis streams into the request log.
+
+For each tenant: read from the stream's beginning, COPY into a temporary table, insert what is not there yet (by accepted_at and id, that is
+by request and attempt), commit, and only then delete from the stream. A worker that dies anywhere in between leaves the records in the
+stream, and the next run inserts those that are missing. An advisory lock keeps two workers off the same tenant.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from django.db import DataError, connection, transaction
+from redis import Redis
+
+from billing import prices
+from gateway.stores import usage_record
+from gateway.stores.usage_record import UsageRecord
+from tenants import redis_keys
+
+logger = logging.getLogger(__name__)
+
+BATCH = 2000
+_LOCK_SPACE = 0x7011
+
+COLUMNS = (
+    "accepted_at", "id", "request_id", "attempt", "tenant_id", "api_key_id", "endpoint", "end_user", "task", "feature", "tags",
+    "model_asked", "model_served", "provider", "is_stream", "status", "outcome", "error_type", "error_message", "finish_reason",
+    "cache", "input_tokens", "cache_read_tokens", "cache_write_5m_tokens", "cache_write_1h_tokens", "output_tokens",
+    "reasoning_tokens", "usage_source", "cost_usd", "is_priced", "latency_ms", "ttft_ms", "steps_us",
+)  # fmt: skip
+_LIST = ", ".join(COLUMNS)
+
+
+@dataclass(frozen=True)
+class Drained:
+    """What a run did: records inserted, those that were there already, and those set aside because they cannot be stored."""
+
+    inserted: int = 0
+    repeated: int = 0
+    set_aside: int = 0
+
+    def __add__(self, other: Drained) -> Drained:
+        return Drained(self.inserted + other.inserted, self.repeated + other.repeated, self.set_aside + other.set_aside)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A stream entry: its id, and the record as it was sent."""
+
+    id: bytes
+    data: bytes
+
+
+def waiting(redis: Redis, tenant_ids: Iterable[UUID]) -> list[UUID]:
+    """The tenants whose streams are not empty; one round trip."""
+    tenants = list(tenant_ids)
+    pipeline = redis.pipeline(transaction=False)
+    for tenant_id in tenants:
+        pipeline.xlen(redis_keys.usage_stream(tenant_id))
+    return [tenant_id for tenant_id, length in zip(tenants, pipeline.execute(), strict=True) if length]
+
+
+def drain(redis: Redis, tenant_id: UUID) -> Drained:
+    """Empty a tenant's stream into the request log. Idempotent; raises what Redis or PostgreSQL raise, with nothing lost."""
+    total = Drained()
+    while True:
+        batch = drain_batch(redis, tenant_id)
+        if batch is None:
+            return total
+        total += batch
+
+
+def drain_batch(redis: Redis, tenant_id: UUID) -> Drained | None:
+    """One batch; None if there was nothing to do or another worker is at it."""
+    stream = redis_keys.usage_stream(tenant_id)
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_try_advisory_xact_lock(%s, hashtext(%s))", [_LOCK_SPACE, str(tenant_id)])
+            if not cursor.fetchone()[0]:
+                return None
+        entries = [Entry(entry_id, fields[b"r"]) for entry_id, fields in redis.xrange(stream, count=BATCH)]
+        if not entries:
+            return None
+        records, bad = _decode(entries)
+        try:
+            with transaction.atomic():
+                inserted = _insert(records)
+        except DataError:
+            inserted, refused = _insert_one_by_one(records)
+            bad += refused
+    # After the commit: dying before this line repeats the batch, which inserts nothing.
+    if bad:
+        _set_aside(redis, tenant_id, bad)
+    redis.xdel(stream, *(entry.id for entry in entries))
+    return Drained(inserted=inserted, repeated=len(records) - inserted, set_aside=len(bad))
+
+
+def _decode(entries: list[Entry]) -> tuple[list[tuple[Entry, UsageRecord]], list[Entry]]:
+    records: list[tuple[Entry, UsageRecord]] = []
+    bad: list[Entry] = []
+    for entry in entries:
+        try:
+            records.append((entry, usage_record.decode(entry.data)))
+        except (msgspec.DecodeError, msgspec.ValidationError):
+            bad.append(entry)
+    return records, bad
+
+
+def _insert(records: list[tuple[Entry, UsageRecord]]) -> int:
+    """Insert the records that are not there yet and note what they tell; returns how many were new."""
+    if not records:
+        return 0
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE TEMP TABLE IF NOT EXISTS drained (LIKE gateway_requestlog) ON COMMIT DELETE ROWS")
+        cursor.execute("TRUNCATE drained")
+        with cursor.copy(f"COPY drained ({_LIST}) FROM STDIN") as copy:
+            for _, record in records:
+                copy.write_row(_row(record))
+        cursor.execute(f"INSERT INTO gateway_requestlog ({_LIST}) SELECT {_LIST} FROM drained ON CONFLICT DO NOTHING")  # noqa: S608
+        inserted: int = cursor.rowcount
+        _note_end_users(cursor)
+        _note_last_use(cursor)
+    return inserted
+
+
+def _note_end_users(cursor: Any) -> None:
+    """End users become known by being named in a request."""
+    cursor.execute(
+        "INSERT INTO tenants_enduser (id, tenant_id, external_id, tier, created_at) "
+        "SELECT gen_random_uuid(), tenant_id, end_user, 'free', min(accepted_at) FROM drained "
+        "WHERE end_user <> '' AND EXISTS (SELECT FROM tenants_tenant WHERE tenants_tenant.id = drained.tenant_id) "
+        "GROUP BY tenant_id, end_user ON CONFLICT DO NOTHING"
+    )
+
+
+def _note_last_use(cursor: Any) -> None:
+    cursor.execute(
+        "UPDATE tenants_apikey SET last_used_at = used.at FROM "
+        "(SELECT api_key_id, max(accepted_at) AS at FROM drained GROUP BY api_key_id) AS used "
+        "WHERE tenants_apikey.id = used.api_key_id AND (last_used_at IS NULL OR last_used_at < used.at)"
+    )
+
+
+def _insert_one_by_one(records: list[tuple[Entry, UsageRecord]]) -> tuple[int, list[Entry]]:
+    """Insert what PostgreSQL takes, so that one record it refuses does not hold up the rest."""
+    inserted = 0
+    refused: list[Entry] = []
+    for item in records:
+        try:
+            with transaction.atomic():
+                inserted += _insert([item])
+        except DataError:
+            logger.exception("PostgreSQL refuses the record of %s", item[1].request_id)
+            refused.append(item[0])
+    return inserted, refused
+
+
+def _set_aside(redis: Redis, tenant_id: UUID, bad: list[Entry]) -> None:
+    """Keep what cannot be stored where an operator can look at it; nothing is thrown away."""
+    pipeline = redis.pipeline(transaction=False)
+    for entry in bad:
+        pipeline.xadd(redis_keys.refused_records(tenant_id), {"r": entry.data})
+    pipeline.execute()
+    logger.error("%s usage records of tenant %s cannot be stored and were set aside", len(bad), tenant_id)
+
+
+def _row(record: UsageRecord) -> tuple[Any, ...]:
+    return (
+        dt.datetime.fromtimestamp(record.accepted_ms / 1000, dt.UTC),
+        record.id,
+        record.request_id,
+        record.attempt,
+        record.tenant_id,
+        record.api_key_id,
+        record.endpoint,
+        record.end_user,
+        record.task,
+        record.feature,
+        list(record.tags),
+        record.model_asked,
+        record.model_served,
+        record.provider,
+        record.is_stream,
+        record.status,
+        record.outcome,
+        record.error_type,
+        record.error_message,
+        record.finish_reason,
+        record.cache,
+        record.input_tokens,
+        record.cache_read_tokens,
+        record.cache_write_5m_tokens,
+        record.cache_write_1h_tokens,
+        record.output_tokens,
+        record.reasoning_tokens,
+        record.usage_source,
+        prices.usd(record.cost_nanousd),
+        record.is_priced,
+        record.latency_ms,
+        record.ttft_ms,
+        json.dumps(record.steps_us),
+    )

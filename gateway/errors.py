@@ -1,0 +1,145 @@
+"""Everything that can go wrong with a request, drawn once. `gateway.api.rendering` turns it into the surface's own format.
+
+GatewayError
+├── InvalidRequest 400            the caller's request is at fault; `param` says where
+│   ├── Unsupported 400           right in itself, but the chosen model or provider cannot do it
+│   └── BodyTooLarge 413
+├── Unauthenticated 401           no key, or one that is unknown, expired or revoked
+├── PermissionDenied 403          the key may not do this
+├── NotFound 404                  no such model, task or address (or not yours)
+├── MethodNotAllowed 405
+├── RateLimited 429               a limit of the key, the user or the tenant; `retry_after_seconds`
+├── UpstreamError                 the provider refused or failed; keeps its type and message
+│   ├── UpstreamRejected          4xx: the provider found fault with the request; its own status
+│   ├── UpstreamRateLimited 429
+│   ├── UpstreamOverloaded 503
+│   ├── UpstreamFailed 502        5xx, a broken answer, no connection, or our credential refused
+│   └── UpstreamTimedOut 504
+├── StoreUnavailable 503          Redis or PostgreSQL cannot be reached, and nothing may be admitted without
+└── InternalError 500             a fault of ours; the log has it under the request id
+"""
+
+from __future__ import annotations
+
+
+class GatewayError(Exception):
+    """An error with a public face. `message` is shown to the caller: it says what to do next and holds no secret.
+
+    `may_retry`: the same request may succeed later. `may_fall_back`: another provider may be asked instead. `error_type` is the
+    provider's own type where there is one, else empty (each surface has its word for a status).
+    """
+
+    status = 500
+    code = "internal_error"
+    may_retry = False
+    may_fall_back = False
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        param: str | None = None,
+        code: str | None = None,
+        error_type: str = "",
+        retry_after_seconds: float | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.param = param
+        self.code = code or type(self).code
+        self.error_type = error_type
+        self.retry_after_seconds = retry_after_seconds
+
+
+class InvalidRequest(GatewayError):
+    status = 400
+    code = "invalid_request"
+
+
+class Unsupported(InvalidRequest):
+    code = "unsupported"
+
+
+class BodyTooLarge(InvalidRequest):
+    status = 413
+    code = "body_too_large"
+
+
+class Unauthenticated(GatewayError):
+    status = 401
+    code = "invalid_api_key"
+
+
+class PermissionDenied(GatewayError):
+    status = 403
+    code = "permission_denied"
+
+
+class NotFound(GatewayError):
+    status = 404
+    code = "not_found"
+
+
+class MethodNotAllowed(GatewayError):
+    status = 405
+    code = "method_not_allowed"
+
+
+class RateLimited(GatewayError):
+    status = 429
+    code = "rate_limit_exceeded"
+    may_retry = True
+
+
+class UpstreamError(GatewayError):
+    """`provider_status` is the HTTP status the provider sent, None if it sent none."""
+
+    status = 502
+    code = "upstream_error"
+    may_fall_back = True
+
+    def __init__(self, message: str, *, provider_status: int | None = None, **more: object) -> None:
+        super().__init__(message, **more)  # type: ignore[arg-type]
+        self.provider_status = provider_status
+
+
+class UpstreamRejected(UpstreamError):
+    code = "upstream_rejected"
+    may_fall_back = False
+
+    def __init__(self, message: str, *, provider_status: int, **more: object) -> None:
+        super().__init__(message, provider_status=provider_status, **more)
+        self.status = provider_status
+
+
+class UpstreamRateLimited(UpstreamError):
+    status = 429
+    code = "upstream_rate_limited"
+    may_retry = True
+
+
+class UpstreamOverloaded(UpstreamError):
+    status = 503
+    code = "upstream_overloaded"
+    may_retry = True
+
+
+class UpstreamFailed(UpstreamError):
+    code = "upstream_failed"
+    may_retry = True
+
+
+class UpstreamTimedOut(UpstreamError):
+    status = 504
+    code = "upstream_timeout"
+    may_retry = True
+
+
+class StoreUnavailable(GatewayError):
+    status = 503
+    code = "store_unavailable"
+    may_retry = True
+
+
+class InternalError(GatewayError):
+    pass

@@ -1,0 +1,68 @@
+"""The state of one request on its way: what is known so far, and how long each step took. Filled in step by step, read by
+settlement and observability."""
+
+from __future__ import annotations
+
+import time
+from uuid import UUID
+
+from gateway.types import Attempt, Endpoint, Key, Plan, Request, Snapshot
+from tenants.ids import uuid7
+
+ATTEMPT_BYTE = 0xFF
+
+
+def new_request_id() -> UUID:
+    """A version 7 UUID whose last byte is 0: a record's id has the attempt there."""
+    fresh = uuid7()
+    return UUID(int=fresh.int & ~ATTEMPT_BYTE)
+
+
+class Exchange:
+    """One request. Times are monotonic nanoseconds; `accepted_ms` is Unix milliseconds, the same as in the request id."""
+
+    __slots__ = (
+        "accepted_ms", "attempt", "attempts_made", "endpoint", "first_token_ns", "holds_slot", "is_settled", "key",
+        "lap_ns", "plan", "rate_remaining", "request", "request_id", "secret_sha256", "snapshot", "started_ns", "steps_us",
+    )  # fmt: skip
+
+    def __init__(
+        self, *, request_id: UUID, endpoint: Endpoint, snapshot: Snapshot, secret_sha256: str, started_ns: int
+    ) -> None:
+        self.request_id = request_id
+        self.accepted_ms = request_id.int >> 80
+        self.endpoint = endpoint
+        self.snapshot = snapshot
+        self.secret_sha256 = secret_sha256
+        self.key: Key = snapshot.keys[secret_sha256]
+        self.started_ns = started_ns
+        self.lap_ns = started_ns
+        self.steps_us: dict[str, int] = {}
+        self.request: Request | None = None
+        self.plan: Plan | None = None
+        self.attempt: Attempt | None = None
+        self.attempts_made = 0
+        self.first_token_ns = 0
+        self.holds_slot = False
+        self.is_settled = False
+        self.rate_remaining = -1
+
+    def lap(self, step: str) -> None:
+        """The time since the last lap was spent in `step`."""
+        now = time.perf_counter_ns()
+        self.steps_us[step] = self.steps_us.get(step, 0) + (now - self.lap_ns) // 1000
+        self.lap_ns = now
+
+    def saw_first_token(self) -> None:
+        if not self.first_token_ns:
+            self.first_token_ns = time.perf_counter_ns()
+
+    @property
+    def public_id(self) -> str:
+        """As in `x-request-id`."""
+        return f"req_{self.request_id.hex}"
+
+    @property
+    def record_id(self) -> UUID:
+        """The id of the current attempt's record."""
+        return UUID(int=self.request_id.int | self.attempts_made)

@@ -1,0 +1,49 @@
+"""Calls the providers of a plan. For now the first attempt decides; retries, breakers and the fallback chain walk the rest.
+
+An answer comes whole or, for a stream, as soon as its first bytes are there, so that a provider's refusal still has its own status.
+"""
+
+from __future__ import annotations
+
+from types import ModuleType
+
+from gateway.pipeline.exchange import Exchange
+from gateway.providers import anthropic, openai
+from gateway.providers.transport import ByteStream, Transport
+from gateway.types import Attempt, Plan, ProviderAnswer, Request
+
+_PROVIDERS: dict[str, ModuleType] = {"anthropic": anthropic, "openai": openai, "openai-compatible": openai}
+
+
+def provider_module(kind: str) -> ModuleType:
+    """The module that speaks to providers of that kind."""
+    return _PROVIDERS[kind]
+
+
+async def ask(exchange: Exchange, request: Request, plan: Plan, transport: Transport) -> ProviderAnswer:
+    """The whole answer of the plan's model. Raises `UpstreamError`, or `InvalidRequest` for what cannot be translated."""
+    attempt, module, wire = _begin(exchange, request, plan)
+    content = await transport.whole(attempt.model.provider, wire)
+    exchange.saw_first_token()
+    exchange.lap("provider")
+    answer: ProviderAnswer = module.read_answer(request, attempt.model, content)
+    exchange.lap("process")
+    return answer
+
+
+async def open_stream(exchange: Exchange, request: Request, plan: Plan, transport: Transport) -> ByteStream:
+    """The plan's model's stream, begun. Raises as `ask`."""
+    attempt, _, wire = _begin(exchange, request, plan)
+    stream = await transport.stream(attempt.model.provider, wire)
+    exchange.lap("first_byte")
+    return stream
+
+
+def _begin(exchange: Exchange, request: Request, plan: Plan) -> tuple[Attempt, ModuleType, object]:
+    attempt = plan.attempts[0]
+    exchange.attempt = attempt
+    module = _PROVIDERS[attempt.model.provider.kind]
+    wire = module.prepare(request, attempt.model)
+    exchange.attempts_made += 1
+    exchange.lap("prepare")
+    return attempt, module, wire

@@ -1,0 +1,184 @@
+"""Anthropic: what is sent, and how answers and streams are read.
+
+A caller who speaks Anthropic's format gets its bytes passed through; one who speaks OpenAI's gets them translated.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from gateway.errors import Unsupported, UpstreamFailed
+from gateway.providers import failures, metadata
+from gateway.providers.relay import Relay
+from gateway.providers.sse import Event
+from gateway.providers.translation import translated_answer, translated_relay, translated_request
+from gateway.types import Endpoint, Model, Provider, ProviderAnswer, Request, Surface, Usage, WireRequest
+
+_PATHS = {
+    Endpoint.MESSAGES: "/v1/messages",
+    Endpoint.CHAT: "/v1/messages",
+    Endpoint.COUNT_TOKENS: "/v1/messages/count_tokens",
+}
+API_VERSION = "2023-06-01"
+
+
+class _CacheCreation(msgspec.Struct):
+    ephemeral_5m_input_tokens: int = 0
+    ephemeral_1h_input_tokens: int = 0
+
+
+class _Usage(msgspec.Struct):
+    input_tokens: int | None = None
+    cache_creation_input_tokens: int | None = None
+    cache_read_input_tokens: int | None = None
+    cache_creation: _CacheCreation | None = None
+    output_tokens: int | None = None
+
+
+class _Error(msgspec.Struct):
+    type: str = ""
+    message: str = ""
+
+
+class _Answer(msgspec.Struct):
+    stop_reason: str | None = None
+    usage: _Usage | None = None
+    input_tokens: int | None = None
+
+
+class _Message(msgspec.Struct):
+    usage: _Usage | None = None
+
+
+class _Delta(msgspec.Struct):
+    text: str | None = None
+    thinking: str | None = None
+    partial_json: str | None = None
+    stop_reason: str | None = None
+
+
+class _Event(msgspec.Struct):
+    type: str
+    message: _Message | None = None
+    delta: _Delta | None = None
+    usage: _Usage | None = None
+    error: _Error | None = None
+
+
+_answers = msgspec.json.Decoder(_Answer)
+_events = msgspec.json.Decoder(_Event)
+
+
+def prepare(request: Request, model: Model) -> WireRequest:
+    """The call to make. Raises `InvalidRequest` for what cannot be said in Anthropic's format."""
+    provider = model.provider
+    path = _PATHS.get(request.endpoint)
+    if path is None:
+        raise Unsupported(f"{provider.name} has no {request.endpoint.value}.", param="model")
+    if request.endpoint.surface is Surface.ANTHROPIC:
+        raw = dict(request.raw)
+        raw["model"] = msgspec.Raw(msgspec.json.encode(model.upstream_id))
+        if "metadata" in raw:
+            metadata.without_labels(raw, keep=("user_id",))
+        body = msgspec.json.encode(raw)
+    else:
+        body = translated_request(request, model)
+    return WireRequest(url=provider.base_url + path, headers=_headers(provider, request), body=body)
+
+
+def _headers(provider: Provider, request: Request) -> dict[str, str]:
+    headers = {
+        "Accept": "application/json",
+        "Content-Type": "application/json",
+        "anthropic-version": request.headers.get("anthropic-version", API_VERSION),
+    }
+    if provider.credential:
+        headers["X-Api-Key"] = provider.credential.reveal()
+    if "anthropic-beta" in request.headers:
+        headers["anthropic-beta"] = request.headers["anthropic-beta"]
+    return headers
+
+
+def read_answer(request: Request, model: Model, content: bytes) -> ProviderAnswer:
+    """A whole answer in the caller's format. Raises `UpstreamFailed` if it cannot be read."""
+    try:
+        answer = _answers.decode(content)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise UpstreamFailed(f"{model.provider.name} sent an answer that cannot be read.") from error
+    body = content if request.endpoint.surface is Surface.ANTHROPIC else translated_answer(request, model, content)
+    usage = None if answer.usage is None else _usage(answer.usage)
+    return ProviderAnswer(body=body, usage=usage, finish_reason=answer.stop_reason or "")
+
+
+def relay(request: Request, model: Model) -> Relay:
+    """What turns this provider's stream into the caller's."""
+    if request.endpoint.surface is Surface.ANTHROPIC:
+        return _PassThrough(model.provider)
+    return translated_relay(request, model)
+
+
+class _PassThrough:
+    """Anthropic's stream to an Anthropic caller: its bytes."""
+
+    __slots__ = ("_counts", "_provider", "deltas", "finish_reason", "is_complete", "produced_bytes", "usage")
+
+    def __init__(self, provider: Provider) -> None:
+        self._provider = provider
+        self._counts = _Usage()
+        self.usage: Usage | None = None
+        self.finish_reason = ""
+        self.produced_bytes = 0
+        self.deltas = 0
+        self.is_complete = False
+
+    def feed(self, event: Event) -> bytes:
+        if not event.data or event.name == "ping":
+            return event.raw
+        try:
+            parsed = _events.decode(event.data)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise UpstreamFailed(f"{self._provider.name} sent a stream that cannot be read.") from error
+        if parsed.type == "content_block_delta":
+            delta = parsed.delta
+            if delta is not None:
+                self.produced_bytes += len((delta.text or delta.thinking or delta.partial_json or "").encode())
+                self.deltas += 1
+        elif parsed.type == "message_start":
+            if parsed.message is not None and parsed.message.usage is not None:
+                self._take(parsed.message.usage)
+        elif parsed.type == "message_delta":
+            if parsed.usage is not None:
+                self._take(parsed.usage)
+            if parsed.delta is not None and parsed.delta.stop_reason:
+                self.finish_reason = parsed.delta.stop_reason
+        elif parsed.type == "message_stop":
+            self.is_complete = True
+        elif parsed.type == "error":
+            error_ = parsed.error or _Error()
+            raise failures.from_event(self._provider, error_.type, error_.message)
+        return event.raw
+
+    def _take(self, newer: _Usage) -> None:
+        """Counts in a stream are cumulative: each one that is given replaces the one before."""
+        for field in _Usage.__struct_fields__:
+            value = getattr(newer, field)
+            if value is not None:
+                setattr(self._counts, field, value)
+        self.usage = _usage(self._counts)
+
+    def finish(self) -> bytes:
+        return b""
+
+
+def _usage(usage: _Usage) -> Usage:
+    """Anthropic's `input_tokens` exclude what was read from and written to the cache."""
+    read = usage.cache_read_input_tokens or 0
+    written = usage.cache_creation_input_tokens or 0
+    write_1h = usage.cache_creation.ephemeral_1h_input_tokens if usage.cache_creation else 0
+    return Usage(
+        input_tokens=(usage.input_tokens or 0) + read + written,
+        cache_read_tokens=read,
+        cache_write_5m_tokens=max(0, written - write_1h),
+        cache_write_1h_tokens=write_1h,
+        output_tokens=usage.output_tokens or 0,
+    )

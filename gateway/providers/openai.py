@@ -1,0 +1,198 @@
+"""OpenAI and servers compatible with it: what is sent, and how answers and streams are read.
+
+A caller who speaks OpenAI's format gets its bytes passed through; one who speaks Anthropic's gets them translated.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from gateway import bodies
+from gateway.errors import Unsupported, UpstreamFailed
+from gateway.providers import failures, metadata
+from gateway.providers.relay import Relay
+from gateway.providers.sse import Event
+from gateway.providers.translation import translated_answer, translated_relay, translated_request
+from gateway.types import Endpoint, Model, Provider, ProviderAnswer, Request, Surface, Usage, WireRequest
+
+_PATHS = {
+    Endpoint.CHAT: "/chat/completions",
+    Endpoint.MESSAGES: "/chat/completions",
+    Endpoint.EMBEDDINGS: "/embeddings",
+}
+_WITH_USAGE = msgspec.Raw(b'{"include_usage":true}')
+
+
+class _PromptDetails(msgspec.Struct):
+    cached_tokens: int | None = None
+    cache_write_tokens: int | None = None
+
+
+class _CompletionDetails(msgspec.Struct):
+    reasoning_tokens: int | None = None
+
+
+class _Usage(msgspec.Struct):
+    prompt_tokens: int = 0
+    completion_tokens: int | None = None
+    prompt_tokens_details: _PromptDetails | None = None
+    completion_tokens_details: _CompletionDetails | None = None
+
+
+class _Delta(msgspec.Struct):
+    content: str | None = None
+    reasoning_content: str | None = None
+    refusal: str | None = None
+    tool_calls: msgspec.Raw = msgspec.Raw()
+
+
+class _Choice(msgspec.Struct):
+    delta: _Delta | None = None
+    finish_reason: str | None = None
+
+
+class _Answer(msgspec.Struct):
+    """A whole answer, or a chunk of a streamed one, as far as it is read here."""
+
+    choices: list[_Choice] | None = None
+    usage: _Usage | None = None
+    error: dict[str, Any] | str | None = None
+
+
+_answers = msgspec.json.Decoder(_Answer)
+
+
+def prepare(request: Request, model: Model) -> WireRequest:
+    """The call to make. Raises `InvalidRequest` for what cannot be said in OpenAI's format."""
+    provider = model.provider
+    path = _PATHS.get(request.endpoint)
+    if path is None:
+        raise Unsupported(f"{provider.name} cannot {request.endpoint.value}.", param="model")
+    if request.endpoint.surface is Surface.OPENAI:
+        body = _own_body(request, model)
+    else:
+        body = translated_request(request, model)
+    return WireRequest(url=provider.base_url + path, headers=_headers(provider, request), body=body)
+
+
+def _headers(provider: Provider, request: Request) -> dict[str, str]:
+    headers = {"Accept": "application/json", "Content-Type": "application/json"}
+    if provider.credential:
+        headers["Authorization"] = f"Bearer {provider.credential.reveal()}"
+    if "openai-beta" in request.headers:
+        headers["OpenAI-Beta"] = request.headers["openai-beta"]
+    return headers
+
+
+def _own_body(request: Request, model: Model) -> bytes:
+    """The caller's own bytes but for the model's name, Tollgate's labels, and usage asked for in every stream."""
+    raw = dict(request.raw)
+    raw["model"] = msgspec.Raw(msgspec.json.encode(model.upstream_id))
+    if "metadata" in raw:
+        metadata.without_labels(raw, keep=())
+    if request.is_stream:
+        raw["stream_options"] = _stream_options(raw.get("stream_options"))
+    return msgspec.json.encode(raw)
+
+
+def _stream_options(asked: msgspec.Raw | None) -> msgspec.Raw:
+    options = msgspec.json.decode(asked) if asked is not None else None
+    if not options:
+        return _WITH_USAGE
+    return msgspec.Raw(msgspec.json.encode({**options, "include_usage": True}))
+
+
+def read_answer(request: Request, model: Model, content: bytes) -> ProviderAnswer:
+    """A whole answer in the caller's format. Raises `UpstreamFailed` if it cannot be read."""
+    try:
+        answer = _answers.decode(content)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise UpstreamFailed(f"{model.provider.name} sent an answer that cannot be read.") from error
+    if answer.error is not None and not answer.choices:
+        raise _reported(model.provider, answer.error)
+    finish_reason = answer.choices[0].finish_reason or "" if answer.choices else ""
+    body = content if request.endpoint.surface is Surface.OPENAI else translated_answer(request, model, content)
+    return ProviderAnswer(body=body, usage=_usage(answer.usage), finish_reason=finish_reason)
+
+
+def relay(request: Request, model: Model) -> Relay:
+    """What turns this provider's stream into the caller's."""
+    if request.endpoint.surface is Surface.OPENAI:
+        options = request.body.stream_options if isinstance(request.body, bodies.ChatBody) else None
+        return _PassThrough(model.provider, wants_usage=bool(options and options.include_usage))
+    return translated_relay(request, model)
+
+
+class _PassThrough:
+    """OpenAI's stream to an OpenAI caller: its bytes, less the usage chunk that only Tollgate asked for."""
+
+    __slots__ = ("_provider", "_wants_usage", "deltas", "finish_reason", "is_complete", "produced_bytes", "usage")
+
+    def __init__(self, provider: Provider, *, wants_usage: bool) -> None:
+        self._provider = provider
+        self._wants_usage = wants_usage
+        self.usage: Usage | None = None
+        self.finish_reason = ""
+        self.produced_bytes = 0
+        self.deltas = 0
+        self.is_complete = False
+
+    def feed(self, event: Event) -> bytes:
+        data = event.data
+        if not data:
+            return event.raw
+        if data == b"[DONE]":
+            self.is_complete = True
+            return event.raw
+        try:
+            chunk = _answers.decode(data)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise UpstreamFailed(f"{self._provider.name} sent a stream that cannot be read.") from error
+        if chunk.error is not None:
+            raise _reported(self._provider, chunk.error)
+        if chunk.usage is not None:
+            self.usage = _usage(chunk.usage)
+            if not chunk.choices and not self._wants_usage:
+                return b""
+        for choice in chunk.choices or ():
+            if choice.finish_reason:
+                self.finish_reason = choice.finish_reason
+            if choice.delta is not None:
+                self._count(choice.delta)
+        return event.raw
+
+    def _count(self, delta: _Delta) -> None:
+        size = len((delta.content or delta.reasoning_content or delta.refusal or "").encode()) + len(
+            bytes(delta.tool_calls)
+        )
+        if size:
+            self.produced_bytes += size
+            self.deltas += 1
+
+    def finish(self) -> bytes:
+        return b""
+
+
+def _usage(usage: _Usage | None) -> Usage | None:
+    """OpenAI's `prompt_tokens` include the cached ones, its `completion_tokens` the reasoning ones."""
+    if usage is None:
+        return None
+    prompt, completion = usage.prompt_tokens_details, usage.completion_tokens_details
+    return Usage(
+        input_tokens=usage.prompt_tokens,
+        cache_read_tokens=(prompt.cached_tokens or 0) if prompt else 0,
+        cache_write_5m_tokens=(prompt.cache_write_tokens or 0) if prompt else 0,
+        output_tokens=usage.completion_tokens or 0,
+        reasoning_tokens=(completion.reasoning_tokens or 0) if completion else 0,
+    )
+
+
+def _reported(provider: Provider, error: dict[str, Any] | str) -> Exception:
+    if isinstance(error, str):
+        return failures.from_event(provider, "", error)
+    code = error.get("code")
+    return failures.from_event(
+        provider, str(error.get("type") or ""), str(error.get("message") or ""), code if isinstance(code, str) else None
+    )

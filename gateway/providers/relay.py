@@ -1,0 +1,27 @@
+"""What stands between a provider's stream and the caller's: one event in, the caller's bytes out, and what was learnt on the way."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from gateway.providers.sse import Event
+from gateway.types import Usage
+
+
+class Relay(Protocol):
+    """Readable at any time: `usage` (None until the provider reports any), `finish_reason`, how much was produced, and whether the
+    provider said that the stream is over."""
+
+    usage: Usage | None
+    finish_reason: str
+    produced_bytes: int
+    deltas: int
+    is_complete: bool
+
+    def feed(self, event: Event) -> bytes:
+        """The caller's bytes for `event`. Raises an `UpstreamError` if the provider reports one or sends what cannot be read."""
+        ...
+
+    def finish(self) -> bytes:
+        """What the caller still needs once a complete stream has ended."""
+        ...

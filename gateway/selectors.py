@@ -1,0 +1,143 @@
+"""What the gateway reads from PostgreSQL: whose key it is, a tenant's configuration as one snapshot, which tenants there are."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+from uuid import UUID
+
+from django.db import connection, transaction
+from django.db.models import F, Prefetch, Q, QuerySet
+from django.utils import timezone
+
+from billing import prices
+from gateway import models, types
+from tenants.models import ApiKey, Tenant
+
+
+def tenant_of_key(secret_sha256: str) -> UUID | None:
+    """The tenant that has (or had) the key; None if the key was never made."""
+    return ApiKey.objects.filter(secret_sha256=secret_sha256).values_list("tenant_id", flat=True).first()
+
+
+def tenant_ids() -> list[UUID]:
+    """Every tenant, active or not: records of one just switched off still wait in its stream."""
+    return list(Tenant.objects.order_by("id").values_list("id", flat=True))
+
+
+def snapshot(tenant_id: UUID) -> types.Snapshot | None:
+    """The tenant's whole configuration as of one instant; None if there is no such tenant."""
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        tenant = Tenant.objects.filter(id=tenant_id).first()
+        if tenant is None:
+            return None
+        catalog = _catalog(tenant_id)
+        tasks = _tasks(tenant_id, catalog)
+        return types.Snapshot(
+            tenant_id=tenant.id,
+            version=tenant.config_version,
+            is_active=tenant.is_active,
+            keys={row.secret_sha256: _key(row) for row in ApiKey.objects.filter(tenant_id=tenant_id, revoked_at=None)},
+            models={model.name: model for model in catalog.values()},
+            tasks={task.slug: task for task in tasks.values()},
+            rules=_rules(tenant_id, catalog, tasks),
+            loaded_at=time.monotonic(),
+        )
+
+
+def _visible(rows: QuerySet[Any], tenant_id: UUID) -> QuerySet[Any]:
+    """Active rows: the operator's, then the tenant's own, so that in a dict by name the tenant's win."""
+    return rows.filter(Q(tenant=None) | Q(tenant_id=tenant_id), is_active=True).order_by(
+        F("tenant_id").asc(nulls_first=True)
+    )
+
+
+def _catalog(tenant_id: UUID) -> dict[UUID, types.Model]:
+    rows = _visible(models.Model.objects.select_related("provider").filter(provider__is_active=True), tenant_id)
+    providers: dict[UUID, types.Provider] = {}
+    catalog: dict[UUID, types.Model] = {}
+    for row in rows:
+        if row.provider.id not in providers:
+            providers[row.provider.id] = types.Provider(
+                id=row.provider.id,
+                name=row.provider.name,
+                kind=row.provider.kind,
+                base_url=row.provider.effective_base_url,
+                credential=types.Secret(row.provider.credential),
+            )
+        catalog[row.id] = types.Model(
+            name=row.name,
+            upstream_id=row.effective_upstream_id,
+            provider=providers[row.provider.id],
+            capabilities=frozenset(row.capabilities),
+            context_window=row.context_window,
+            max_output_tokens=row.max_output_tokens,
+            price=_price(row),
+            created_at=int(row.created_at.timestamp()),
+        )
+    return catalog
+
+
+def _price(row: models.Model) -> prices.Price | None:
+    override = None
+    if row.input_usd_per_mtok is not None and row.output_usd_per_mtok is not None:
+        override = prices.Override(
+            input=row.input_usd_per_mtok,
+            output=row.output_usd_per_mtok,
+            cache_read=row.cache_read_usd_per_mtok,
+            cache_write_5m=row.cache_write_5m_usd_per_mtok,
+            cache_write_1h=row.cache_write_1h_usd_per_mtok,
+        )
+    return prices.resolve(
+        kind=row.provider.kind,
+        upstream_id=row.effective_upstream_id,
+        price_ref=row.price_ref,
+        override=override,
+        at=timezone.now(),
+    )
+
+
+def _tasks(tenant_id: UUID, catalog: dict[UUID, types.Model]) -> dict[UUID, types.Task]:
+    """Tasks whose chain has at least one model in use."""
+    fallbacks = Prefetch("fallbacks", models.TaskFallback.objects.order_by("position"))
+    tasks: dict[UUID, types.Task] = {}
+    for row in _visible(models.Task.objects.prefetch_related(fallbacks), tenant_id):
+        ids = [row.default_model_id, *(fallback.model_id for fallback in row.fallbacks.all())]
+        chain = tuple(catalog[model_id] for model_id in ids if model_id in catalog)
+        if chain:
+            is_real_time = row.urgency == models.Task.Urgency.REAL_TIME
+            tasks[row.id] = types.Task(slug=row.slug, is_real_time=is_real_time, chain=chain)
+    return tasks
+
+
+def _rules(tenant_id: UUID, catalog: dict[UUID, types.Model], tasks: dict[UUID, types.Task]) -> tuple[types.Rule, ...]:
+    """The tenant's own rules by position, then the operator's. A rule without a usable target or task is left out."""
+    targets = Prefetch("targets", models.RoutingTarget.objects.order_by("position"))
+    rows = _visible(models.RoutingRule.objects.prefetch_related(targets), tenant_id)
+    rules = []
+    for row in rows.order_by(F("tenant_id").asc(nulls_last=True), "position", "name"):
+        usable = tuple(catalog[target.model_id] for target in row.targets.all() if target.model_id in catalog)
+        if usable and (row.task_id is None or row.task_id in tasks):
+            rules.append(
+                types.Rule(
+                    name=row.name,
+                    task=tasks[row.task_id].slug if row.task_id else None,
+                    requested_model=row.requested_model or None,
+                    targets=usable,
+                )
+            )
+    return tuple(rules)
+
+
+def _key(row: ApiKey) -> types.Key:
+    return types.Key(
+        id=row.id,
+        scopes=frozenset(row.scopes),
+        allowed_models=frozenset(row.allowed_models),
+        allowed_tasks=frozenset(row.allowed_tasks),
+        requests_per_minute=row.requests_per_minute,
+        max_concurrency=row.max_concurrency,
+        expires_at=row.expires_at.timestamp() if row.expires_at else None,
+    )

@@ -1,0 +1,100 @@
+"""One connection pool to Redis for the event loop, and commands sent together.
+
+Commands that requests issue within the same turn of the event loop leave as one pipeline: under load a round trip, its system
+calls and redis-py's own work are shared by all of them. A failure of one command reaches only who sent it; Redis being
+unreachable raises `StoreUnavailable` for all of them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from pathlib import Path
+from typing import Any
+
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import NoScriptError, RedisError, ResponseError
+
+from gateway.errors import StoreUnavailable
+
+logger = logging.getLogger(__name__)
+
+MAX_BATCH = 512
+
+
+class Script:
+    """A Lua script from this folder, called by its SHA-1 and sent whole only where Redis does not know it yet."""
+
+    def __init__(self, name: str) -> None:
+        import hashlib
+
+        self.text = (Path(__file__).parent / "scripts" / f"{name}.lua").read_text()
+        self.sha1 = hashlib.sha1(self.text.encode(), usedforsecurity=False).hexdigest()
+
+
+class RedisStore:
+    """The event loop's Redis. Every method raises `StoreUnavailable` when Redis cannot be reached or does not answer in time."""
+
+    def __init__(self, url: str, *, timeout_seconds: float) -> None:
+        self._client = Redis.from_url(
+            url,
+            socket_timeout=timeout_seconds,
+            socket_connect_timeout=timeout_seconds,
+            retry=Retry(NoBackoff(), 1),  # once, on a fresh connection: an idle one may have been closed
+            health_check_interval=0,
+            decode_responses=False,
+        )
+        self._waiting: list[tuple[tuple[Any, ...], asyncio.Future[Any]]] = []
+        self._flushes: set[asyncio.Task[None]] = set()
+
+    async def call(self, *command: Any) -> Any:
+        """The reply to one command. An error reply raises redis-py's `ResponseError`."""
+        loop = asyncio.get_running_loop()
+        reply: asyncio.Future[Any] = loop.create_future()
+        if not self._waiting:
+            loop.call_soon(self._flush)
+        self._waiting.append((command, reply))
+        return await reply
+
+    async def run(self, script: Script, keys: list[str], args: list[Any]) -> Any:
+        """Run a script: atomic, one round trip (two the first time after Redis lost its script cache)."""
+        try:
+            return await self.call("EVALSHA", script.sha1, len(keys), *keys, *args)
+        except NoScriptError:
+            return await self.call("EVAL", script.text, len(keys), *keys, *args)
+
+    async def close(self) -> None:
+        await self._client.aclose()
+
+    def _flush(self) -> None:
+        while self._waiting:
+            batch, self._waiting = self._waiting[:MAX_BATCH], self._waiting[MAX_BATCH:]
+            task = asyncio.ensure_future(self._send(batch))
+            self._flushes.add(task)
+            task.add_done_callback(self._flushes.discard)
+
+    async def _send(self, batch: list[tuple[tuple[Any, ...], asyncio.Future[Any]]]) -> None:
+        pipeline = self._client.pipeline(transaction=False)
+        for command, _ in batch:
+            pipeline.execute_command(*command)
+        try:
+            replies = await pipeline.execute(raise_on_error=False)
+        except (RedisError, OSError, TimeoutError) as error:
+            logger.warning("Redis: %s: %s", type(error).__name__, error)
+            for _, reply in batch:
+                if not reply.done():
+                    failure = StoreUnavailable(
+                        "Limits cannot be checked just now. Try again in a few seconds.", retry_after_seconds=1
+                    )
+                    failure.__cause__ = error
+                    reply.set_exception(failure)
+            return
+        for (_, reply), value in zip(batch, replies, strict=True):
+            if reply.done():
+                continue  # its request is gone
+            if isinstance(value, ResponseError):
+                reply.set_exception(value)
+            else:
+                reply.set_result(value)

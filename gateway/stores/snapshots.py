@@ -1,0 +1,123 @@
+"""Tenants' configuration in process memory: loaded from PostgreSQL on first use, replaced when a newer version is in force.
+
+Bounded (least recently used goes first). A load runs in a thread, once for all requests that wait for it. PostgreSQL being
+down raises `StoreUnavailable` for tenants not yet loaded; loaded ones go on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+from uuid import UUID
+
+from django.db import Error as DatabaseError
+from django.db import close_old_connections
+
+from gateway import selectors
+from gateway.errors import StoreUnavailable
+from gateway.types import Snapshot
+
+logger = logging.getLogger(__name__)
+Result = TypeVar("Result")
+
+MAX_AGE_SECONDS = 900  # prices in the catalog change on given days
+UNKNOWN_KEY_SECONDS = 5  # a key just made is never among them: nobody could have guessed it
+UNKNOWN_KEYS_KEPT = 10_000
+
+
+class Snapshots:
+    """The snapshots of one process. To be used from its event loop only."""
+
+    def __init__(self, capacity: int) -> None:
+        self._capacity = capacity
+        self._by_tenant: OrderedDict[UUID, Snapshot] = OrderedDict()
+        self._tenant_of_key: OrderedDict[str, UUID] = OrderedDict()
+        self._unknown_keys: OrderedDict[str, float] = OrderedDict()
+        self._loading: dict[UUID | str, asyncio.Future[object]] = {}
+        self._threads = ThreadPoolExecutor(max_workers=4, thread_name_prefix="snapshots")
+
+    async def for_key(self, secret_sha256: str) -> Snapshot | None:
+        """The snapshot of the tenant that has, or had, this key; None if no tenant ever had it."""
+        tenant_id = self._tenant_of_key.get(secret_sha256)
+        if tenant_id is None:
+            tenant_id = await self._find_tenant(secret_sha256)
+            if tenant_id is None:
+                return None
+        snapshot = self._by_tenant.get(tenant_id)
+        if snapshot is None or time.monotonic() - snapshot.loaded_at > MAX_AGE_SECONDS:
+            return await self._load_or_keep(tenant_id, snapshot)
+        self._by_tenant.move_to_end(tenant_id)
+        return snapshot
+
+    async def _find_tenant(self, secret_sha256: str) -> UUID | None:
+        now = time.monotonic()
+        if self._unknown_keys.get(secret_sha256, 0) > now:
+            return None
+        tenant_id = await self._once(secret_sha256, lambda: selectors.tenant_of_key(secret_sha256))
+        if tenant_id is None:
+            self._unknown_keys[secret_sha256] = now + UNKNOWN_KEY_SECONDS
+            _shrink(self._unknown_keys, UNKNOWN_KEYS_KEPT)
+        else:
+            self._tenant_of_key[secret_sha256] = tenant_id
+            _shrink(self._tenant_of_key, self._capacity * 50)
+        return tenant_id
+
+    async def _load_or_keep(self, tenant_id: UUID, old: Snapshot | None) -> Snapshot | None:
+        try:
+            return await self.reload(tenant_id)
+        except StoreUnavailable:
+            if old is None:
+                raise
+            logger.warning(
+                "PostgreSQL is down: tenant %s goes on with configuration version %s", tenant_id, old.version
+            )
+            return old
+
+    async def reload(self, tenant_id: UUID) -> Snapshot | None:
+        """Read the tenant's configuration anew; None if the tenant is gone. Raises `StoreUnavailable` if PostgreSQL is down."""
+        snapshot = await self._once(tenant_id, lambda: selectors.snapshot(tenant_id))
+        if snapshot is None:
+            self._by_tenant.pop(tenant_id, None)
+            return None
+        self._by_tenant[tenant_id] = snapshot
+        self._by_tenant.move_to_end(tenant_id)
+        _shrink(self._by_tenant, self._capacity)
+        return snapshot
+
+    async def _once(self, name: UUID | str, read: Callable[[], Result]) -> Result:
+        """Run `read` in a thread; who asks for the same name meanwhile gets the same result."""
+        running = self._loading.get(name)
+        if running is None:
+            running = asyncio.get_running_loop().run_in_executor(self._threads, _with_connection, read)
+            self._loading[name] = running
+            running.add_done_callback(lambda _: self._loading.pop(name, None))
+        try:
+            return await asyncio.shield(running)  # type: ignore[return-value]
+        except DatabaseError as error:
+            raise StoreUnavailable(
+                "The configuration cannot be read just now. Try again in a few seconds.", retry_after_seconds=2
+            ) from error
+
+
+def _with_connection(read: Callable[[], Result]) -> Result:
+    close_old_connections()
+    try:
+        return read()
+    finally:
+        close_old_connections()
+
+
+def _shrink(
+    entries: OrderedDict[object, object]
+    | OrderedDict[UUID, Snapshot]
+    | OrderedDict[str, UUID]
+    | OrderedDict[str, float],
+    size: int,
+) -> None:
+    while len(entries) > size:
+        entries.popitem(last=False)

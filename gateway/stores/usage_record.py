@@ -1,0 +1,62 @@
+"""A usage record on its way from the gateway to the request log: what is appended to the tenant's Redis stream.
+
+Encoded as a msgpack array, so that the order of fields is the format: new ones go to the end, with a default, and a worker of an
+older or newer release still reads it.
+"""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+import msgspec
+
+
+class UsageRecord(msgspec.Struct, array_like=True, frozen=True):
+    """Units: tokens, nano-dollars, milliseconds since 1970 (`accepted_ms`), milliseconds, microseconds per step."""
+
+    id: UUID
+    request_id: UUID
+    attempt: int
+    accepted_ms: int
+    tenant_id: UUID
+    api_key_id: UUID
+    endpoint: str
+    end_user: str
+    task: str
+    feature: str
+    tags: tuple[str, ...]
+    model_asked: str
+    model_served: str
+    provider: str
+    is_stream: bool
+    status: int
+    outcome: str
+    error_type: str
+    error_message: str
+    finish_reason: str
+    cache: str
+    input_tokens: int
+    cache_read_tokens: int
+    cache_write_5m_tokens: int
+    cache_write_1h_tokens: int
+    output_tokens: int
+    reasoning_tokens: int
+    usage_source: str
+    cost_nanousd: int
+    is_priced: bool
+    latency_ms: float
+    ttft_ms: float | None
+    steps_us: dict[str, int]
+
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(UsageRecord)
+
+
+def encode(record: UsageRecord) -> bytes:
+    return _encoder.encode(record)
+
+
+def decode(data: bytes) -> UsageRecord:
+    """Raises `msgspec.DecodeError` or `msgspec.ValidationError` if `data` is no record."""
+    return _decoder.decode(data)

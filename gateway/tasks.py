@@ -1,0 +1,39 @@
+"""Background work of the gateway. Every task is short and safe to run twice."""
+
+from __future__ import annotations
+
+import logging
+import time
+
+from celery import shared_task
+from django.conf import settings
+from django.utils import timezone
+from django_redis import get_redis_connection
+
+from gateway import drain, partitions, selectors
+
+logger = logging.getLogger(__name__)
+DRAIN_SECONDS = 30
+
+
+@shared_task  # type: ignore[untyped-decorator]
+def drain_usage_records() -> int:
+    """Empty every tenant's stream into the request log; returns how many records were new. Stops after 30 s, the next run goes on."""
+    redis = get_redis_connection("default")
+    end = time.monotonic() + DRAIN_SECONDS
+    inserted = 0
+    for tenant_id in drain.waiting(redis, selectors.tenant_ids()):
+        while time.monotonic() < end:
+            batch = drain.drain_batch(redis, tenant_id)
+            if batch is None:
+                break
+            inserted += batch.inserted
+    return inserted
+
+
+@shared_task  # type: ignore[untyped-decorator]
+def keep_partitions() -> None:
+    """Make the request log's partitions ahead and drop those past the retention."""
+    made, dropped = partitions.keep(timezone.now().date(), retention_days=settings.REQUEST_LOG_RETENTION_DAYS)
+    if made or dropped:
+        logger.info("request log partitions made: %s, dropped: %s", made, dropped)

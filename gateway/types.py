@@ -1,0 +1,186 @@
+"""What crosses borders inside the gateway: frozen, typed, without Django."""
+
+from __future__ import annotations
+
+import enum
+from uuid import UUID
+
+import msgspec
+
+from billing.prices import Price
+
+
+class Surface(enum.Enum):
+    """Whose wire format the caller speaks."""
+
+    OPENAI = "openai"
+    ANTHROPIC = "anthropic"
+
+
+class Endpoint(enum.Enum):
+    """What is asked for, as it stands in the request log."""
+
+    CHAT = "chat.completions"
+    MESSAGES = "messages"
+    EMBEDDINGS = "embeddings"
+    COUNT_TOKENS = "messages.count_tokens"
+
+    @property
+    def surface(self) -> Surface:
+        return Surface.ANTHROPIC if self in (Endpoint.MESSAGES, Endpoint.COUNT_TOKENS) else Surface.OPENAI
+
+
+class Usage(msgspec.Struct, frozen=True):
+    """Tokens of one attempt, counted one way for every provider.
+
+    `input_tokens` is all input; `cache_read_tokens` and the `cache_write_*_tokens` are parts of it. `reasoning_tokens` is a
+    part of `output_tokens`.
+    """
+
+    input_tokens: int = 0
+    cache_read_tokens: int = 0
+    cache_write_5m_tokens: int = 0
+    cache_write_1h_tokens: int = 0
+    output_tokens: int = 0
+    reasoning_tokens: int = 0
+
+
+class Secret:
+    """A credential that does not show itself in a log line, a traceback or a repr."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def reveal(self) -> str:
+        return self._value
+
+    def __bool__(self) -> bool:
+        return bool(self._value)
+
+    def __repr__(self) -> str:
+        return "Secret(***)"
+
+
+class Provider(msgspec.Struct, frozen=True):
+    """An upstream: `kind` is "anthropic", "openai" or "openai-compatible"; `base_url` has no slash at its end."""
+
+    id: UUID
+    name: str
+    kind: str
+    base_url: str
+    credential: Secret
+
+    @property
+    def surface(self) -> Surface:
+        return Surface.ANTHROPIC if self.kind == "anthropic" else Surface.OPENAI
+
+
+class Model(msgspec.Struct, frozen=True):
+    """A catalog entry, ready to be called. `price` None: no price is known."""
+
+    name: str
+    upstream_id: str
+    provider: Provider
+    capabilities: frozenset[str]
+    context_window: int | None
+    max_output_tokens: int | None
+    price: Price | None
+    created_at: int  # Unix seconds
+
+
+class Task(msgspec.Struct, frozen=True):
+    """A task and its chain: the default model first, then the fallbacks in order."""
+
+    slug: str
+    is_real_time: bool
+    chain: tuple[Model, ...]
+
+
+class Rule(msgspec.Struct, frozen=True):
+    """A routing rule; None conditions match anything."""
+
+    name: str
+    task: str | None
+    requested_model: str | None
+    targets: tuple[Model, ...]
+
+
+class Key(msgspec.Struct, frozen=True):
+    """An API key that may call. `expires_at` is Unix seconds; empty allow-lists allow everything."""
+
+    id: UUID
+    scopes: frozenset[str]
+    allowed_models: frozenset[str]
+    allowed_tasks: frozenset[str]
+    requests_per_minute: int | None
+    max_concurrency: int | None
+    expires_at: float | None
+
+
+class Snapshot(msgspec.Struct, frozen=True):
+    """A tenant's configuration at one version, whole and immutable. `keys` is by the SHA-256 of the secret."""
+
+    tenant_id: UUID
+    version: int
+    is_active: bool
+    keys: dict[str, Key]
+    models: dict[str, Model]
+    tasks: dict[str, Task]
+    rules: tuple[Rule, ...]
+    loaded_at: float
+
+
+class Attempt(msgspec.Struct, frozen=True):
+    """One call that a plan proposes, and why."""
+
+    model: Model
+    reason: str
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """What the router decided: attempts in the order in which they are to be tried."""
+
+    attempts: tuple[Attempt, ...]
+    task: str
+    rule: str
+
+
+class Labels(msgspec.Struct, frozen=True):
+    """Who and what a request is for, as its caller says."""
+
+    end_user: str = ""
+    feature: str = ""
+    tags: tuple[str, ...] = ()
+
+
+class Request(msgspec.Struct, frozen=True):
+    """A validated request. `raw` is the body's top level with every value as the bytes that came, so that what Tollgate does not
+    know passes through untouched; `body` is the part of it that Tollgate reads."""
+
+    endpoint: Endpoint
+    model_asked: str
+    is_stream: bool
+    needs: frozenset[str]
+    labels: Labels
+    raw: dict[str, msgspec.Raw]
+    body: msgspec.Struct
+    content: bytes
+    headers: dict[str, str]
+
+
+class WireRequest(msgspec.Struct, frozen=True):
+    """What goes to a provider over HTTP."""
+
+    url: str
+    headers: dict[str, str]
+    body: bytes
+
+
+class ProviderAnswer(msgspec.Struct, frozen=True):
+    """A provider's whole answer, in the caller's format. `usage` None: the provider reported none."""
+
+    body: bytes
+    usage: Usage | None
+    finish_reason: str

@@ -1,0 +1,32 @@
+"""Starts PostgreSQL and Redis for the run before Django reads its settings, so that every test talks to the real ones.
+
+Loaded with `-p tests.services` (see pyproject.toml), which is earlier than any conftest. `DATABASE_URL` and `REDIS_URL`, when both are
+set, are used instead; pytest-django makes its own database beside the named one.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from config.embedded import session
+
+FOLDER = Path(tempfile.mkdtemp(prefix="tollgate-test-"))
+os.environ["TOLLGATE_VAR"] = str(FOLDER)
+os.environ.setdefault("TOLLGATE_ALLOWED_HOSTS", "testserver,localhost,127.0.0.1")
+_services: session.Services | None = None
+if not (os.environ.get("DATABASE_URL") and os.environ.get("REDIS_URL")):
+    _services = session.start(FOLDER / "services", durable=False)
+    os.environ["DATABASE_URL"] = _services.database_url
+    os.environ["REDIS_URL"] = _services.redis_url
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if _services is not None:
+        _services.stop()
+    shutil.rmtree(FOLDER, ignore_errors=True)

@@ -16,6 +16,7 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
+import psycopg
 from django.db import DataError, connection, transaction
 from redis import Redis
 
@@ -28,6 +29,7 @@ logger = logging.getLogger(__name__)
 
 BATCH = 2000
 _LOCK_SPACE = 0x7011
+REFUSED = (DataError, psycopg.DataError)  # COPY raises psycopg's own
 
 COLUMNS = (
     "accepted_at", "id", "request_id", "attempt", "tenant_id", "api_key_id", "endpoint", "end_user", "task", "feature", "tags",
@@ -80,26 +82,27 @@ def drain(redis: Redis, tenant_id: UUID) -> Drained:
 def drain_batch(redis: Redis, tenant_id: UUID) -> Drained | None:
     """One batch; None if there was nothing to do or another worker is at it."""
     stream = redis_keys.usage_stream(tenant_id)
-    with transaction.atomic():
+    with transaction.atomic(durable=True):  # an outer transaction could still roll back what is deleted from the stream
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_try_advisory_xact_lock(%s, hashtext(%s))", [_LOCK_SPACE, str(tenant_id)])
             if not cursor.fetchone()[0]:
                 return None
-        entries = [Entry(entry_id, fields[b"r"]) for entry_id, fields in redis.xrange(stream, count=BATCH)]
+        found: Any = redis.xrange(stream, count=BATCH)
+        entries = [Entry(entry_id, fields[b"r"]) for entry_id, fields in found]
         if not entries:
             return None
         records, bad = _decode(entries)
+        refused: list[Entry] = []
         try:
             with transaction.atomic():
                 inserted = _insert(records)
-        except DataError:
+        except REFUSED:
             inserted, refused = _insert_one_by_one(records)
-            bad += refused
     # After the commit: dying before this line repeats the batch, which inserts nothing.
-    if bad:
-        _set_aside(redis, tenant_id, bad)
+    if bad or refused:
+        _set_aside(redis, tenant_id, bad + refused)
     redis.xdel(stream, *(entry.id for entry in entries))
-    return Drained(inserted=inserted, repeated=len(records) - inserted, set_aside=len(bad))
+    return Drained(inserted=inserted, repeated=len(records) - len(refused) - inserted, set_aside=len(bad + refused))
 
 
 def _decode(entries: list[Entry]) -> tuple[list[tuple[Entry, UsageRecord]], list[Entry]]:
@@ -156,7 +159,7 @@ def _insert_one_by_one(records: list[tuple[Entry, UsageRecord]]) -> tuple[int, l
         try:
             with transaction.atomic():
                 inserted += _insert([item])
-        except DataError:
+        except REFUSED:
             logger.exception("PostgreSQL refuses the record of %s", item[1].request_id)
             refused.append(item[0])
     return inserted, refused

@@ -16,7 +16,7 @@ logger = logging.getLogger(__name__)
 DRAIN_SECONDS = 30
 
 
-@shared_task  # type: ignore[untyped-decorator]
+@shared_task
 def drain_usage_records() -> int:
     """Empty every tenant's stream into the request log; returns how many records were new. Stops after 30 s, the next run goes on."""
     redis = get_redis_connection("default")
@@ -31,7 +31,7 @@ def drain_usage_records() -> int:
     return inserted
 
 
-@shared_task  # type: ignore[untyped-decorator]
+@shared_task
 def keep_partitions() -> None:
     """Make the request log's partitions ahead and drop those past the retention."""
     made, dropped = partitions.keep(timezone.now().date(), retention_days=settings.REQUEST_LOG_RETENTION_DAYS)

@@ -19,7 +19,7 @@ from gateway.api import rendering
 from gateway.errors import GatewayError, InternalError, MethodNotAllowed, NotFound
 from gateway.pipeline import credentials, observability
 from gateway.pipeline.exchange import new_request_id
-from gateway.types import Snapshot, Surface
+from gateway.types import Snapshot
 
 logger = logging.getLogger(__name__)
 

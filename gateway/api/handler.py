@@ -54,7 +54,7 @@ class LeanHandler:
             return
         request = ASGIRequest(scope, BytesIO(body))
         request._body = body
-        request.lower_headers = headers
+        request.lower_headers = headers  # type: ignore[attr-defined]
         match = self._resolver.resolve(request.path_info)
         response = await match.func(request, *match.args, **match.kwargs)
         if isinstance(response, EventStreamResponse):

@@ -8,7 +8,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import ValidationError
 from django.core.validators import MinValueValidator, RegexValidator, URLValidator
 from django.db import models
-from django.db.models import Q
+from django.db.models import Q, TextChoices
 from django.utils.translation import gettext_lazy as _
 
 from tenants.encryption import EncryptedTextField
@@ -46,7 +46,7 @@ class SharedOrOwned(ConfigModel):
 class Provider(SharedOrOwned):
     """An upstream that speaks OpenAI's or Anthropic's format, with the credential to call it."""
 
-    class Kind(models.TextChoices):
+    class Kind(TextChoices):
         ANTHROPIC = "anthropic", _("Anthropic")
         OPENAI = "openai", _("OpenAI")
         OPENAI_COMPATIBLE = "openai-compatible", _("OpenAI-compatible server")

@@ -10,7 +10,7 @@ from types import ModuleType
 from gateway.pipeline.exchange import Exchange
 from gateway.providers import anthropic, openai
 from gateway.providers.transport import ByteStream, Transport
-from gateway.types import Attempt, Plan, ProviderAnswer, Request
+from gateway.types import Attempt, Plan, ProviderAnswer, Request, WireRequest
 
 _PROVIDERS: dict[str, ModuleType] = {"anthropic": anthropic, "openai": openai, "openai-compatible": openai}
 
@@ -39,11 +39,11 @@ async def open_stream(exchange: Exchange, request: Request, plan: Plan, transpor
     return stream
 
 
-def _begin(exchange: Exchange, request: Request, plan: Plan) -> tuple[Attempt, ModuleType, object]:
+def _begin(exchange: Exchange, request: Request, plan: Plan) -> tuple[Attempt, ModuleType, WireRequest]:
     attempt = plan.attempts[0]
     exchange.attempt = attempt
     module = _PROVIDERS[attempt.model.provider.kind]
-    wire = module.prepare(request, attempt.model)
+    wire: WireRequest = module.prepare(request, attempt.model)
     exchange.attempts_made += 1
     exchange.lap("prepare")
     return attempt, module, wire

@@ -70,10 +70,8 @@ def prepare(request: Request, model: Model) -> WireRequest:
     path = _PATHS.get(request.endpoint)
     if path is None:
         raise Unsupported(f"{provider.name} cannot {request.endpoint.value}.", param="model")
-    if request.endpoint.surface is Surface.OPENAI:
-        body = _own_body(request, model)
-    else:
-        body = translated_request(request, model)
+    is_own = request.endpoint.surface is Surface.OPENAI
+    body = _own_body(request, model) if is_own else translated_request(request, model)
     return WireRequest(url=provider.base_url + path, headers=_headers(provider, request), body=body)
 
 

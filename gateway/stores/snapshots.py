@@ -12,7 +12,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from typing import Any, TypeVar
 from uuid import UUID
 
 from django.db import Error as DatabaseError
@@ -38,7 +38,7 @@ class Snapshots:
         self._by_tenant: OrderedDict[UUID, Snapshot] = OrderedDict()
         self._tenant_of_key: OrderedDict[str, UUID] = OrderedDict()
         self._unknown_keys: OrderedDict[str, float] = OrderedDict()
-        self._loading: dict[UUID | str, asyncio.Future[object]] = {}
+        self._loading: dict[UUID | str, asyncio.Future[Any]] = {}
         self._threads = ThreadPoolExecutor(max_workers=4, thread_name_prefix="snapshots")
 
     async def for_key(self, secret_sha256: str) -> Snapshot | None:
@@ -97,7 +97,8 @@ class Snapshots:
             self._loading[name] = running
             running.add_done_callback(lambda _: self._loading.pop(name, None))
         try:
-            return await asyncio.shield(running)  # type: ignore[return-value]
+            result: Result = await asyncio.shield(running)
+            return result
         except DatabaseError as error:
             raise StoreUnavailable(
                 "The configuration cannot be read just now. Try again in a few seconds.", retry_after_seconds=2
@@ -112,12 +113,6 @@ def _with_connection(read: Callable[[], Result]) -> Result:
         close_old_connections()
 
 
-def _shrink(
-    entries: OrderedDict[object, object]
-    | OrderedDict[UUID, Snapshot]
-    | OrderedDict[str, UUID]
-    | OrderedDict[str, float],
-    size: int,
-) -> None:
+def _shrink(entries: OrderedDict[Any, Any], size: int) -> None:
     while len(entries) > size:
         entries.popitem(last=False)

@@ -15,6 +15,7 @@ from genai_prices.data_snapshot import find_provider_by_id, get_snapshot
 
 PICO_PER_NANO = 1000
 NANO_PER_USD = 1_000_000_000
+CATALOGED_KINDS = frozenset({"anthropic", "openai"})
 
 
 class TokenCounts(Protocol):
@@ -101,6 +102,8 @@ def resolve(
             ),
             source="override",
         )
+    if not price_ref and kind not in CATALOGED_KINDS:
+        return None
     provider_id, _, model_ref = price_ref.partition(":") if price_ref else (kind, "", upstream_id)
     model = _find(provider_id, model_ref)
     if model is None:

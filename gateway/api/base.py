@@ -69,13 +69,12 @@ class GatewayView(APIView):
         self.surface = surface
         self.request_id = request_id
         self.started_ns = started_ns
-        observability.IN_FLIGHT.inc()
         try:
             handler: Callable[..., Awaitable[HttpResponseBase]] | None = None
-            if request.method in ("GET", "POST", "DELETE", "PATCH", "PUT"):
+            if request.method in ("GET", "POST"):
                 handler = getattr(self, request.method.lower(), None)
             if handler is None:
-                raise MethodNotAllowed(f"{request.method} is not possible here.")
+                return self._not_allowed(request, public_id)
             snapshot, digest = await ApiKeyAuthentication().identify(headers)
             if self.scope:
                 credentials.check_scope(snapshot.keys[digest], self.scope)
@@ -92,9 +91,14 @@ class GatewayView(APIView):
             logger.exception("%s failed", public_id)
             failure = InternalError("Tollgate failed. The log has it under the request id.")
             return rendering.error_response(failure, surface, public_id)
-        finally:
-            observability.IN_FLIGHT.dec()
         rendering.put_request_id(response, surface, public_id)
+        return response
+
+    def _not_allowed(self, request: HttpRequest, public_id: str) -> HttpResponse:
+        methods = [method.upper() for method in ("get", "post") if hasattr(self, method)]
+        error = MethodNotAllowed(f"{request.method} is not possible here, only {' and '.join(methods)}.")
+        response = rendering.error_response(error, self.surface, public_id)
+        response.headers["allow"] = ", ".join(methods)
         return response
 
 

@@ -16,11 +16,12 @@ from typing import Any
 from django.conf import settings
 from django.core.handlers.asgi import ASGIRequest
 from django.http.response import HttpResponseBase
-from django.urls import get_resolver
+from django.urls import Resolver404, get_resolver
 
-from gateway.api import rendering
+from gateway.api import base, rendering
 from gateway.api.inference import EventStreamResponse
 from gateway.errors import BodyTooLarge, GatewayError
+from gateway.pipeline import observability
 from gateway.pipeline.exchange import new_request_id
 
 logger = logging.getLogger(__name__)
@@ -41,6 +42,10 @@ class LeanHandler:
         self._max_body_bytes: int = settings.GATEWAY_MAX_BODY_BYTES
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+        with observability.IN_FLIGHT.track_inprogress():
+            await self._handle(scope, receive, send)
+
+    async def _handle(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         try:
             body = await self._read_body(headers, receive)
@@ -55,8 +60,11 @@ class LeanHandler:
         request = ASGIRequest(scope, BytesIO(body))
         request._body = body
         request.lower_headers = headers  # type: ignore[attr-defined]
-        match = self._resolver.resolve(request.path_info)
-        response = await match.func(request, *match.args, **match.kwargs)
+        try:
+            match = self._resolver.resolve(request.path_info)
+            response = await match.func(request, *match.args, **match.kwargs)
+        except Resolver404:  # a line break in the path, say, which no pattern takes
+            response = await base.not_found(request)
         if isinstance(response, EventStreamResponse):
             await _send_stream(response, receive, send)
         else:

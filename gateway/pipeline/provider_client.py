@@ -7,10 +7,13 @@ from __future__ import annotations
 
 from types import ModuleType
 
+import msgspec
+
+from gateway import tokens
 from gateway.pipeline.exchange import Exchange
 from gateway.providers import anthropic, openai
 from gateway.providers.transport import ByteStream, Transport
-from gateway.types import Attempt, Plan, ProviderAnswer, Request, WireRequest
+from gateway.types import Attempt, Endpoint, Plan, ProviderAnswer, Request, Surface, Usage, WireRequest
 
 _PROVIDERS: dict[str, ModuleType] = {"anthropic": anthropic, "openai": openai, "openai-compatible": openai}
 
@@ -22,6 +25,8 @@ def provider_module(kind: str) -> ModuleType:
 
 async def ask(exchange: Exchange, request: Request, plan: Plan, transport: Transport) -> ProviderAnswer:
     """The whole answer of the plan's model. Raises `UpstreamError`, or `InvalidRequest` for what cannot be translated."""
+    if request.endpoint is Endpoint.COUNT_TOKENS and plan.attempts[0].model.provider.surface is Surface.OPENAI:
+        return _counted_here(exchange, request, plan)
     attempt, module, wire = _begin(exchange, request, plan)
     content = await transport.whole(attempt.model.provider, wire)
     exchange.saw_first_token()
@@ -37,6 +42,13 @@ async def open_stream(exchange: Exchange, request: Request, plan: Plan, transpor
     stream = await transport.stream(attempt.model.provider, wire)
     exchange.lap("first_byte")
     return stream
+
+
+def _counted_here(exchange: Exchange, request: Request, plan: Plan) -> ProviderAnswer:
+    """A token count for a model whose provider offers none: Tollgate's own estimate, and marked as one."""
+    exchange.attempt = plan.attempts[0]
+    count = {"input_tokens": tokens.of_request(request.body), "is_estimate": True}
+    return ProviderAnswer(body=msgspec.json.encode(count), usage=Usage(), finish_reason="")
 
 
 def _begin(exchange: Exchange, request: Request, plan: Plan) -> tuple[Attempt, ModuleType, WireRequest]:

@@ -106,6 +106,8 @@ def read_answer(request: Request, model: Model, content: bytes) -> ProviderAnswe
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise UpstreamFailed(f"{model.provider.name} sent an answer that cannot be read.") from error
     body = content if request.endpoint.surface is Surface.ANTHROPIC else translated_answer(request, model, content)
+    if request.endpoint is Endpoint.COUNT_TOKENS:
+        return ProviderAnswer(body=content, usage=Usage(), finish_reason="")  # counting is free
     usage = None if answer.usage is None else _usage(answer.usage)
     return ProviderAnswer(body=body, usage=usage, finish_reason=answer.stop_reason or "")
 

@@ -1,0 +1,1 @@
+"""The rig that measures Tollgate: everything on loopback, the simulator as upstream."""

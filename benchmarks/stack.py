@@ -1,0 +1,103 @@
+"""A throw-away Tollgate for a measurement: services, database, configuration, simulator and one gateway process."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from config.embedded import process, session
+from config.embedded.process import Child
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True)
+class Stack:
+    """What is measured. `gateway_pid` is the process whose CPU time counts."""
+
+    gateway_url: str
+    simulator_url: str
+    api_key: str
+    gateway_pid: int
+    redis_pid: int
+
+
+def free_port() -> int:
+    import socket
+
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
+
+
+def _wait(url: str, child: Child) -> None:
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        if child.has_ended():
+            raise child.failure(f"{child.name} has ended")
+        with contextlib.suppress(OSError), urllib.request.urlopen(url, timeout=1):
+            return
+        time.sleep(0.05)
+    raise child.failure(f"{child.name} does not answer at {url}")
+
+
+@contextlib.contextmanager
+def running() -> Iterator[Stack]:
+    """Start it all in a temporary folder, stop it all at the end."""
+    with tempfile.TemporaryDirectory(prefix="tollgate-bench-") as name:
+        folder = Path(name)
+        folder.chmod(0o711)  # the database's own user must get to its files
+        services = session.start(folder / "services", durable=False)
+        env = {
+            **os.environ,
+            "DATABASE_URL": services.database_url,
+            "REDIS_URL": services.redis_url,
+            "TOLLGATE_VAR": str(folder / "var"),
+            "TOLLGATE_LOG_LEVEL": "WARNING",
+        }
+        children: list[Child] = []
+        try:
+            manage = [sys.executable, "manage.py"]
+            subprocess.run([*manage, "migrate", "--noinput", "-v0"], cwd=ROOT, env=env, check=True)
+            simulator_url, gateway_url = (f"http://127.0.0.1:{free_port()}" for _ in range(2))
+            seeded = subprocess.run(
+                [sys.executable, "-m", "benchmarks.seed", simulator_url],
+                cwd=ROOT,
+                env=env,
+                check=True,
+                capture_output=True,
+            )
+            api_key = json.loads(seeded.stdout.splitlines()[-1])["api_key"]
+            simulator = [
+                sys.executable,
+                "-m",
+                "simulator",
+                "--port",
+                simulator_url.rpartition(":")[2],
+                "--log-size",
+                "0",
+            ]
+            children.append(process.start("simulator", simulator, log=folder / "simulator.log", env=env, cwd=ROOT))
+            _wait(f"{simulator_url}/healthz", children[-1])
+            gateway = [
+                sys.executable, "-m", "uvicorn", "config.asgi:application", "--port", gateway_url.rpartition(":")[2],
+                "--loop", "uvloop", "--http", "httptools", "--no-access-log", "--log-level", "warning",
+            ]  # fmt: skip
+            children.append(process.start("gateway", gateway, log=folder / "gateway.log", env=env, cwd=ROOT))
+            _wait(f"{gateway_url}/readyz", children[-1])
+            redis_pid = next(child.pid for child in services.children if child.name.lower().startswith("redis"))
+            yield Stack(gateway_url, simulator_url, api_key, children[-1].pid, redis_pid)
+        finally:
+            for child in reversed(children):
+                child.stop(seconds=5)
+            services.stop()

@@ -1,0 +1,49 @@
+"""Fixtures of the tests that go the whole way: application, gateway process, simulator process, PostgreSQL and Redis."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from simulator.client import SimulatorClient
+from simulator.process import SimulatorProcess
+from tests.gateway.live import Gateway, World
+
+
+@pytest.fixture(scope="session")
+def _simulator_process() -> Iterator[SimulatorProcess]:
+    with SimulatorProcess() as running:
+        yield running
+
+
+@pytest.fixture
+def simulator(_simulator_process: SimulatorProcess) -> Iterator[SimulatorClient]:
+    """The simulator's control, with no behaviour set and nothing logged."""
+    client = SimulatorClient(_simulator_process.base_url)
+    client.reset()
+    client.clear()
+    yield client
+    client.reset()
+
+
+@pytest.fixture(scope="session")
+def gateway(
+    django_db_setup: None, django_db_blocker: Any, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Gateway]:
+    """One gateway process for the run, on the test database."""
+    folder: Path = tmp_path_factory.mktemp("gateway")
+    environment = {"TOLLGATE_FIRST_BYTE_TIMEOUT": "2", "TOLLGATE_IDLE_TIMEOUT": "2", "TOLLGATE_TOTAL_TIMEOUT": "5"}
+    with Gateway.running(folder, TOLLGATE_MAX_BODY_BYTES="1000000", **environment) as running:
+        yield running
+
+
+@pytest.fixture
+def world(
+    gateway: Gateway, simulator: SimulatorClient, _simulator_process: SimulatorProcess, django_db_blocker: Any
+) -> Iterator[World]:
+    """A tenant of the test's own. What it writes is committed and stays: other processes must see it, and nobody else looks at it."""
+    with django_db_blocker.unblock():
+        yield World.build(gateway, _simulator_process.base_url)

@@ -1,0 +1,103 @@
+"""Plans, made from a snapshot alone."""
+
+from uuid import uuid4
+
+import pytest
+
+from gateway.errors import NotFound, PermissionDenied, Unsupported
+from gateway.pipeline import router
+from gateway.pipeline.validator import validate
+from gateway.types import Endpoint, Key, Model, Provider, Rule, Secret, Snapshot, Task
+
+PROVIDER = Provider(id=uuid4(), name="p", kind="openai", base_url="http://x", credential=Secret(""))
+
+
+def model(name: str, *capabilities: str) -> Model:
+    return Model(
+        name=name, upstream_id=name, provider=PROVIDER, capabilities=frozenset({"chat", *capabilities}), context_window=None,
+        max_output_tokens=None, price=None, created_at=0,
+    )  # fmt: skip
+
+
+SMALL, LARGE, EYES = model("small"), model("large", "tools"), model("eyes", "vision")
+
+
+def snapshot(*rules: Rule) -> Snapshot:
+    task = Task(slug="sum", is_real_time=True, chain=(SMALL, LARGE))
+    models = {item.name: item for item in (SMALL, LARGE, EYES)}
+    return Snapshot(
+        tenant_id=uuid4(),
+        version=1,
+        is_active=True,
+        keys={},
+        models=models,
+        tasks={"sum": task},
+        rules=rules,
+        loaded_at=0,
+    )
+
+
+def key(models: set[str] | None = None, tasks: set[str] | None = None) -> Key:
+    return Key(
+        id=uuid4(), scopes=frozenset({"chat"}), allowed_models=frozenset(models or ()), allowed_tasks=frozenset(tasks or ()),
+        requests_per_minute=None, max_concurrency=None, expires_at=None,
+    )  # fmt: skip
+
+
+def request(asked: str, extra: str = ""):
+    body = f'{{"model":"{asked}","messages":[{{"role":"user","content":"x"}}]{extra}}}'
+    return validate(Endpoint.CHAT, body.encode(), {})
+
+
+def names(plan) -> list[str]:
+    return [attempt.model.name for attempt in plan.attempts]
+
+
+def test_takes_the_model_that_is_asked_for():
+    plan = router.plan(request("large"), snapshot(), key())
+    assert (names(plan), plan.task, plan.rule) == (["large"], "", "")
+
+
+def test_takes_a_task_s_chain_in_order():
+    plan = router.plan(request("task/sum"), snapshot(), key())
+    assert (names(plan), plan.task) == (["small", "large"], "sum")
+
+
+def test_drops_what_cannot_do_what_the_request_needs():
+    assert names(router.plan(request("task/sum", ',"tools":[{}]'), snapshot(), key())) == ["large"]
+
+
+def test_the_first_rule_that_matches_decides():
+    rules = (
+        Rule(name="other", task="else", requested_model=None, targets=(EYES,)),
+        Rule(name="mine", task="sum", requested_model=None, targets=(LARGE, SMALL)),
+        Rule(name="late", task=None, requested_model=None, targets=(EYES,)),
+    )
+    plan = router.plan(request("task/sum"), snapshot(*rules), key())
+    assert (names(plan), plan.rule) == (["large", "small"], "mine")
+
+
+def test_a_rule_can_replace_a_named_model():
+    rule = Rule(name="swap", task=None, requested_model="large", targets=(SMALL,))
+    assert names(router.plan(request("large"), snapshot(rule), key())) == ["small"]
+    assert names(router.plan(request("eyes"), snapshot(rule), key())) == ["eyes"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "allowed", "error", "code"),
+    [
+        ("nothing", key(), NotFound, "model_not_found"),
+        ("task/nothing", key(), NotFound, "task_not_found"),
+        ("large", key(models={"small"}), PermissionDenied, "model_not_allowed"),
+        ("task/sum", key(tasks={"other"}), PermissionDenied, "task_not_allowed"),
+    ],
+)
+def test_refuses_what_there_is_not_and_what_the_key_may_not_use(asked, allowed, error, code):
+    with pytest.raises(error) as caught:
+        router.plan(request(asked), snapshot(), allowed)
+    assert caught.value.code == code
+
+
+def test_says_what_no_candidate_can_do():
+    with pytest.raises(Unsupported, match="small cannot do tools"):
+        router.plan(request("small", ',"tools":[{}]'), snapshot(), key())

@@ -13,7 +13,8 @@ GatewayError
 │   ├── UpstreamRejected          4xx: the provider found fault with the request; its own status
 │   ├── UpstreamRateLimited 429
 │   ├── UpstreamOverloaded 503
-│   ├── UpstreamFailed 502        5xx, a broken answer, no connection, or our credential refused
+│   ├── UpstreamFailed 502        5xx, a broken answer, no connection
+│   │   └── UpstreamCredentialRefused   the gateway's own key is wrong or may not do this; retrying cannot help
 │   └── UpstreamTimedOut 504
 ├── StoreUnavailable 503          Redis or PostgreSQL cannot be reached, and nothing may be admitted without
 └── InternalError 500             a fault of ours; the log has it under the request id
@@ -127,6 +128,11 @@ class UpstreamOverloaded(UpstreamError):
 class UpstreamFailed(UpstreamError):
     code = "upstream_failed"
     may_retry = True
+
+
+class UpstreamCredentialRefused(UpstreamFailed):
+    code = "upstream_credential_refused"
+    may_retry = False
 
 
 class UpstreamTimedOut(UpstreamError):

@@ -25,6 +25,7 @@ from gateway.pipeline import observability
 from gateway.pipeline.exchange import new_request_id
 
 logger = logging.getLogger(__name__)
+DISCARDED_TIMES = 3  # up to that many times the limit is read and thrown away
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
@@ -71,9 +72,13 @@ class LeanHandler:
             await _send_whole(response, send)
 
     async def _read_body(self, headers: dict[str, str], receive: Receive) -> bytes:
-        """The whole body. Raises `BodyTooLarge` as soon as it is known to be, `ClientLeft` if it never comes whole."""
+        """The whole body. Raises `BodyTooLarge`, or `ClientLeft` if it never comes whole.
+
+        A body that is somewhat too large is read to its end and thrown away, because a client that is still sending would see a broken
+        connection instead of the 413. One that is far too large is not.
+        """
         declared = headers.get("content-length", "")
-        if declared.isdigit() and int(declared) > self._max_body_bytes:
+        if declared.isdigit() and int(declared) > self._max_body_bytes * DISCARDED_TIMES:
             raise self._too_large()
         parts: list[bytes] = []
         size = 0
@@ -83,10 +88,15 @@ class LeanHandler:
                 raise ClientLeft
             part = message.get("body", b"")
             size += len(part)
-            if size > self._max_body_bytes:
+            if size <= self._max_body_bytes:
+                parts.append(part)
+            elif size > self._max_body_bytes * DISCARDED_TIMES:
                 raise self._too_large()
-            parts.append(part)
+            else:
+                parts.clear()
             if not message.get("more_body", False):
+                if size > self._max_body_bytes:
+                    raise self._too_large()
                 return parts[0] if len(parts) == 1 else b"".join(parts)
 
     def _too_large(self) -> BodyTooLarge:

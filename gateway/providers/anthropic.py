@@ -19,12 +19,20 @@ _PATHS = {
     Endpoint.CHAT: "/v1/messages",
     Endpoint.COUNT_TOKENS: "/v1/messages/count_tokens",
 }
-API_VERSION = "2023-06-01"
+# The version current SDKs send no longer takes temperature, top_p and top_k, not even at their defaults, while 2023-06-01 does. So a
+# request that sends one of them, or a caller who names no version, gets the older one; the newer one answers everything else.
+# https://platform.claude.com/docs/en/api/migration-2026-10-21
+OLDER_VERSION, NEWER_VERSION = "2023-06-01", "2026-10-21"
+SAMPLING = frozenset({"temperature", "top_p", "top_k"})
 
 
 class _CacheCreation(msgspec.Struct):
     ephemeral_5m_input_tokens: int = 0
     ephemeral_1h_input_tokens: int = 0
+
+
+class _OutputDetails(msgspec.Struct):
+    thinking_tokens: int | None = None
 
 
 class _Usage(msgspec.Struct):
@@ -33,6 +41,7 @@ class _Usage(msgspec.Struct):
     cache_read_input_tokens: int | None = None
     cache_creation: _CacheCreation | None = None
     output_tokens: int | None = None
+    output_tokens_details: _OutputDetails | None = None
 
 
 class _Error(msgspec.Struct):
@@ -90,13 +99,19 @@ def _headers(provider: Provider, request: Request) -> dict[str, str]:
     headers = {
         "Accept": "application/json",
         "Content-Type": "application/json",
-        "anthropic-version": request.headers.get("anthropic-version", API_VERSION),
+        "anthropic-version": _version(request),
     }
     if provider.credential:
-        headers["X-Api-Key"] = provider.credential.reveal()
+        headers["Authorization"] = f"Bearer {provider.credential.reveal()}"
     if "anthropic-beta" in request.headers:
         headers["anthropic-beta"] = request.headers["anthropic-beta"]
     return headers
+
+
+def _version(request: Request) -> str:
+    if request.endpoint.surface is Surface.ANTHROPIC:
+        return request.headers.get("anthropic-version", OLDER_VERSION)
+    return OLDER_VERSION if SAMPLING & request.raw.keys() else NEWER_VERSION
 
 
 def read_answer(request: Request, model: Model, content: bytes) -> ProviderAnswer:
@@ -183,4 +198,5 @@ def _usage(usage: _Usage) -> Usage:
         cache_write_5m_tokens=max(0, written - write_1h),
         cache_write_1h_tokens=write_1h,
         output_tokens=usage.output_tokens or 0,
+        reasoning_tokens=(usage.output_tokens_details.thinking_tokens or 0) if usage.output_tokens_details else 0,
     )

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from gateway.errors import (
+    UpstreamCredentialRefused,
     UpstreamError,
     UpstreamFailed,
     UpstreamOverloaded,
@@ -36,11 +37,8 @@ def from_response(provider: Provider, status: int, headers: Mapping[str, str], b
         message = f"{provider.name} answered {status} with {what}."
     message = redact(message, provider)[:MAX_MESSAGE]
     if status in CREDENTIAL_REFUSED:
-        return UpstreamFailed(
-            f"{provider.name} refused the gateway's credential: {message}",
-            code="upstream_credential_refused",
-            error_type=kind,
-            provider_status=status,
+        return UpstreamCredentialRefused(
+            f"{provider.name} refused the gateway's credential: {message}", error_type=kind, provider_status=status
         )
     if 300 <= status < 400:
         return UpstreamFailed(

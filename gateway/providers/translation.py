@@ -1,60 +1,15 @@
 """Joins the translation between the two formats to a request: which direction, and errors that name the caller's field."""
 
-from __future__ import annotations
-
 from typing import Any
 
-import msgspec
 
-from gateway.errors import InvalidRequest, UpstreamFailed
-from gateway.providers import failures
-from gateway.providers.relay import Relay
-from gateway.providers.sse import Event
-from gateway.providers.translate import chat_to_messages, messages_to_chat, responses, streams
-from gateway.providers.translate.types import MalformedUpstream, TranslationError, UpstreamStreamError
-from gateway.types import Endpoint, Model, Request, Usage
-
-DEFAULT_MAX_TOKENS = 4096  # Anthropic demands a maximum; sent where neither the caller nor the catalog gives one
+def translated_request(request: Any, model: Any) -> bytes:
+    raise NotImplementedError
 
 
-def translated_request(request: Request, model: Model) -> bytes:
-    """The body in the provider's format. Raises `InvalidRequest` naming the field that cannot be said there."""
-    body: dict[str, Any] = msgspec.json.decode(request.content)
-    try:
-        if request.endpoint is Endpoint.CHAT:
-            default = model.max_output_tokens or DEFAULT_MAX_TOKENS
-            translated = chat_to_messages.request(body, model=model.upstream_id, default_max_tokens=default)
-        else:
-            field = "max_completion_tokens" if model.provider.kind == "openai" else "max_tokens"
-            translated = messages_to_chat.request(body, model=model.upstream_id, max_tokens_field=field)
-    except TranslationError as error:
-        raise InvalidRequest(error.message, param=error.param, code="untranslatable") from error
-    return msgspec.json.encode(translated)
+def translated_answer(request: Any, model: Any, content: bytes) -> bytes:
+    raise NotImplementedError
 
 
-def translated_answer(request: Request, model: Model, content: bytes) -> bytes:
-    """A whole answer in the caller's format."""
-    translate = responses.chat_from_message if request.endpoint is Endpoint.CHAT else responses.message_from_chat
-    try:
-        return msgspec.json.encode(translate(content, model=request.model_asked))
-    except MalformedUpstream as error:
-        raise UpstreamFailed(f"{model.provider.name} sent an answer that cannot be read.") from error
-
-
-def translated_relay(request: Request, model: Model) -> Relay:
-    """What turns the provider's stream into the caller's format."""
-    return _Translating(request, model)
-
-
-class _Translating:
-    __slots__ = ("_model", "_stream")
-
-    def __init__(self, request: Request, model: Model) -> None:
-        self._model = model
-        self._stream: streams.ChatFromMessages | streams.MessagesFromChat
-        if request.endpoint is Endpoint.CHAT:
-            options = getattr(request.body, "stream_options", None)
-            include_usage = bool(options and options.include_usage)
-            self._stream = streams.ChatFromMessages(model=request.model_asked, include_usage=include_usage)
-        else:
-            self._stream = streams.MessagesFromChat(model=request.model_asked)
+def translated_relay(request: Any, model: Any) -> Any:
+    raise NotImplementedError

@@ -121,6 +121,6 @@ def _failure(provider: Provider, error: Exception) -> UpstreamFailed | UpstreamT
         return UpstreamTimedOut(f"{provider.name} did not answer in time.", retry_after_seconds=1)
     if isinstance(error, aiohttp.ClientConnectorError):
         return UpstreamFailed(f"{provider.name} cannot be reached.", code="upstream_unreachable")
-    if isinstance(error, aiohttp.ClientPayloadError | aiohttp.ServerDisconnectedError | ConnectionError):
+    if isinstance(error, aiohttp.ClientPayloadError | aiohttp.ServerDisconnectedError | OSError):
         return UpstreamFailed(f"{provider.name} broke off its answer.", code="upstream_broke_off")
     return UpstreamFailed(f"{provider.name} sent an answer that cannot be read.")

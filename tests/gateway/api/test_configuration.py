@@ -1,0 +1,89 @@
+"""Edits are in force on the next request of every process."""
+
+from __future__ import annotations
+
+from django_redis import get_redis_connection
+
+from gateway.models import Model, RoutingRule, RoutingTarget, Task, TaskFallback
+from tenants import redis_keys
+from tests.gateway.live import Gateway
+
+
+def test_every_process_sees_an_edit_on_its_next_request(world, tmp_path):
+    with Gateway.running(tmp_path) as second:
+
+        def statuses() -> list[int]:
+            body = b'{"model":"fresh","messages":[{"role":"user","content":"x"}]}'
+            return [
+                gateway.request("POST", "/v1/chat/completions", body, authorization=f"Bearer {world.secret}").status
+                for gateway in (world.gateway, second)
+            ]
+
+        assert statuses() == [404, 404]
+        model = world.model("fresh", "openai")
+        assert statuses() == [200, 200]
+        model.is_active = False
+        model.save()
+        assert statuses() == [404, 404]
+
+
+def test_an_edit_by_sql_counts_as_soon_as_it_is_published(world):
+    from tenants import config_versions
+
+    assert world.chat().status == 200
+    Model.objects.filter(tenant=world.tenant, name="gpt-4o").update(is_active=False)
+    config_versions.publish()
+    assert world.chat().status == 404
+
+
+def test_a_version_that_redis_has_lost_is_read_from_postgresql(world):
+    assert world.chat().status == 200
+    key = redis_keys.config_version(world.tenant.id)
+    get_redis_connection("default").delete(key)
+    Model.objects.filter(tenant=world.tenant, name="gpt-4o").update(is_active=False)
+    assert world.chat().status == 404
+    assert get_redis_connection("default").exists(key)
+
+
+def test_a_task_is_answered_by_its_default_model_and_a_rule_goes_before_it(world, simulator):
+    small, large = world.model("small", "openai"), world.model("large", "anthropic", upstream_id="claude-haiku-4-5")
+    task = Task.objects.create(tenant=world.tenant, slug="sum", name="Sum", default_model=small)
+    TaskFallback.objects.create(task=task, model=large)
+    assert world.chat("task/sum").headers["x-tollgate-model"] == "small"
+    rule = RoutingRule.objects.create(tenant=world.tenant, name="large first", task=task)
+    RoutingTarget.objects.create(rule=rule, model=large)
+    reply = world.chat("task/sum")
+    assert reply.headers["x-tollgate-model"] == "large"
+    assert simulator.requests()[-1]["body"]["model"] == "claude-haiku-4-5"
+    record = world.records(2)[-1]
+    assert (record.task, record.model_asked, record.model_served) == ("sum", "task/sum", "large")
+
+
+def test_a_tenant_s_own_model_hides_the_operator_s_of_the_same_name(world, simulator):
+    provider = world.providers["openai"]
+    provider.pk, provider.tenant, provider.name = None, None, f"shared-{world.tenant.slug}"
+    provider._state.adding = True
+    from tenants.ids import uuid7
+
+    provider.id = uuid7()
+    provider.save()
+    name = f"shared-{world.tenant.slug}"
+    shared = Model.objects.create(provider=provider, name=name, upstream_id="the-operators", capabilities=["chat"])
+    try:
+        assert world.chat(name).status == 200
+        world.model(name, "anthropic", upstream_id="our-own")
+        assert world.chat(name).status == 200
+        assert [received["body"]["model"] for received in simulator.requests()] == ["the-operators", "our-own"]
+    finally:
+        shared.delete()
+        provider.delete()
+
+
+def test_a_credential_is_changed_between_two_requests(world, simulator):
+    world.chat()
+    provider = world.providers["openai"]
+    provider.credential = "sk-sim-another"
+    provider.save()
+    world.chat()
+    sent = [dict(received["headers"])["authorization"] for received in simulator.requests()]
+    assert sent == ["Bearer sk-sim-credential-0123456789", "Bearer sk-sim-another"]

@@ -1,0 +1,147 @@
+"""Streams: passed on as they come, recorded however they end."""
+
+from __future__ import annotations
+
+import json
+import socket
+import time
+from urllib.parse import urlsplit
+
+import pytest
+
+from simulator import tokens
+from tests.gateway.live import wait_until
+
+SURFACES = ["openai", "anthropic"]
+MODELS = ["gpt-4o", "claude-sonnet-4-5"]
+
+
+def call(world, surface: str, model: str, **fields):
+    return (
+        world.chat(model, stream=True, **fields) if surface == "openai" else world.message(model, stream=True, **fields)
+    )
+
+
+def text_of(reply, surface: str) -> str:
+    pieces = []
+    for event in reply.events():
+        data = event.rpartition(b"data: ")[2]
+        if data == b"[DONE]":
+            continue
+        parsed = json.loads(data)
+        if surface == "openai":
+            pieces += [choice["delta"].get("content") or "" for choice in parsed["choices"]]
+        elif parsed["type"] == "content_block_delta":
+            pieces.append(parsed["delta"].get("text", ""))
+    return "".join(pieces)
+
+
+@pytest.mark.parametrize("surface", SURFACES)
+@pytest.mark.parametrize("model", MODELS)
+def test_carries_the_same_text_and_cost_as_a_whole_answer(world, surface, model):
+    reply = call(world, surface, model)
+    assert reply.status == 200
+    assert reply.headers["content-type"].startswith("text/event-stream")
+    whole = world.chat(model) if surface == "openai" else world.message(model)
+    answer = whole.json()
+    expected = answer["choices"][0]["message"]["content"] if surface == "openai" else answer["content"][0]["text"]
+    assert text_of(reply, surface) == expected
+    streamed, unstreamed = world.records(2)
+    assert streamed.is_stream
+    assert streamed.cost_usd == unstreamed.cost_usd > 0
+    assert streamed.output_tokens == unstreamed.output_tokens == tokens.count(expected)
+    assert streamed.usage_source == "reported"
+    assert f": x-tollgate-cost-usd {streamed.cost_usd}".encode() in reply.body
+    assert 0 < streamed.ttft_ms < streamed.latency_ms
+
+
+@pytest.mark.parametrize("surface", SURFACES)
+@pytest.mark.parametrize("model", MODELS)
+def test_one_that_the_provider_cuts_ends_with_an_error_event_and_is_charged(world, simulator, surface, model):
+    simulator.behave(fault="cut", fault_after_chunks=5, output_tokens=40)
+    reply = call(world, surface, model)
+    assert reply.status == 200
+    last = json.loads(reply.events()[-1].rpartition(b"data: ")[2])
+    assert "broke off" in last["error"]["message"]
+    assert b"[DONE]" not in reply.body
+    assert b"message_stop" not in reply.body
+    (record,) = world.records()
+    assert (record.outcome, record.error_type, record.usage_source) == ("cut", "upstream_broke_off", "estimated")
+    assert record.output_tokens >= 4
+    assert record.cost_usd > 0
+
+
+@pytest.mark.parametrize("surface", SURFACES)
+@pytest.mark.parametrize("model", MODELS)
+def test_an_error_event_of_the_provider_s_reaches_the_caller_in_its_own_format(world, simulator, surface, model):
+    simulator.behave(fault="error_event", fault_after_chunks=5, error_message="the provider's own words")
+    reply = call(world, surface, model)
+    event = reply.events()[-1]
+    last = json.loads(event.rpartition(b"data: ")[2])
+    assert last["error"]["message"] == "the provider's own words"
+    assert event.startswith(b"event: error\n") == (surface == "anthropic")
+    assert world.records()[0].outcome == "cut"
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_one_that_falls_silent_is_ended(world, simulator, model):
+    simulator.behave(fault="hang", fault_after_chunks=3, output_tokens=40)
+    reply = world.chat(model, stream=True)
+    assert "in time" in json.loads(reply.events()[-1].removeprefix(b"data: "))["error"]["message"]
+    assert world.records()[0].error_type == "upstream_timeout"
+
+
+@pytest.mark.parametrize("surface", SURFACES)
+@pytest.mark.parametrize("model", MODELS)
+def test_a_client_that_leaves_closes_the_upstream_call_and_pays_for_what_was_produced(world, simulator, surface, model):
+    simulator.behave(chunk_ms=50, output_tokens=200)
+    path = "/v1/chat/completions" if surface == "openai" else "/v1/messages"
+    body = {"model": model, "max_tokens": 500, "stream": True, "messages": [{"role": "user", "content": "hello"}]}
+    address = urlsplit(world.gateway.url)
+    with socket.create_connection((address.hostname, address.port)) as client:
+        content = json.dumps(body).encode()
+        head = f"POST {path} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {world.secret}\r\ncontent-length: {len(content)}\r\n\r\n"
+        client.sendall(head.encode() + content)
+        got = b""
+        while got.count(b"data: ") < 8:
+            got += client.recv(65536)
+    (upstream,) = wait_until(
+        lambda: [seen for seen in simulator.requests() if seen["outcome"] == "client_disconnected"]
+    )
+    assert upstream["chunks_sent"] < 100
+    (record,) = world.records()
+    assert (record.status, record.outcome, record.usage_source) == (499, "client_left", "estimated")
+    assert 5 <= record.output_tokens <= 100
+    assert record.input_tokens > 0
+    assert record.cost_usd > 0
+
+
+def test_a_slow_stream_is_passed_on_as_it_comes(world, simulator):
+    simulator.behave(chunk_ms=100, output_tokens=5)
+    body = json.dumps({"model": "gpt-4o", "stream": True, "messages": [{"role": "user", "content": "hello"}]}).encode()
+    address = urlsplit(world.gateway.url)
+    with socket.create_connection((address.hostname, address.port)) as client:
+        head = f"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {world.secret}\r\ncontent-length: {len(body)}\r\n\r\n"
+        client.sendall(head.encode() + body)
+        arrivals = []
+        while not arrivals or b"[DONE]" not in arrivals[-1][1]:
+            piece = client.recv(65536)
+            assert piece
+            arrivals.append((time.monotonic(), piece))
+    assert len([piece for _, piece in arrivals if b'"content"' in piece]) >= 4
+
+
+def test_a_client_that_left_gives_its_place_back(world, simulator):
+    from tenants import api_keys
+
+    made = api_keys.create(world.tenant, name="one at a time", max_concurrency=1)
+    simulator.behave(chunk_ms=50, output_tokens=200)
+    body = json.dumps({"model": "gpt-4o", "stream": True, "messages": [{"role": "user", "content": "hello"}]}).encode()
+    address = urlsplit(world.gateway.url)
+    with socket.create_connection((address.hostname, address.port)) as client:
+        head = f"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {made.secret}\r\ncontent-length: {len(body)}\r\n\r\n"
+        client.sendall(head.encode() + body)
+        client.recv(65536)
+        assert world.post("/v1/chat/completions", body, secret=made.secret).status == 429
+    simulator.reset()
+    wait_until(lambda: world.post("/v1/chat/completions", body, secret=made.secret).status == 200)

@@ -1,0 +1,125 @@
+"""A provider that refuses or fails: its type and message on, our status, never a credential."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.gateway.live import CREDENTIAL
+
+OPENAI, ANTHROPIC = "gpt-4o", "claude-sonnet-4-5"
+
+# What the provider answers, what our caller sees.
+STATUSES = {
+    400: 400,
+    401: 502,
+    403: 502,
+    404: 404,
+    413: 413,
+    422: 422,
+    429: 429,
+    500: 502,
+    502: 502,
+    503: 503,
+    529: 503,
+}
+
+
+def call(world, surface: str, model: str, **fields):
+    return world.chat(model, **fields) if surface == "openai" else world.message(model, **fields)
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+@pytest.mark.parametrize("model", [OPENAI, ANTHROPIC])
+@pytest.mark.parametrize("surface", ["openai", "anthropic"])
+@pytest.mark.parametrize("status", STATUSES)
+def test_has_the_right_status_and_format(world, simulator, status, surface, model, stream):
+    simulator.behave(fault=str(status), error_message="the provider's own words")
+    reply = call(world, surface, model, stream=stream)
+    assert reply.status == STATUSES[status]
+    error = reply.json()["error"]
+    assert "the provider's own words" in error["message"]
+    assert error["type"]
+    assert ("request_id" in reply.json()) == (surface == "anthropic")
+    record = world.record(reply.headers["x-request-id"])
+    assert (record.status, record.outcome) == (STATUSES[status], "upstream_error")
+    assert (record.cost_usd, record.output_tokens, record.attempt) == (0, 0, 1)
+
+
+def test_a_provider_s_error_type_is_kept(world, simulator):
+    simulator.behave(fault="529")
+    assert world.message().json()["error"]["type"] == "overloaded_error"
+    simulator.behave(fault="404")
+    assert world.message().json()["error"]["type"] == "not_found_error"
+
+
+@pytest.mark.parametrize("surface", ["openai", "anthropic"])
+def test_the_provider_s_wish_to_wait_is_passed_on(world, simulator, surface):
+    simulator.behave(fault="429", retry_after=7)
+    reply = call(world, surface, OPENAI)
+    assert reply.headers["retry-after"] == "7"
+    assert "x-should-retry" not in reply.headers
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+@pytest.mark.parametrize("model", [OPENAI, ANTHROPIC])
+def test_a_credential_in_a_provider_s_message_is_not_shown_or_logged(world, simulator, gateway, model, stream):
+    simulator.behave(fault="credential_echo")
+    reply = world.chat(model, stream=stream)
+    assert reply.status >= 400
+    assert CREDENTIAL not in reply.body.decode()
+    assert "***" in reply.json()["error"]["message"]
+    record = world.record(reply.headers["x-request-id"])
+    assert CREDENTIAL not in record.error_message
+    assert CREDENTIAL not in gateway.log()
+
+
+def test_a_refused_credential_is_ours_to_mend_and_sdks_do_not_retry(world, simulator):
+    simulator.behave(fault="401")
+    reply = world.chat()
+    assert reply.json()["error"]["code"] == "upstream_credential_refused"
+    assert reply.headers["x-should-retry"] == "false"
+
+
+@pytest.mark.parametrize("surface", ["openai", "anthropic"])
+@pytest.mark.parametrize("model", [OPENAI, ANTHROPIC])
+@pytest.mark.parametrize(
+    ("fault", "status", "code"),
+    [
+        ("hang", 504, "upstream_timeout"),
+        ("reset", 502, "upstream_broke_off"),
+        ("cut", 502, "upstream_broke_off"),
+        ("bad_json", 502, "upstream_failed"),
+        ("empty", 502, "upstream_failed"),
+        ("garbage_content_type", 502, "upstream_failed"),
+    ],
+)
+def test_a_broken_answer_is_a_gateway_error(world, simulator, surface, model, fault, status, code):
+    simulator.behave(fault=fault)
+    reply = call(world, surface, model)
+    assert reply.status == status
+    assert reply.json()["error"]["message"]
+    assert world.record(reply.headers["x-request-id"]).error_type == code
+
+
+@pytest.mark.parametrize("surface", ["openai", "anthropic"])
+def test_a_stream_whose_first_byte_does_not_come_times_out(world, simulator, surface):
+    simulator.behave(fault="hang")
+    reply = call(world, surface, OPENAI, stream=True)
+    assert reply.status == 504
+
+
+def test_a_provider_that_is_not_there_is_a_502(world):
+    provider = world.providers["openai"]
+    provider.base_url = "http://127.0.0.1:9/v1"
+    provider.save()
+    reply = world.chat()
+    assert (reply.status, reply.json()["error"]["code"]) == (502, "upstream_unreachable")
+    assert CREDENTIAL not in reply.body.decode()
+
+
+def test_redirects_are_not_followed(world, simulator):
+    provider = world.providers["openai"]
+    provider.base_url = world.gateway.url + "/admin"  # answers with a redirect to its login page
+    provider.save()
+    assert world.chat().status in {404, 502}
+    assert simulator.requests() == []

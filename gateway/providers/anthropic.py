@@ -11,6 +11,7 @@ from gateway.errors import Unsupported, UpstreamFailed
 from gateway.providers import failures, metadata
 from gateway.providers.relay import Relay
 from gateway.providers.sse import Event
+from gateway.providers.translate.usage import MessagesUsage
 from gateway.providers.translation import translated_answer, translated_relay, translated_request
 from gateway.types import Endpoint, Model, Provider, ProviderAnswer, Request, Surface, Usage, WireRequest
 
@@ -26,24 +27,6 @@ OLDER_VERSION, NEWER_VERSION = "2023-06-01", "2026-10-21"
 SAMPLING = frozenset({"temperature", "top_p", "top_k"})
 
 
-class _CacheCreation(msgspec.Struct):
-    ephemeral_5m_input_tokens: int = 0
-    ephemeral_1h_input_tokens: int = 0
-
-
-class _OutputDetails(msgspec.Struct):
-    thinking_tokens: int | None = None
-
-
-class _Usage(msgspec.Struct):
-    input_tokens: int | None = None
-    cache_creation_input_tokens: int | None = None
-    cache_read_input_tokens: int | None = None
-    cache_creation: _CacheCreation | None = None
-    output_tokens: int | None = None
-    output_tokens_details: _OutputDetails | None = None
-
-
 class _Error(msgspec.Struct):
     type: str = ""
     message: str = ""
@@ -51,12 +34,12 @@ class _Error(msgspec.Struct):
 
 class _Answer(msgspec.Struct):
     stop_reason: str | None = None
-    usage: _Usage | None = None
+    usage: MessagesUsage | None = None
     input_tokens: int | None = None
 
 
 class _Message(msgspec.Struct):
-    usage: _Usage | None = None
+    usage: MessagesUsage | None = None
 
 
 class _Delta(msgspec.Struct):
@@ -70,7 +53,7 @@ class _Event(msgspec.Struct):
     type: str
     message: _Message | None = None
     delta: _Delta | None = None
-    usage: _Usage | None = None
+    usage: MessagesUsage | None = None
     error: _Error | None = None
 
 
@@ -123,7 +106,7 @@ def read_answer(request: Request, model: Model, content: bytes) -> ProviderAnswe
     body = content if request.endpoint.surface is Surface.ANTHROPIC else translated_answer(request, model, content)
     if request.endpoint is Endpoint.COUNT_TOKENS:
         return ProviderAnswer(body=content, usage=Usage(), finish_reason="")  # counting is free
-    usage = None if answer.usage is None else _usage(answer.usage)
+    usage = answer.usage.counted() if answer.usage else None
     return ProviderAnswer(body=body, usage=usage, finish_reason=answer.stop_reason or "")
 
 
@@ -141,7 +124,7 @@ class _PassThrough:
 
     def __init__(self, provider: Provider) -> None:
         self._provider = provider
-        self._counts = _Usage()
+        self._counts = MessagesUsage()
         self.usage: Usage | None = None
         self.finish_reason = ""
         self.produced_bytes = 0
@@ -175,28 +158,9 @@ class _PassThrough:
             raise failures.from_event(self._provider, error_.type, error_.message)
         return event.raw
 
-    def _take(self, newer: _Usage) -> None:
-        """Counts in a stream are cumulative: each one that is given replaces the one before."""
-        for field in _Usage.__struct_fields__:
-            value = getattr(newer, field)
-            if value is not None:
-                setattr(self._counts, field, value)
-        self.usage = _usage(self._counts)
+    def _take(self, newer: MessagesUsage) -> None:
+        self._counts.update(newer)
+        self.usage = self._counts.counted()
 
     def finish(self) -> bytes:
         return b""
-
-
-def _usage(usage: _Usage) -> Usage:
-    """Anthropic's `input_tokens` exclude what was read from and written to the cache."""
-    read = usage.cache_read_input_tokens or 0
-    written = usage.cache_creation_input_tokens or 0
-    write_1h = usage.cache_creation.ephemeral_1h_input_tokens if usage.cache_creation else 0
-    return Usage(
-        input_tokens=(usage.input_tokens or 0) + read + written,
-        cache_read_tokens=read,
-        cache_write_5m_tokens=max(0, written - write_1h),
-        cache_write_1h_tokens=write_1h,
-        output_tokens=usage.output_tokens or 0,
-        reasoning_tokens=(usage.output_tokens_details.thinking_tokens or 0) if usage.output_tokens_details else 0,
-    )

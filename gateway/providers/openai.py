@@ -14,6 +14,7 @@ from gateway.errors import Unsupported, UpstreamFailed
 from gateway.providers import failures, metadata
 from gateway.providers.relay import Relay
 from gateway.providers.sse import Event
+from gateway.providers.translate.usage import ChatUsage
 from gateway.providers.translation import translated_answer, translated_relay, translated_request
 from gateway.types import Endpoint, Model, Provider, ProviderAnswer, Request, Surface, Usage, WireRequest
 
@@ -23,22 +24,6 @@ _PATHS = {
     Endpoint.EMBEDDINGS: "/embeddings",
 }
 _WITH_USAGE = msgspec.Raw(b'{"include_usage":true}')
-
-
-class _PromptDetails(msgspec.Struct):
-    cached_tokens: int | None = None
-    cache_write_tokens: int | None = None
-
-
-class _CompletionDetails(msgspec.Struct):
-    reasoning_tokens: int | None = None
-
-
-class _Usage(msgspec.Struct):
-    prompt_tokens: int = 0
-    completion_tokens: int | None = None
-    prompt_tokens_details: _PromptDetails | None = None
-    completion_tokens_details: _CompletionDetails | None = None
 
 
 class _Delta(msgspec.Struct):
@@ -57,7 +42,7 @@ class _Answer(msgspec.Struct):
     """A whole answer, or a chunk of a streamed one, as far as it is read here."""
 
     choices: list[_Choice] | None = None
-    usage: _Usage | None = None
+    usage: ChatUsage | None = None
     error: dict[str, Any] | str | None = None
 
 
@@ -112,7 +97,9 @@ def read_answer(request: Request, model: Model, content: bytes) -> ProviderAnswe
         raise _reported(model.provider, answer.error)
     finish_reason = answer.choices[0].finish_reason or "" if answer.choices else ""
     body = content if request.endpoint.surface is Surface.OPENAI else translated_answer(request, model, content)
-    return ProviderAnswer(body=body, usage=_usage(answer.usage), finish_reason=finish_reason)
+    return ProviderAnswer(
+        body=body, usage=answer.usage.counted() if answer.usage else None, finish_reason=finish_reason
+    )
 
 
 def relay(request: Request, model: Model) -> Relay:
@@ -151,7 +138,7 @@ class _PassThrough:
         if chunk.error is not None:
             raise _reported(self._provider, chunk.error)
         if chunk.usage is not None:
-            self.usage = _usage(chunk.usage)
+            self.usage = chunk.usage.counted()
             if not chunk.choices and not self._wants_usage:
                 return b""
         for choice in chunk.choices or ():
@@ -171,20 +158,6 @@ class _PassThrough:
 
     def finish(self) -> bytes:
         return b""
-
-
-def _usage(usage: _Usage | None) -> Usage | None:
-    """OpenAI's `prompt_tokens` include the cached ones, its `completion_tokens` the reasoning ones."""
-    if usage is None:
-        return None
-    prompt, completion = usage.prompt_tokens_details, usage.completion_tokens_details
-    return Usage(
-        input_tokens=usage.prompt_tokens,
-        cache_read_tokens=(prompt.cached_tokens or 0) if prompt else 0,
-        cache_write_5m_tokens=(prompt.cache_write_tokens or 0) if prompt else 0,
-        output_tokens=usage.completion_tokens or 0,
-        reasoning_tokens=(completion.reasoning_tokens or 0) if completion else 0,
-    )
 
 
 def _reported(provider: Provider, error: dict[str, Any] | str) -> Exception:

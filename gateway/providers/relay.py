@@ -12,11 +12,16 @@ class Relay(Protocol):
     """Readable at any time: `usage` (None until the provider reports any), `finish_reason`, how much was produced, and whether the
     provider said that the stream is over."""
 
-    usage: Usage | None
-    finish_reason: str
-    produced_bytes: int
-    deltas: int
-    is_complete: bool
+    @property
+    def usage(self) -> Usage | None: ...
+    @property
+    def finish_reason(self) -> str: ...
+    @property
+    def produced_bytes(self) -> int: ...
+    @property
+    def deltas(self) -> int: ...
+    @property
+    def is_complete(self) -> bool: ...
 
     def feed(self, event: Event) -> bytes:
         """The caller's bytes for `event`. Raises an `UpstreamError` if the provider reports one or sends what cannot be read."""

@@ -69,7 +69,8 @@ def test_anthropics_beta_header_reaches_anthropic_and_the_caller_s_others_do_not
     )
     headers = dict(simulator.requests()[0]["headers"])
     assert headers["anthropic-beta"] == "some-beta"
-    assert not {"x-secret", "cookie", "x-forwarded-for", "authorization"} & headers.keys()
+    assert not {"x-secret", "cookie", "x-forwarded-for"} & headers.keys()
+    assert headers["authorization"] == "Bearer sk-sim-credential-0123456789"
 
 
 def test_a_caller_cannot_choose_the_provider_s_address_or_credential(world, simulator):

@@ -1,0 +1,106 @@
+"""Usage, counted one way for both formats, and told in either.
+
+Anthropic's `input_tokens` exclude what was read from and written to the cache; OpenAI's `prompt_tokens` include it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from gateway.types import Usage
+
+
+class _CacheCreation(msgspec.Struct):
+    ephemeral_5m_input_tokens: int = 0
+    ephemeral_1h_input_tokens: int = 0
+
+
+class _OutputDetails(msgspec.Struct):
+    thinking_tokens: int | None = None
+
+
+class MessagesUsage(msgspec.Struct):
+    """Anthropic's, as it comes in an answer, in message_start and in message_delta; absent counts are None."""
+
+    input_tokens: int | None = None
+    cache_creation_input_tokens: int | None = None
+    cache_read_input_tokens: int | None = None
+    cache_creation: _CacheCreation | None = None
+    output_tokens: int | None = None
+    output_tokens_details: _OutputDetails | None = None
+
+    def update(self, newer: MessagesUsage) -> None:
+        """Counts in a stream are cumulative: each one that is given replaces the one before."""
+        for field in self.__struct_fields__:
+            value = getattr(newer, field)
+            if value is not None:
+                setattr(self, field, value)
+
+    def counted(self) -> Usage:
+        read, written = self.cache_read_input_tokens or 0, self.cache_creation_input_tokens or 0
+        write_1h = self.cache_creation.ephemeral_1h_input_tokens if self.cache_creation else 0
+        details = self.output_tokens_details
+        return Usage(
+            input_tokens=(self.input_tokens or 0) + read + written,
+            cache_read_tokens=read,
+            cache_write_5m_tokens=max(0, written - write_1h),
+            cache_write_1h_tokens=write_1h,
+            output_tokens=self.output_tokens or 0,
+            reasoning_tokens=(details.thinking_tokens or 0) if details else 0,
+        )
+
+
+class _PromptDetails(msgspec.Struct):
+    cached_tokens: int | None = None
+    cache_write_tokens: int | None = None
+
+
+class _CompletionDetails(msgspec.Struct):
+    reasoning_tokens: int | None = None
+
+
+class ChatUsage(msgspec.Struct):
+    """OpenAI's, of chat completions and embeddings."""
+
+    prompt_tokens: int = 0
+    completion_tokens: int | None = None
+    prompt_tokens_details: _PromptDetails | None = None
+    completion_tokens_details: _CompletionDetails | None = None
+
+    def counted(self) -> Usage:
+        prompt, completion = self.prompt_tokens_details, self.completion_tokens_details
+        return Usage(
+            input_tokens=self.prompt_tokens,
+            cache_read_tokens=(prompt.cached_tokens or 0) if prompt else 0,
+            cache_write_5m_tokens=(prompt.cache_write_tokens or 0) if prompt else 0,
+            output_tokens=self.completion_tokens or 0,
+            reasoning_tokens=(completion.reasoning_tokens or 0) if completion else 0,
+        )
+
+
+def for_chat(usage: Usage) -> dict[str, Any]:
+    """As OpenAI tells it."""
+    return {
+        "prompt_tokens": usage.input_tokens,
+        "completion_tokens": usage.output_tokens,
+        "total_tokens": usage.input_tokens + usage.output_tokens,
+        "prompt_tokens_details": {
+            "cached_tokens": usage.cache_read_tokens,
+            "cache_write_tokens": usage.cache_write_5m_tokens + usage.cache_write_1h_tokens,
+        },
+        "completion_tokens_details": {"reasoning_tokens": usage.reasoning_tokens},
+    }
+
+
+def for_messages(usage: Usage) -> dict[str, Any]:
+    """As Anthropic tells it."""
+    written = usage.cache_write_5m_tokens + usage.cache_write_1h_tokens
+    return {
+        "input_tokens": usage.input_tokens - usage.cache_read_tokens - written,
+        "cache_creation_input_tokens": written,
+        "cache_read_input_tokens": usage.cache_read_tokens,
+        "output_tokens": usage.output_tokens,
+        "output_tokens_details": {"thinking_tokens": usage.reasoning_tokens},
+    }

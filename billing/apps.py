@@ -5,3 +5,10 @@ from django.utils.translation import gettext_lazy as _
 class BillingConfig(AppConfig):
     name = "billing"
     verbose_name = _("Billing")
+
+    def ready(self) -> None:
+        from billing import models
+        from tenants import audit
+
+        for model in (models.Plan, models.PlanTier, models.Subscription):
+            audit.track(model)

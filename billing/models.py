@@ -101,6 +101,9 @@ class PlanTier(ConfigModel):
     def __str__(self) -> str:
         return f"{self.plan} · {self.tier}"
 
+    def part_of_id(self) -> Any:
+        return self.plan_id
+
 
 class Subscription(TenantOwned, ConfigModel):
     """A tenant's time on a plan. At most one is open."""

@@ -1,16 +1,21 @@
 """Django's settings, all from the environment (docs/operating.md lists the variables). Importing needs no database."""
 
+from functools import partial
 from pathlib import Path
 
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
 from config import secrets
+from config.branding import static_url
+from config.embedded import layout as layouts
+from config.embedded.redis import broker_url
 from config.env import Environment
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = Environment()
 VAR_DIR = Path(env.text("TOLLGATE_VAR", str(BASE_DIR / "var")))
+EMBEDDED = layouts.of(VAR_DIR)  # where the embedded services of `manage.py up` are to be found
 
 DEBUG = env.flag("TOLLGATE_DEBUG", False)
 ALLOWED_HOSTS = env.words("TOLLGATE_ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
@@ -55,7 +60,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "auditlog.middleware.AuditlogMiddleware",
+    "tenants.audit.AuditMiddleware",
 ]
 
 ROOT_URLCONF = "config.urls"
@@ -78,10 +83,8 @@ TEMPLATES = [
     }
 ]
 
-DATABASES = {
-    "default": env.database("DATABASE_URL", f"postgresql://postgres@/tollgate?host={VAR_DIR / 'postgres-socket'}")
-}
-REDIS_URL = env.text("REDIS_URL", f"unix://{VAR_DIR / 'redis' / 'redis.sock'}?db=0")
+DATABASES = {"default": env.database("DATABASE_URL", EMBEDDED.database_url)}
+REDIS_URL = env.text("REDIS_URL", EMBEDDED.redis_url)
 REDIS_TIMEOUT_SECONDS = env.seconds("TOLLGATE_REDIS_TIMEOUT", 2.0)
 CACHES = {
     "default": {
@@ -111,7 +114,7 @@ USE_TZ = True
 
 STATIC_URL = "static/"
 STATIC_ROOT = VAR_DIR / "static"
-STATIC_ROOT.mkdir(parents=True, exist_ok=True)
+secrets.make_folder(STATIC_ROOT)  # whitenoise warns of a missing one
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
@@ -135,7 +138,7 @@ GATEWAY_METRICS_TOKEN = env.text("TOLLGATE_METRICS_TOKEN")
 REQUEST_LOG_RETENTION_DAYS = env.number("TOLLGATE_REQUEST_LOG_DAYS", 400, low=1, high=36_500)
 
 # Celery: the broker is Redis unless another one is named. Tasks are safe to run twice, so they are acknowledged early.
-CELERY_BROKER_URL = env.text("CELERY_BROKER_URL", REDIS_URL.replace("unix://", "redis+socket://", 1))
+CELERY_BROKER_URL = env.text("CELERY_BROKER_URL", broker_url(REDIS_URL))
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
@@ -172,12 +175,37 @@ SPECTACULAR_SETTINGS = {
 UNFOLD = {
     "SITE_TITLE": "Tollgate",
     "SITE_HEADER": "Tollgate",
-    "SITE_SYMBOL": "toll",
+    "SITE_SUBHEADER": _("LLM gateway"),
+    "SITE_URL": None,
+    "SITE_ICON": {name: partial(static_url, f"tollgate/mark-{name}.svg") for name in ("light", "dark")},
+    "SITE_FAVICONS": [
+        {"rel": "icon", "type": "image/svg+xml", "href": partial(static_url, "tollgate/mark-light.svg")},
+    ],
+    "STYLES": [partial(static_url, "tollgate/admin.css")],
+    "ENVIRONMENT": "config.navigation.environment",
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
-    "SIDEBAR": {"show_search": True, "show_all_applications": False},
+    "BORDER_RADIUS": "6px",
+    "COLORS": {
+        "primary": {
+            "50": "oklch(97.5% .014 190)",
+            "100": "oklch(94.5% .036 190)",
+            "200": "oklch(89.5% .065 190)",
+            "300": "oklch(82% .098 190)",
+            "400": "oklch(72.5% .11 192)",
+            "500": "oklch(64% .108 195)",
+            "600": "oklch(52% .09 198)",
+            "700": "oklch(44.5% .076 200)",
+            "800": "oklch(38% .062 202)",
+            "900": "oklch(33% .05 204)",
+            "950": "oklch(24% .04 206)",
+        }
+    },
+    "SIDEBAR": {"show_search": True, "navigation": "config.navigation.sidebar"},
 }
 AUDITLOG_INCLUDE_ALL_MODELS = False
+AUDITLOG_USE_FK_STRING_REPRESENTATION = True
+AUDITLOG_CID_HEADER = None  # anyone can write a header
 
 LOGGING = {
     "version": 1,

@@ -5,3 +5,13 @@ from django.utils.translation import gettext_lazy as _
 class TenantsConfig(AppConfig):
     name = "tenants"
     verbose_name = _("Tenants")
+
+    def ready(self) -> None:
+        from django.contrib.auth.models import Group, User
+
+        from tenants import audit, models
+
+        audit.track(User, many_to_many=("groups", "user_permissions"))
+        audit.track(Group, many_to_many=("permissions",))
+        for model in (models.Tenant, models.Membership, models.ApiKey, models.EndUser):
+            audit.track(model)

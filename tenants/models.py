@@ -39,6 +39,15 @@ class ConfigModel(models.Model):
         """The tenant whose configuration this row belongs to; None where it concerns every tenant."""
         return getattr(self, "tenant_id", None)
 
+    def part_of_id(self) -> Any:
+        """The row that this one is edited as a part of, if any; its history shows this one's too."""
+        return None
+
+    def get_additional_data(self) -> dict[str, str]:
+        """What django-auditlog keeps with each entry about this row."""
+        ids = {"tenant_id": self.config_tenant_id(), "part_of": self.part_of_id()}
+        return {name: str(value) for name, value in ids.items() if value is not None}
+
     def save(self, *args: Any, **kwargs: Any) -> None:
         super().save(*args, **kwargs)
         config_versions.publish_on_commit(self.config_tenant_id())
@@ -93,6 +102,10 @@ class TenantOwned(models.Model):
 
     class Meta:
         abstract = True
+
+    def get_additional_data(self) -> dict[str, str]:
+        """What django-auditlog keeps with each entry about this row."""
+        return {"tenant_id": str(self.tenant_id)}
 
 
 class Membership(TenantOwned):

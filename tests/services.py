@@ -16,6 +16,7 @@ import pytest
 from config.embedded import session
 
 FOLDER = Path(tempfile.mkdtemp(prefix="tollgate-test-"))
+FOLDER.chmod(0o711)  # as root, PostgreSQL runs as another user, who must get through
 os.environ["TOLLGATE_VAR"] = str(FOLDER)
 os.environ.setdefault("TOLLGATE_ALLOWED_HOSTS", "testserver,localhost,127.0.0.1")
 _services: session.Services | None = None

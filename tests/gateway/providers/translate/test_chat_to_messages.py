@@ -1,0 +1,287 @@
+"""A chat completions request as Anthropic gets it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from gateway.providers.translate import chat_to_messages
+from gateway.providers.translate.fields import InvalidField, TranslationError, Untranslatable
+
+PIXEL = "iVBORw0KGgo="
+SCHEMA = {"type": "object", "properties": {"a": {"type": "string"}}, "required": ["a"], "additionalProperties": False}
+
+
+def translate(*messages: dict[str, Any], model: str = "claude-opus-4-6", **fields: Any) -> dict[str, Any]:
+    given = list(messages) or [{"role": "user", "content": "hi"}]
+    return chat_to_messages.request({"model": "x", "messages": given, **fields}, model=model, default_max_tokens=4096)
+
+
+def test_the_least_request():
+    assert translate() == {
+        "model": "claude-opus-4-6",
+        "max_tokens": 4096,
+        "messages": [{"role": "user", "content": [{"type": "text", "text": "hi"}]}],
+    }
+
+
+def test_what_stands_before_the_first_turn_is_the_system_prompt_and_later_words_keep_their_place():
+    out = translate(
+        {"role": "system", "content": "one"},
+        {"role": "developer", "content": [{"type": "text", "text": "two"}]},
+        {"role": "user", "content": "hi"},
+        {"role": "system", "content": "three"},
+        {"role": "user", "content": "ho"},
+    )
+    assert out["system"] == [{"type": "text", "text": "one"}, {"type": "text", "text": "two"}]
+    assert [(turn["role"], turn["content"][0]["text"]) for turn in out["messages"]] == [
+        ("user", "hi"), ("system", "three"), ("user", "ho"),
+    ]  # fmt: skip
+
+
+def test_images_and_files():
+    out = translate(
+        {
+            "role": "user",
+            "content": [
+                {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{PIXEL}", "detail": "auto"}},
+                {"type": "image_url", "image_url": {"url": "https://example.com/a.png"}},
+                {"type": "file", "file": {"file_data": f"data:application/pdf;base64,{PIXEL}", "filename": "a.pdf"}},
+            ],
+        }
+    )
+    assert out["messages"][0]["content"] == [
+        {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": PIXEL}},
+        {"type": "image", "source": {"type": "url", "url": "https://example.com/a.png"}},
+        {
+            "type": "document",
+            "source": {"type": "base64", "media_type": "application/pdf", "data": PIXEL},
+            "title": "a.pdf",
+        },
+    ]
+
+
+def test_parallel_tool_calls_and_their_results():
+    def call(number: str) -> dict[str, Any]:
+        return {"id": f"c{number}", "type": "function", "function": {"name": "f", "arguments": f'{{"n": {number}}}'}}
+
+    out = translate(
+        {"role": "user", "content": "hi"},
+        {"role": "assistant", "content": "let me see", "tool_calls": [call("1"), call("2")]},
+        {"role": "tool", "tool_call_id": "c1", "content": "one"},
+        {"role": "tool", "tool_call_id": "c2", "content": [{"type": "text", "text": "two"}]},
+        {"role": "user", "content": "and?"},
+    )
+    assert out["messages"][1:] == [
+        {
+            "role": "assistant",
+            "content": [
+                {"type": "text", "text": "let me see"},
+                {"type": "tool_use", "id": "c1", "name": "f", "input": {"n": 1}},
+                {"type": "tool_use", "id": "c2", "name": "f", "input": {"n": 2}},
+            ],
+        },
+        {
+            "role": "user",
+            "content": [
+                {"type": "tool_result", "tool_use_id": "c1", "content": "one"},
+                {"type": "tool_result", "tool_use_id": "c2", "content": [{"type": "text", "text": "two"}]},
+                {"type": "text", "text": "and?"},
+            ],
+        },
+    ]
+
+
+def test_tools_and_tool_choice():
+    function = {"name": "f", "description": "d", "parameters": SCHEMA, "strict": True}
+    out = translate(tools=[{"type": "function", "function": function}, {"type": "function", "function": {"name": "g"}}])
+    assert out["tools"] == [
+        {"name": "f", "description": "d", "input_schema": SCHEMA, "strict": True},
+        {"name": "g", "input_schema": {"type": "object", "properties": {}}},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("fields", "choice"),
+    [
+        ({}, None),
+        ({"tool_choice": "auto"}, {"type": "auto"}),
+        ({"tool_choice": "none"}, {"type": "none"}),
+        ({"tool_choice": "none", "parallel_tool_calls": False}, {"type": "none"}),
+        ({"tool_choice": "required"}, {"type": "any"}),
+        ({"tool_choice": {"type": "function", "function": {"name": "f"}}}, {"type": "tool", "name": "f"}),
+        ({"parallel_tool_calls": True}, None),
+        ({"parallel_tool_calls": False}, {"type": "auto", "disable_parallel_tool_use": True}),
+        ({"tool_choice": "required", "parallel_tool_calls": False}, {"type": "any", "disable_parallel_tool_use": True}),
+    ],
+)
+def test_tool_choices(fields, choice):
+    out = translate(tools=[{"type": "function", "function": {"name": "f"}}], **fields)
+    assert out.get("tool_choice") == choice
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({"max_tokens": 7}, {"max_tokens": 7}),
+        ({"max_tokens": 7, "max_completion_tokens": 9}, {"max_tokens": 9}),
+        ({"temperature": 0.5, "top_p": 1}, {"temperature": 0.5, "top_p": 1.0}),
+        ({"stop": "x"}, {"stop_sequences": ["x"]}),
+        ({"stop": ["x", "y"]}, {"stop_sequences": ["x", "y"]}),
+        ({"stream": True, "stream_options": {"include_usage": True}}, {"stream": True}),
+        ({"user": "ada"}, {"metadata": {"user_id": "ada"}}),
+        ({"safety_identifier": "s", "user": "ada"}, {"metadata": {"user_id": "s"}}),
+        ({"service_tier": "default"}, {"service_tier": "standard_only"}),
+        ({"reasoning_effort": "none"}, {"thinking": {"type": "disabled"}}),
+        ({"reasoning_effort": "minimal"}, {"thinking": {"type": "adaptive"}, "output_config": {"effort": "low"}}),
+        ({"reasoning_effort": "xhigh"}, {"thinking": {"type": "adaptive"}, "output_config": {"effort": "xhigh"}}),
+        ({"response_format": {"type": "text"}}, {}),
+        (
+            {
+                "response_format": {
+                    "type": "json_schema",
+                    "json_schema": {"name": "n", "schema": SCHEMA, "strict": True},
+                }
+            },
+            {"output_config": {"format": {"type": "json_schema", "schema": SCHEMA}}},
+        ),
+        (
+            {"response_format": {"type": "json_object"}},
+            {"system": [{"type": "text", "text": chat_to_messages.JSON_INSTRUCTION}]},
+        ),
+    ],
+)
+def test_parameters(fields, expected):
+    assert translate(**fields) == {**translate(), **expected}
+
+
+@pytest.mark.parametrize(("effort", "budget"), [("low", 1024), ("medium", 4096), ("high", 9999)])
+def test_older_models_think_by_budget(effort, budget):
+    out = translate(model="claude-sonnet-4-5", reasoning_effort=effort, max_tokens=10_000)
+    assert out["thinking"] == {"type": "enabled", "budget_tokens": budget}
+    assert "output_config" not in out
+
+
+def test_thinking_goes_back_as_it_came():
+    block = {"type": "thinking", "thinking": "hm", "signature": "s"}
+    out = translate({"role": "assistant", "content": "ok", "reasoning_content": "hm", "thinking_blocks": [block]})
+    assert out["messages"][0]["content"] == [block, {"type": "text", "text": "ok"}]
+
+
+USER = {"role": "user", "content": "hi"}
+CALL = {"id": "c", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+
+
+@pytest.mark.parametrize(
+    ("fields", "param"),
+    [
+        ({"temperature": 1.5}, "temperature"),
+        ({"n": 2}, "n"),
+        ({"seed": 1}, "seed"),
+        ({"logprobs": True}, "logprobs"),
+        ({"logit_bias": {"1": 2}}, "logit_bias"),
+        ({"frequency_penalty": 0.1}, "frequency_penalty"),
+        ({"modalities": ["text", "audio"]}, "modalities"),
+        ({"store": True}, "store"),
+        ({"verbosity": "low"}, "verbosity"),
+        ({"service_tier": "flex"}, "service_tier"),
+        ({"web_search_options": {}}, "web_search_options"),
+        ({"functions": []}, "functions"),
+        ({"never_heard_of": 1}, "never_heard_of"),
+        ({"tools": [{"type": "custom", "custom": {"name": "x"}}]}, "tools[0].type"),
+        ({"tools": [{"type": "function", "function": {"name": "f", "new": 1}}]}, "tools[0].function.new"),
+        ({"tool_choice": {"type": "allowed_tools", "allowed_tools": {}}}, "tool_choice.type"),
+        ({"messages": [{**USER, "name": "ada"}]}, "messages[0].name"),
+        ({"messages": [USER, {"role": "function", "name": "f", "content": ""}]}, "messages[1].role"),
+        (
+            {"messages": [{"role": "user", "content": [{"type": "input_audio", "input_audio": {}}]}]},
+            "messages[0].content[0].type",
+        ),
+        (
+            {
+                "messages": [
+                    {"role": "user", "content": [{"type": "image_url", "image_url": {"url": "x", "detail": "low"}}]}
+                ]
+            },
+            "messages[0].content[0].image_url.detail",
+        ),
+        (
+            {"messages": [{"role": "user", "content": [{"type": "file", "file": {"file_id": "f"}}]}]},
+            "messages[0].content[0].file.file_id",
+        ),
+        (
+            {"messages": [{"role": "assistant", "content": "x", "reasoning_content": "y"}]},
+            "messages[0].reasoning_content",
+        ),
+        ({"messages": [{"role": "assistant", "content": "x", "audio": {"id": "1"}}]}, "messages[0].audio"),
+    ],
+)
+def test_what_cannot_be_said_is_refused_by_name(fields, param):
+    with pytest.raises(Untranslatable) as caught:
+        chat_to_messages.request({"messages": [USER], **fields}, model="m", default_max_tokens=10)
+    assert caught.value.param == param
+
+
+@pytest.mark.parametrize(
+    ("fields", "param"),
+    [
+        ({"max_tokens": "7"}, "max_tokens"),
+        ({"max_tokens": True}, "max_tokens"),
+        ({"temperature": "hot"}, "temperature"),
+        ({"stop": 3}, "stop"),
+        ({"tool_choice": "maybe"}, "tool_choice"),
+        ({"reasoning_effort": "some"}, "reasoning_effort"),
+        ({"tools": [7]}, "tools[0]"),
+        ({"messages": [{"role": "narrator", "content": ""}]}, "messages[0].role"),
+        ({"messages": [{"role": "user"}]}, "messages[0].content"),
+        ({"messages": [{"role": "assistant", "content": None}]}, "messages[0].content"),
+        ({"messages": [{"role": "tool", "content": "x"}]}, "messages[0].tool_call_id"),
+        (
+            {
+                "messages": [
+                    {"role": "assistant", "tool_calls": [{**CALL, "function": {"name": "f", "arguments": "{"}}]}
+                ]
+            },
+            "messages[0].tool_calls[0].function.arguments",
+        ),
+    ],
+)
+def test_what_is_wrong_in_itself_is_refused_by_name(fields, param):
+    with pytest.raises(InvalidField) as caught:
+        chat_to_messages.request({"messages": [USER], **fields}, model="m", default_max_tokens=10)
+    assert caught.value.param == param
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"n": 1}, {"frequency_penalty": 0}, {"presence_penalty": 0.0}, {"logprobs": False}, {"logit_bias": {}}, {"store": False},
+        {"seed": None}, {"modalities": ["text"]}, {"verbosity": "medium"}, {"prompt_cache_key": "k"}, {"metadata": {"a": "b"}},
+    ],
+)  # fmt: skip
+def test_a_neutral_value_is_no_hindrance(fields):
+    assert translate(**fields) == translate()
+
+
+def test_nothing_of_the_sdk_s_parameters_is_dropped_silently():
+    """Each field OpenAI's SDK knows is translated, accepted for a reason, or refused by its name."""
+    from openai.types.chat import completion_create_params as params
+
+    known = set(params.CompletionCreateParamsBase.__annotations__) | {"stream"}
+    accepted = {
+        "model",
+        "metadata",
+        "stream_options",
+        "prompt_cache_key",
+        "prompt_cache_retention",
+        "prompt_cache_options",
+    }
+    for name in sorted(known - accepted - {"messages"}):
+        outcomes = []
+        for value in (object(), "x", 0.5, 7, True, [object()], {"x": object()}):
+            try:
+                outcomes.append(translate(**{name: value}) != translate())
+            except TranslationError as error:
+                outcomes.append(error.param.startswith(name))
+        assert all(outcomes) or name == "parallel_tool_calls" or name in {"stream", "reasoning_effort"}, name

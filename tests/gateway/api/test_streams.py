@@ -22,6 +22,13 @@ def call(world, surface: str, model: str, **fields):
     )
 
 
+def raw_post(path: str, content: bytes, secret: str) -> bytes:
+    head = (
+        f"POST {path} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {secret}\r\ncontent-length: {len(content)}\r\n\r\n"
+    )
+    return head.encode() + content
+
+
 def text_of(reply, surface: str) -> str:
     pieces = []
     for event in reply.events():
@@ -100,8 +107,7 @@ def test_a_client_that_leaves_closes_the_upstream_call_and_pays_for_what_was_pro
     address = urlsplit(world.gateway.url)
     with socket.create_connection((address.hostname, address.port)) as client:
         content = json.dumps(body).encode()
-        head = f"POST {path} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {world.secret}\r\ncontent-length: {len(content)}\r\n\r\n"
-        client.sendall(head.encode() + content)
+        client.sendall(raw_post(path, content, world.secret))
         got = b""
         while got.count(b"data: ") < 8:
             got += client.recv(65536)
@@ -121,8 +127,7 @@ def test_a_slow_stream_is_passed_on_as_it_comes(world, simulator):
     body = json.dumps({"model": "gpt-4o", "stream": True, "messages": [{"role": "user", "content": "hello"}]}).encode()
     address = urlsplit(world.gateway.url)
     with socket.create_connection((address.hostname, address.port)) as client:
-        head = f"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {world.secret}\r\ncontent-length: {len(body)}\r\n\r\n"
-        client.sendall(head.encode() + body)
+        client.sendall(raw_post("/v1/chat/completions", body, world.secret))
         arrivals = []
         while not arrivals or b"[DONE]" not in arrivals[-1][1]:
             piece = client.recv(65536)
@@ -139,8 +144,7 @@ def test_a_client_that_left_gives_its_place_back(world, simulator):
     body = json.dumps({"model": "gpt-4o", "stream": True, "messages": [{"role": "user", "content": "hello"}]}).encode()
     address = urlsplit(world.gateway.url)
     with socket.create_connection((address.hostname, address.port)) as client:
-        head = f"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {made.secret}\r\ncontent-length: {len(body)}\r\n\r\n"
-        client.sendall(head.encode() + body)
+        client.sendall(raw_post("/v1/chat/completions", body, made.secret))
         client.recv(65536)
         assert world.post("/v1/chat/completions", body, secret=made.secret).status == 429
     simulator.reset()

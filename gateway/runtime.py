@@ -19,7 +19,7 @@ class Runtime:
 
     def __init__(self) -> None:
         self.redis = RedisStore(settings.REDIS_URL, timeout_seconds=settings.REDIS_TIMEOUT_SECONDS)
-        self.snapshots = Snapshots(settings.GATEWAY_SNAPSHOT_CAPACITY)
+        self.snapshots = Snapshots(self.redis, settings.GATEWAY_SNAPSHOT_CAPACITY)
         self.transport = Transport(
             Timeouts(
                 first_byte=settings.GATEWAY_FIRST_BYTE_SECONDS,

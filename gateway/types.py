@@ -29,6 +29,11 @@ class Endpoint(enum.Enum):
     def surface(self) -> Surface:
         return Surface.ANTHROPIC if self in (Endpoint.MESSAGES, Endpoint.COUNT_TOKENS) else Surface.OPENAI
 
+    @property
+    def scope(self) -> str:
+        """What a key needs to ask for it."""
+        return "embeddings" if self is Endpoint.EMBEDDINGS else "chat"
+
 
 class Usage(msgspec.Struct, frozen=True):
     """Tokens of one attempt, counted one way for every provider.

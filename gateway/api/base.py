@@ -30,12 +30,12 @@ class ApiKeyAuthentication(BaseAuthentication):
     def authenticate(self, request: Any) -> None:
         """DRF's synchronous hook; the views await `identify` instead."""
 
-    async def identify(self, headers: dict[str, str]) -> tuple[Snapshot, str]:
-        """The tenant's snapshot and the key's hash. Raises `Unauthenticated`, `StoreUnavailable`."""
+    async def identify(self, headers: dict[str, str], scope: str) -> tuple[Snapshot, str]:
+        """The tenant's snapshot and the key's hash. Raises `Unauthenticated`, `PermissionDenied`, `StoreUnavailable`."""
         scheme, _, secret = headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer":
             secret = headers.get("x-api-key", "")
-        return await credentials.recognise(secret.strip(), runtime.current().snapshots)
+        return await credentials.recognise(secret.strip(), scope, runtime.current().snapshots)
 
     def authenticate_header(self, request: Any) -> str:
         return "Bearer"
@@ -75,9 +75,7 @@ class GatewayView(APIView):
                 handler = getattr(self, request.method.lower(), None)
             if handler is None:
                 return self._not_allowed(request, public_id)
-            snapshot, digest = await ApiKeyAuthentication().identify(headers)
-            if self.scope:
-                credentials.check_scope(snapshot.keys[digest], self.scope)
+            snapshot, digest = await ApiKeyAuthentication().identify(headers, self.scope)
             response = await handler(snapshot, digest, *args, **kwargs)
         except GatewayError as error:
             if error.status == 401:

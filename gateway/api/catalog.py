@@ -12,8 +12,8 @@ from drf_spectacular.utils import extend_schema_view
 from gateway import runtime
 from gateway.api import schemas
 from gateway.api.base import GatewayView
-from gateway.errors import InvalidRequest, NotFound, PermissionDenied
-from gateway.pipeline import credentials, reservation
+from gateway.errors import InvalidRequest, NotFound
+from gateway.pipeline import credentials
 from gateway.pipeline.router import TASK_PREFIX
 from gateway.types import Key, Snapshot, Surface
 
@@ -45,14 +45,14 @@ def entries(snapshot: Snapshot, key: Key) -> list[Entry]:
 
 
 class _CatalogView(GatewayView):
+    scope = "models"
+
     async def usable(self, snapshot: Snapshot, digest: str) -> list[Entry]:
         """The entries as of the configuration in force, for a key that is still valid in it."""
         state = runtime.current()
-        if not await reservation.is_current(snapshot, state.redis):
-            snapshot = await reservation.current_snapshot(snapshot, state.redis, state.snapshots)
-        key = credentials.key_in_force(snapshot, digest)
-        if not key.scopes & {"models", "chat", "embeddings"}:
-            raise PermissionDenied("This key lacks the scope “models”.", code="missing_scope")
+        if not await state.snapshots.is_current(snapshot):
+            snapshot = await credentials.renewed(snapshot, digest, self.scope, state.snapshots)
+        key = snapshot.keys[digest]
         return entries(snapshot, key)
 
 

@@ -16,7 +16,7 @@ from typing import Any
 from django.conf import settings
 from django.core.handlers.asgi import ASGIRequest
 from django.http.response import HttpResponseBase
-from django.urls import Resolver404, get_resolver
+from django.urls import Resolver404, ResolverMatch, get_resolver
 
 from gateway.api import base, rendering
 from gateway.api.inference import EventStreamResponse
@@ -40,6 +40,7 @@ class LeanHandler:
 
     def __init__(self) -> None:
         self._resolver = get_resolver()
+        self._known: dict[str, ResolverMatch] = {}
         self._max_body_bytes: int = settings.GATEWAY_MAX_BODY_BYTES
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
@@ -61,15 +62,27 @@ class LeanHandler:
         request = ASGIRequest(scope, BytesIO(body))
         request._body = body
         request.lower_headers = headers  # type: ignore[attr-defined]
-        try:
-            match = self._resolver.resolve(request.path_info)
-            response = await match.func(request, *match.args, **match.kwargs)
-        except Resolver404:  # a line break in the path, say, which no pattern takes
+        match = self._match(request.path_info)
+        if match is None:
             response = await base.not_found(request)
+        else:
+            response = await match.func(request, *match.args, **match.kwargs)
         if isinstance(response, EventStreamResponse):
             await _send_stream(response, receive, send)
         else:
             await _send_whole(response, send)
+
+    def _match(self, path: str) -> ResolverMatch | None:
+        """The view for a path, remembered where the path is the whole pattern. None: a line break in it, say, which no pattern takes."""
+        match = self._known.get(path)
+        if match is None:
+            try:
+                match = self._resolver.resolve(path)
+            except Resolver404:
+                return None
+            if not match.kwargs and not match.args:
+                self._known[path] = match
+        return match
 
     async def _read_body(self, headers: dict[str, str], receive: Receive) -> bytes:
         """The whole body. Raises `BodyTooLarge`, or `ClientLeft` if it never comes whole.

@@ -39,7 +39,6 @@ class EventStreamResponse(StreamingHttpResponse):
 
 class InferenceView(GatewayView):
     endpoint: Endpoint
-    scope = "chat"
 
     async def post(self, snapshot: Snapshot, digest: str) -> HttpResponseBase:
         exchange = Exchange(
@@ -75,6 +74,7 @@ class ChatCompletionsView(InferenceView):
     """A model's answer to a conversation, in OpenAI's format."""
 
     endpoint = Endpoint.CHAT
+    scope = endpoint.scope
 
 
 @extend_schema_view(post=schemas.messages)
@@ -82,6 +82,7 @@ class MessagesView(InferenceView):
     """A model's answer to a conversation, in Anthropic's format."""
 
     endpoint = Endpoint.MESSAGES
+    scope = endpoint.scope
 
 
 @extend_schema_view(post=schemas.embeddings)
@@ -89,7 +90,7 @@ class EmbeddingsView(InferenceView):
     """Vectors for texts, in OpenAI's format."""
 
     endpoint = Endpoint.EMBEDDINGS
-    scope = "embeddings"
+    scope = endpoint.scope
 
 
 @extend_schema_view(post=schemas.count_tokens)
@@ -97,3 +98,4 @@ class CountTokensView(InferenceView):
     """How many input tokens a conversation has, in Anthropic's format."""
 
     endpoint = Endpoint.COUNT_TOKENS
+    scope = endpoint.scope

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import time
 
-from gateway.errors import PermissionDenied, Unauthenticated
+from gateway.errors import GatewayError, PermissionDenied, Unauthenticated
 from gateway.stores.snapshots import Snapshots
-from gateway.types import Key, Snapshot
+from gateway.types import Snapshot
 from tenants import api_keys
 
 MAX_SECRET_CHARACTERS = 200
 
 
-async def recognise(secret: str, snapshots: Snapshots) -> tuple[Snapshot, str]:
-    """The tenant's snapshot and the secret's hash, under which the key stands in it. Raises `Unauthenticated`, `StoreUnavailable`."""
+async def recognise(secret: str, scope: str, snapshots: Snapshots) -> tuple[Snapshot, str]:
+    """The tenant's snapshot and the secret's hash, under which the key stands in it.
+
+    Raises `Unauthenticated`, `PermissionDenied`, `StoreUnavailable`.
+    """
     if not secret:
         raise Unauthenticated(
             "Send your Tollgate key as `Authorization: Bearer tg-…` or `x-api-key: tg-…`.", code="missing_api_key"
@@ -24,12 +27,28 @@ async def recognise(secret: str, snapshots: Snapshots) -> tuple[Snapshot, str]:
     snapshot = await snapshots.for_key(digest)
     if snapshot is None:
         raise Unauthenticated("This API key is not known here.")
-    key_in_force(snapshot, digest)
+    try:
+        check(snapshot, digest, scope)
+    except GatewayError:
+        # The snapshot may just be old: the key may have been made, or its rights widened, a moment ago.
+        if await snapshots.is_current(snapshot):
+            raise
+        snapshot = await renewed(snapshot, digest, scope, snapshots)
     return snapshot, digest
 
 
-def key_in_force(snapshot: Snapshot, digest: str) -> Key:
-    """The key, if it may be used now. Raises `Unauthenticated`: it was revoked, has expired, or its tenant is switched off."""
+async def renewed(snapshot: Snapshot, digest: str, scope: str, snapshots: Snapshots) -> Snapshot:
+    """The snapshot of the version in force. Raises as `recognise` if the key is not good in it."""
+    fresh = await snapshots.renew(snapshot.tenant_id)
+    if fresh is None:
+        raise Unauthenticated("This API key's tenant no longer exists.")
+    check(fresh, digest, scope)
+    return fresh
+
+
+def check(snapshot: Snapshot, digest: str, scope: str) -> None:
+    """Raises `Unauthenticated` if the key was revoked, has expired, or its tenant is switched off; `PermissionDenied` if it lacks the
+    scope (the empty scope is what every key may do)."""
     key = snapshot.keys.get(digest)
     if key is None:
         raise Unauthenticated("This API key has been revoked.")
@@ -37,10 +56,5 @@ def key_in_force(snapshot: Snapshot, digest: str) -> Key:
         raise Unauthenticated("This API key has expired.", code="expired_api_key")
     if not snapshot.is_active:
         raise Unauthenticated("This API key's tenant is switched off.")
-    return key
-
-
-def check_scope(key: Key, scope: str) -> None:
-    """Raises `PermissionDenied` unless the key may do this."""
-    if scope not in key.scopes:
+    if scope and scope not in key.scopes:
         raise PermissionDenied(f"This key lacks the scope “{scope}”.", code="missing_scope")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+from typing import NamedTuple
+
 from prometheus_client import Counter, Gauge, Histogram
 
 from gateway.stores.usage_record import UsageRecord
@@ -27,20 +30,38 @@ UNAUTHENTICATED = Counter("tollgate_unauthenticated_total", "Requests without a 
 UNSETTLED = Counter("tollgate_unsettled_total", "Requests whose record could not be written to Redis.")
 IN_FLIGHT = Gauge("tollgate_in_flight_requests", "Requests under way.", multiprocess_mode="livesum")
 
-_request_series: dict[tuple[str, str, str, str, int], Counter] = {}
+
+class _Series(NamedTuple):
+    """The series one kind of request counts in; looking them up by label is what counting costs."""
+
+    requests: Counter
+    input_tokens: Counter
+    output_tokens: Counter
+    cost: Counter
+    latency: Histogram
+    ttft: Histogram
+
+
+@lru_cache(maxsize=10_000)
+def _series(endpoint: str, provider: str, model: str, outcome: str, status: int) -> _Series:
+    return _Series(
+        requests=REQUESTS.labels(endpoint, provider, model, outcome, str(status)),
+        input_tokens=TOKENS.labels(provider, model, "input"),
+        output_tokens=TOKENS.labels(provider, model, "output"),
+        cost=COST.labels(provider, model),
+        latency=LATENCY.labels(endpoint),
+        ttft=TTFT.labels(endpoint),
+    )
 
 
 def count(record: UsageRecord) -> None:
     """Add an ended request to the metrics."""
-    name = (record.endpoint, record.provider, record.model_served, record.outcome, record.status)
-    series = _request_series.get(name)
-    if series is None:
-        series = _request_series[name] = REQUESTS.labels(*map(str, name))
-    series.inc()
-    LATENCY.labels(record.endpoint).observe(record.latency_ms / 1000)
+    series = _series(record.endpoint, record.provider, record.model_served, record.outcome, record.status)
+    series.requests.inc()
+    series.latency.observe(record.latency_ms / 1000)
     if record.ttft_ms is not None:
-        TTFT.labels(record.endpoint).observe(record.ttft_ms / 1000)
-    if record.provider:
-        TOKENS.labels(record.provider, record.model_served, "input").inc(record.input_tokens)
-        TOKENS.labels(record.provider, record.model_served, "output").inc(record.output_tokens)
-        COST.labels(record.provider, record.model_served).inc(record.cost_nanousd / 1e9)
+        series.ttft.observe(record.ttft_ms / 1000)
+    if record.input_tokens or record.output_tokens:
+        series.input_tokens.inc(record.input_tokens)
+        series.output_tokens.inc(record.output_tokens)
+        series.cost.inc(record.cost_nanousd / 1e9)

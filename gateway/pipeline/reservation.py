@@ -5,13 +5,10 @@ The step also compares configuration versions: a request planned on an old snaps
 
 from __future__ import annotations
 
-from gateway.errors import RateLimited, StoreUnavailable, Unauthenticated
+from gateway.errors import RateLimited, StoreUnavailable
 from gateway.pipeline.exchange import Exchange
 from gateway.stores.redis import RedisStore, Script
-from gateway.stores.snapshots import Snapshots
-from gateway.types import Snapshot
 from tenants import redis_keys
-from tenants.config_versions import RAISE_TO
 
 _RESERVE = Script("reserve")
 
@@ -58,21 +55,6 @@ async def reserve(exchange: Exchange, redis: RedisStore, *, lease_ms: int) -> No
             code="concurrency_exceeded",
             retry_after_seconds=1,
         )
-
-
-async def current_snapshot(old: Snapshot, redis: RedisStore, snapshots: Snapshots) -> Snapshot:
-    """The snapshot of the version in force. Redis learns of it if it had lost it or was behind."""
-    snapshot = await snapshots.reload(old.tenant_id)
-    if snapshot is None:
-        raise Unauthenticated("This key's tenant no longer exists.")
-    await redis.call("EVAL", RAISE_TO, 1, redis_keys.config_version(snapshot.tenant_id), snapshot.version)
-    return snapshot
-
-
-async def is_current(snapshot: Snapshot, redis: RedisStore) -> bool:
-    """Whether the snapshot is of the version in force; for requests that reserve nothing."""
-    version = await redis.call("GET", redis_keys.config_version(snapshot.tenant_id))
-    return version is not None and int(version) == snapshot.version
 
 
 def too_many_changes() -> StoreUnavailable:

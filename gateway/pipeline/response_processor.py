@@ -65,8 +65,8 @@ class AnswerStream:
         """Close the upstream call and settle; returns the cost in nano-dollars, None if unknown. Idempotent."""
         self._upstream.close()
         self.exchange.lap("stream")
-        if self._has_ended:
-            outcome = settlement.OK
+        if self._has_ended or (self._relay.is_complete and self._error is None):
+            outcome = settlement.OK  # SDKs hang up as soon as they have the last event
         elif self._error is not None:
             outcome = settlement.CUT
         else:

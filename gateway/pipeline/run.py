@@ -59,7 +59,7 @@ async def _admit(exchange: Exchange, request: Request, runtime: Runtime) -> Plan
             plan = exchange.plan = router.plan(request, exchange.snapshot, exchange.key)
         except GatewayError as error:
             # The snapshot may just be old: what it lacks may have been made a moment ago.
-            if await reservation.is_current(exchange.snapshot, runtime.redis):
+            if await runtime.snapshots.is_current(exchange.snapshot):
                 raise
             refused = error
         exchange.lap("route")
@@ -70,15 +70,12 @@ async def _admit(exchange: Exchange, request: Request, runtime: Runtime) -> Plan
                 return plan
             except reservation.StaleSnapshot:
                 pass
-        await _renew(exchange, runtime)
+        digest = exchange.secret_sha256
+        scope = exchange.endpoint.scope
+        exchange.snapshot = await credentials.renewed(exchange.snapshot, digest, scope, runtime.snapshots)
+        exchange.key = exchange.snapshot.keys[digest]
         exchange.lap("reserve")
     raise reservation.too_many_changes()
-
-
-async def _renew(exchange: Exchange, runtime: Runtime) -> None:
-    """Put the snapshot in force into the exchange. Raises `Unauthenticated` if the key is not in it any more."""
-    exchange.snapshot = await reservation.current_snapshot(exchange.snapshot, runtime.redis, runtime.snapshots)
-    exchange.key = credentials.key_in_force(exchange.snapshot, exchange.secret_sha256)
 
 
 async def _stream(exchange: Exchange, request: Request, plan: Plan, runtime: Runtime) -> AnswerStream:

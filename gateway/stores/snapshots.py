@@ -20,7 +20,10 @@ from django.db import close_old_connections
 
 from gateway import selectors
 from gateway.errors import StoreUnavailable
+from gateway.stores.redis import RedisStore
 from gateway.types import Snapshot
+from tenants import redis_keys
+from tenants.config_versions import RAISE_TO
 
 logger = logging.getLogger(__name__)
 Result = TypeVar("Result")
@@ -33,7 +36,8 @@ UNKNOWN_KEYS_KEPT = 10_000
 class Snapshots:
     """The snapshots of one process. To be used from its event loop only."""
 
-    def __init__(self, capacity: int) -> None:
+    def __init__(self, redis: RedisStore, capacity: int) -> None:
+        self._redis = redis
         self._capacity = capacity
         self._by_tenant: OrderedDict[UUID, Snapshot] = OrderedDict()
         self._tenant_of_key: OrderedDict[str, UUID] = OrderedDict()
@@ -87,6 +91,18 @@ class Snapshots:
         self._by_tenant[tenant_id] = snapshot
         self._by_tenant.move_to_end(tenant_id)
         _shrink(self._by_tenant, self._capacity)
+        return snapshot
+
+    async def is_current(self, snapshot: Snapshot) -> bool:
+        """Whether it is of the version in force. The reserve step finds out by itself; this is for everything else."""
+        version = await self._redis.call("GET", redis_keys.config_version(snapshot.tenant_id))
+        return version is not None and int(version) == snapshot.version
+
+    async def renew(self, tenant_id: UUID) -> Snapshot | None:
+        """Read the tenant's configuration anew, and tell Redis its version in case that had lost it or was behind."""
+        snapshot = await self.reload(tenant_id)
+        if snapshot is not None:
+            await self._redis.call("EVAL", RAISE_TO, 1, redis_keys.config_version(tenant_id), snapshot.version)
         return snapshot
 
     async def _once(self, name: UUID | str, read: Callable[[], Result]) -> Result:

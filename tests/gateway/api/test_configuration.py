@@ -5,7 +5,7 @@ from __future__ import annotations
 from django_redis import get_redis_connection
 
 from gateway.models import Model, RoutingRule, RoutingTarget, Task, TaskFallback
-from tenants import redis_keys
+from tenants import api_keys, redis_keys
 from tests.gateway.live import Gateway
 
 
@@ -25,6 +25,39 @@ def test_every_process_sees_an_edit_on_its_next_request(world, tmp_path):
         model.is_active = False
         model.save()
         assert statuses() == [404, 404]
+
+
+def test_a_key_just_made_works_where_its_tenant_is_known_already(world, gateway):
+    assert world.chat().status == 200
+    made = api_keys.create(world.tenant, name="just made")
+    assert gateway.request("GET", "/v1/models", authorization=f"Bearer {made.secret}").status == 200
+    another = api_keys.create(world.tenant, name="just made, too")
+    body = {"model": "gpt-4o", "messages": [{"role": "user", "content": "x"}]}
+    assert world.post("/v1/chat/completions", body, secret=another.secret).status == 200
+
+
+def test_rights_are_widened_and_narrowed_from_one_request_to_the_next(world):
+    made = api_keys.create(world.tenant, name="scoped", scopes=["chat"])
+    embedding = {"model": "text-embedding-3-small", "input": "x"}
+
+    def status() -> int:
+        return world.post("/v1/embeddings", embedding, secret=made.secret).status
+
+    assert status() == 403
+    made.api_key.scopes = ["embeddings"]
+    made.api_key.save()
+    assert status() == 200
+    made.api_key.scopes = ["chat"]
+    made.api_key.save()
+    assert status() == 403
+    world.tenant.is_active = False
+    world.tenant.save()
+    assert status() == 401
+    world.tenant.is_active = True
+    world.tenant.save()
+    made.api_key.scopes = ["embeddings"]
+    made.api_key.save()
+    assert status() == 200
 
 
 def test_an_edit_by_sql_counts_as_soon_as_it_is_published(world):

@@ -134,8 +134,8 @@ def test_why_openai_stopped(theirs, ours):
 def test_usage_from_anthropic_includes_the_cache():
     usage = {
         "input_tokens": 10, "cache_read_input_tokens": 100, "cache_creation_input_tokens": 30, "output_tokens": 5,
-        
-        "cache_creation": {"ephemeral_5m_input_tokens": 20, "ephemeral_1h_input_tokens": 10}, "output_tokens_details": {"thinking_tokens": 2},
+        "cache_creation": {"ephemeral_5m_input_tokens": 20, "ephemeral_1h_input_tokens": 10},
+        "output_tokens_details": {"thinking_tokens": 2},
     }  # fmt: skip
     counted = to_chat(message({"type": "text", "text": "x"}, usage=usage)).usage
     assert (counted.prompt_tokens, counted.completion_tokens, counted.total_tokens) == (140, 5, 145)

@@ -42,6 +42,7 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "auditlog",
     "drf_spectacular",
+    "drf_spectacular_sidecar",  # Swagger UI from our own address, not from a CDN
     "rest_framework",
     "config",
     "tenants",
@@ -106,10 +107,12 @@ AUTH_PASSWORD_VALIDATORS = [
     )
 ]
 LOGIN_URL = "admin:login"
+LOGIN_REDIRECT_URL = "admin:index"
 
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
 USE_I18N = True
+FORMAT_MODULE_PATH = ["config.formats"]
 USE_TZ = True
 
 STATIC_URL = "static/"
@@ -170,6 +173,8 @@ SPECTACULAR_SETTINGS = {
     "DESCRIPTION": "One API to every model provider, in OpenAI's and Anthropic's wire formats.",
     "VERSION": "0.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
 }
 
 UNFOLD = {

@@ -14,15 +14,15 @@ from tests.gateway.live import Gateway, World
 
 
 @pytest.fixture(scope="session")
-def _simulator_process() -> Iterator[SimulatorProcess]:
+def simulator_process() -> Iterator[SimulatorProcess]:
     with SimulatorProcess() as running:
         yield running
 
 
 @pytest.fixture
-def simulator(_simulator_process: SimulatorProcess) -> Iterator[SimulatorClient]:
+def simulator(simulator_process: SimulatorProcess) -> Iterator[SimulatorClient]:
     """The simulator's control, with no behaviour set and nothing logged."""
-    client = SimulatorClient(_simulator_process.base_url)
+    client = SimulatorClient(simulator_process.base_url)
     client.reset()
     client.clear()
     yield client
@@ -42,8 +42,8 @@ def gateway(
 
 @pytest.fixture
 def world(
-    gateway: Gateway, simulator: SimulatorClient, _simulator_process: SimulatorProcess, django_db_blocker: Any
+    gateway: Gateway, simulator: SimulatorClient, simulator_process: SimulatorProcess, django_db_blocker: Any
 ) -> Iterator[World]:
     """A tenant of the test's own. What it writes is committed and stays: other processes must see it, and nobody else looks at it."""
     with django_db_blocker.unblock():
-        yield World.build(gateway, _simulator_process.base_url)
+        yield World.build(gateway, simulator_process.base_url)

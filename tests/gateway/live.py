@@ -85,6 +85,7 @@ class Gateway:
     @classmethod
     @contextlib.contextmanager
     def running(cls, folder: Path, **environment: str) -> Iterator[Gateway]:
+        """One on the test database, unless the environment names another."""
         port = free_port()
         command = [
             sys.executable, "-m", "uvicorn", "config.asgi:application", "--port", str(port), "--loop", "uvloop",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import yaml
 
@@ -25,7 +26,7 @@ def test_says_which_dependency_is_gone(world, tmp_path):
         assert refused.headers["retry-after"] == "1"
 
 
-def test_goes_on_for_tenants_it_knows_and_refuses_others_while_postgresql_is_gone(world, tmp_path):
+def test_refuses_tenants_it_does_not_know_while_postgresql_is_gone(world, tmp_path):
     with Gateway.running(tmp_path, DATABASE_URL="postgresql://postgres@127.0.0.1:9/nothing") as alone:
         assert alone.request("GET", "/readyz").json()["checks"]["postgresql"] == "unreachable"
         body = json.dumps({"model": "gpt-4o", "messages": [{"role": "user", "content": "x"}]}).encode()
@@ -62,4 +63,13 @@ def test_the_openapi_document_has_every_endpoint(gateway):
     }
     schemes = document["components"]["securitySchemes"]
     assert {scheme["type"] for scheme in schemes.values()} == {"http", "apiKey"}
-    assert gateway.request("GET", "/api/docs/").status == 200
+
+
+def test_the_interactive_docs_load_nothing_from_elsewhere(gateway):
+    page = gateway.request("GET", "/api/docs/")
+    assert page.status == 200
+    links = re.findall(r'(?:src|href)="([^"]+)"', page.body.decode())
+    assert links
+    for link in links:
+        assert link.startswith("/"), link
+        assert gateway.request("GET", link).status == 200, link

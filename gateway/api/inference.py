@@ -15,6 +15,7 @@ from gateway.errors import GatewayError
 from gateway.pipeline import run as pipeline
 from gateway.pipeline.exchange import Exchange
 from gateway.pipeline.response_processor import AnswerStream
+from gateway.pipeline.run import Answer
 from gateway.types import Endpoint, Snapshot, Surface
 
 
@@ -49,24 +50,36 @@ class InferenceView(GatewayView):
             started_ns=self.started_ns,
         )
         exchange.lap("authenticate")
-        answer = await pipeline.run(exchange, self.request._request.body, self.headers, runtime.current())
         response: HttpResponseBase
-        if isinstance(answer, AnswerStream):
-            response = EventStreamResponse(answer, self.surface)
+        try:
+            answer = await pipeline.run(exchange, self.request._request.body, self.headers, runtime.current())
+        except GatewayError as error:
+            response = rendering.error_response(error, self.surface, exchange.public_id)
+            response.headers["x-tollgate-cost-usd"] = rendering.dollars(0)
         else:
-            response = HttpResponse(answer.body, content_type="application/json")
-            if answer.cost_nanousd is not None:
-                response.headers["x-tollgate-cost-usd"] = rendering.dollars(answer.cost_nanousd)
-        attempt = exchange.attempt
-        assert attempt is not None
-        headers = response.headers
-        headers["x-tollgate-provider"] = attempt.model.provider.name
-        headers["x-tollgate-model"] = attempt.model.name
-        headers["x-tollgate-cache"] = "bypass"
-        if exchange.rate_remaining >= 0:
-            headers["x-ratelimit-limit-requests"] = str(exchange.key.requests_per_minute)
-            headers["x-ratelimit-remaining-requests"] = str(exchange.rate_remaining)
+            response = self._render(answer)
+        _describe(response, exchange)
         return response
+
+    def _render(self, answer: Answer | AnswerStream) -> HttpResponseBase:
+        if isinstance(answer, AnswerStream):
+            return EventStreamResponse(answer, self.surface)
+        response = HttpResponse(answer.body, content_type="application/json")
+        if answer.cost_nanousd is not None:
+            response.headers["x-tollgate-cost-usd"] = rendering.dollars(answer.cost_nanousd)
+        return response
+
+
+def _describe(response: HttpResponseBase, exchange: Exchange) -> None:
+    """Who answered, whether from a cache, and what the key has left."""
+    headers = response.headers
+    if exchange.attempt is not None:
+        headers["x-tollgate-provider"] = exchange.attempt.model.provider.name
+        headers["x-tollgate-model"] = exchange.attempt.model.name
+        headers["x-tollgate-cache"] = "bypass"
+    if exchange.rate_remaining >= 0:
+        headers["x-ratelimit-limit-requests"] = str(exchange.key.requests_per_minute)
+        headers["x-ratelimit-remaining-requests"] = str(exchange.rate_remaining)
 
 
 @extend_schema_view(post=schemas.chat_completions)

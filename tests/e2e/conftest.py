@@ -1,5 +1,5 @@
 """The end-to-end tests use the gateway's fixtures."""
 
-from tests.gateway.conftest import simulator_process, gateway, simulator, world
+from tests.gateway.conftest import gateway, simulator, simulator_process, world
 
-__all__ = ["simulator_process", "gateway", "simulator", "world"]
+__all__ = ["gateway", "simulator", "simulator_process", "world"]

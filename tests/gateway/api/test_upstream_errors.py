@@ -40,6 +40,8 @@ def test_has_the_right_status_and_format(world, simulator, status, surface, mode
     assert "the provider's own words" in error["message"]
     assert error["type"]
     assert ("request_id" in reply.json()) == (surface == "anthropic")
+    assert reply.headers["x-tollgate-model"] == model
+    assert reply.headers["x-tollgate-cost-usd"] == "0.000000000"
     record = world.record(reply.headers["x-request-id"])
     assert (record.status, record.outcome) == (STATUSES[status], "upstream_error")
     assert (record.cost_usd, record.output_tokens, record.attempt) == (0, 0, 1)

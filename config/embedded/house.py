@@ -10,12 +10,14 @@ import http.client
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from config.embedded import process
 from config.embedded.layout import Layout
@@ -78,7 +80,14 @@ class House:
         command = ["-m", "uvicorn", "config.asgi:application", "--host", self.host, "--port", str(self.port)]
         command += ["--workers", str(self.workers), "--loop", "uvloop", "--http", "httptools", "--no-access-log"]
         command += ["--timeout-graceful-shutdown", str(GRACE_SECONDS)]
-        return self._python("uvicorn", command)
+        return self._python("uvicorn", command, environment=self._metrics_folder() if self.workers > 1 else {})
+
+    def _metrics_folder(self) -> dict[str, str]:
+        """An empty folder through which several workers add up their metrics; what is in it belongs to processes that are gone."""
+        folder = self.layout.run_folder / "metrics"
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+        return {"PROMETHEUS_MULTIPROC_DIR": str(folder)}
 
     def worker(self) -> Child:
         options = ["--pool", "threads", "--concurrency", "4", "-l", "warning", "--without-mingle", "--without-gossip"]
@@ -111,13 +120,18 @@ class House:
             connection.close()
 
     def _python(
-        self, name: str, command: list[str], *, stop_signals: tuple[signal.Signals, ...] = (signal.SIGTERM,)
+        self,
+        name: str,
+        command: list[str],
+        *,
+        stop_signals: tuple[signal.Signals, ...] = (signal.SIGTERM,),
+        environment: Mapping[str, str] = MappingProxyType({}),
     ) -> Child:
         return process.start(
             name,
             [sys.executable, *command],
             log=self.layout.log_folder / f"{name}.log",
-            env=self.environment,
+            env={**self.environment, **environment},
             cwd=self.project,
             stop_signals=stop_signals,
         )

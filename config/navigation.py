@@ -63,7 +63,7 @@ GROUPS: list[tuple[Any, list[tuple[Any, str, str, str, Any]]]] = [
 def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
     """The groups with at least one page the person may see."""
     pages = {(model._meta.app_label, model._meta.model_name): page for model, page in admin.site._registry.items()}
-    groups = []
+    groups: list[dict[str, Any]] = []
     for title, entries in GROUPS:
         items = [
             {

@@ -10,7 +10,9 @@ class GatewayConfig(AppConfig):
         from gateway import models
         from tenants import audit
 
-        for model in (models.Provider, models.Model, models.Task, models.TaskFallback):
-            audit.track(model)
-        for model in (models.RoutingRule, models.RoutingTarget):
-            audit.track(model)
+        audit.track(models.Provider)
+        audit.track(models.Model)
+        audit.track(models.Task)
+        audit.track(models.TaskFallback)
+        audit.track(models.RoutingRule)
+        audit.track(models.RoutingTarget)

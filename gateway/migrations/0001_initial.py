@@ -54,7 +54,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'verbose_name': 'request',
-                'verbose_name_plural': 'request log',
+                'verbose_name_plural': 'requests',
                 'db_table': 'gateway_requestlog',
                 'ordering': ['-accepted_at'],
                 'managed': False,

@@ -75,7 +75,7 @@ class RequestLog(models.Model):
         db_table = "gateway_requestlog"
         ordering = ["-accepted_at"]
         verbose_name = _("request")
-        verbose_name_plural = _("request log")
+        verbose_name_plural = _("requests")
 
     def __str__(self) -> str:
         return f"req_{self.request_id.hex}"

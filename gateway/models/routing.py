@@ -13,6 +13,12 @@ from tenants.ids import uuid7
 from tenants.models import ConfigModel
 
 
+def _given(row: models.Model, name: str) -> Any:
+    """The related row, also one that is being added together with this one and has no id yet; None if there is none."""
+    is_given = row._meta.get_field(name).is_cached(row) or getattr(row, f"{name}_id") is not None  # type: ignore[union-attr]
+    return getattr(row, name) if is_given else None
+
+
 class Task(SharedOrOwned):
     """Something an application asks for by purpose (`model: "task/summarise"`), leaving the model to Tollgate."""
 
@@ -87,10 +93,11 @@ class TaskFallback(ConfigModel):
 
     def clean(self) -> None:
         super().clean()
-        if self.model_id is None or self.task_id is None:
+        task = _given(self, "task")
+        if self.model_id is None or task is None:
             return
-        self.task.refuse_foreign("model", self.model)
-        if self.model_id == self.task.default_model_id:
+        task.refuse_foreign("model", self.model)
+        if self.model_id == task.default_model_id:
             raise ValidationError(
                 {"model": _("This is the task's default model already; a fallback must be another one.")}
             )
@@ -168,5 +175,6 @@ class RoutingTarget(ConfigModel):
 
     def clean(self) -> None:
         super().clean()
-        if self.model_id is not None and self.rule_id is not None:
-            self.rule.refuse_foreign("model", self.model)
+        rule = _given(self, "rule")
+        if self.model_id is not None and rule is not None:
+            rule.refuse_foreign("model", self.model)

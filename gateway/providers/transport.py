@@ -13,7 +13,9 @@ from gateway.providers import failures
 from gateway.types import Provider, WireRequest
 
 CONNECT_SECONDS = 5.0
-KEEP_ALIVE_SECONDS = 30.0
+# Idle connections are dropped before the other side does it, so that no request is sent into one that is just closing. Providers keep
+# theirs for a minute and more; a compatible server of one's own often for only 5 s (uvicorn, Node).
+TLS_KEEP_ALIVE_SECONDS, PLAIN_KEEP_ALIVE_SECONDS = 30.0, 4.0
 MAX_ERROR_BYTES = 256 * 1024
 
 
@@ -40,8 +42,10 @@ class Transport:
     def _session(self, provider: Provider) -> aiohttp.ClientSession:
         session = self._sessions.get(provider.id)
         if session is None:
+            is_tls = provider.base_url.lower().startswith("https:")
+            keep_alive = TLS_KEEP_ALIVE_SECONDS if is_tls else PLAIN_KEEP_ALIVE_SECONDS
             session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEP_ALIVE_SECONDS, ttl_dns_cache=60),
+                connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=keep_alive, ttl_dns_cache=60),
                 auto_decompress=True,
                 trust_env=False,
                 cookie_jar=aiohttp.DummyCookieJar(),

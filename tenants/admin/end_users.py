@@ -1,0 +1,30 @@
+"""The people on whose behalf a tenant's applications call."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.utils.translation import gettext_lazy as _
+
+from tenants.admin.base import TenantScopedAdmin
+from tenants.admin.filters import TenantFilter
+from tenants.models import EndUser
+
+
+@admin.register(EndUser)
+class EndUserAdmin(TenantScopedAdmin):
+    list_display = ["external_id", "tenant", "tier", "created_at"]
+    list_select_related = ["tenant"]
+    list_filter = [TenantFilter]
+    search_fields = ["external_id", "tier"]
+    search_help_text = _("External id or tier")
+    autocomplete_fields = ["tenant"]
+    readonly_fields = ["created_at"]
+    fieldsets = [
+        (
+            None,
+            {
+                "fields": ["tenant", "external_id", "tier", "created_at"],
+                "description": _("The tier picks the per-user limits of the tenant's plan."),
+            },
+        )
+    ]

@@ -1,0 +1,175 @@
+"""The fixed cast of the tests: Alice owns Acme, Ada administers it, Bob is on the team, Vera looks on; Charlie is Globex's and must see
+nothing of Acme; Olga operates Tollgate. Each tenant has a row of every kind, as has the operator.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+from django.utils import timezone
+
+from billing.models import Plan, PlanTier, Subscription
+from gateway.models import Model, Provider, RequestLog, RoutingRule, RoutingTarget, Task, TaskFallback
+from tenants import api_keys
+from tenants.ids import uuid7
+from tenants.models import ApiKey, EndUser, Membership, Tenant
+
+CREDENTIAL = "sk-upstream-do-not-show-0123456789"
+
+
+@dataclass
+class Company:
+    """A tenant and a row of every kind that it owns."""
+
+    tenant: Tenant
+    key: api_keys.RevealedKey
+    end_user: EndUser
+    subscription: Subscription
+    provider: Provider
+    model: Model
+    task: Task
+    rule: RoutingRule
+    request: RequestLog
+
+    @property
+    def rows(self) -> list[Any]:
+        return [
+            self.tenant,
+            self.key.api_key,
+            self.end_user,
+            self.subscription,
+            self.provider,
+            self.model,
+            self.task,
+            self.rule,
+            self.request,
+        ]
+
+
+@dataclass
+class Cast:
+    plan: Plan
+    provider: Provider
+    model: Model
+    task: Task
+    rule: RoutingRule
+    acme: Company
+    globex: Company
+    olga: User
+    alice: User
+    ada: User
+    bob: User
+    vera: User
+    charlie: User
+
+
+def logged_in(user: User) -> Client:
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+def request_row(tenant: Tenant, key: ApiKey, **fields: Any) -> RequestLog:
+    """A request in the log, as the drain writes it."""
+    accepted_at = fields.pop("accepted_at", timezone.now())
+    request_id = UUID(int=uuid7(int(accepted_at.timestamp() * 1000)).int & ~0xFF)
+    values: dict[str, Any] = {
+        "id": UUID(int=request_id.int | 1),
+        "accepted_at": accepted_at,
+        "request_id": request_id,
+        "attempt": 1,
+        "tenant": tenant,
+        "api_key": key,
+        "endpoint": "chat.completions",
+        "model_asked": "task/summarise",
+        "model_served": "gpt-4o-mini",
+        "provider": "openai",
+        "is_stream": True,
+        "status": 200,
+        "outcome": "ok",
+        "input_tokens": 1000,
+        "cache_read_tokens": 600,
+        "cache_write_5m_tokens": 0,
+        "cache_write_1h_tokens": 0,
+        "output_tokens": 50,
+        "reasoning_tokens": 0,
+        "usage_source": "reported",
+        "cost_usd": "0.000123456",
+        "is_priced": True,
+        "latency_ms": 812.5,
+        "ttft_ms": 301.2,
+        "steps_us": {"validate": 40, "reserve": 300, "first_byte": 300_000, "stream": 511_000},
+    }
+    row = RequestLog(**{**values, **fields})
+    row.save(force_insert=True)
+    return row
+
+
+def company(name: str, plan: Plan, **request_fields: Any) -> Company:
+    slug = f"{name.lower()}-{uuid4().hex[:8]}"
+    tenant = Tenant.objects.create(name=name, slug=slug, timezone="Europe/Vienna")
+    key = api_keys.create(tenant, name=f"{name} bot")
+    provider = Provider.objects.create(
+        tenant=tenant, name=f"{slug}-up", kind="openai-compatible", base_url="http://10.1.2.3/v1", credential=CREDENTIAL
+    )
+    model = Model.objects.create(tenant=tenant, provider=provider, name=f"{slug}-model", capabilities=["chat"])
+    task = Task.objects.create(tenant=tenant, slug=f"{slug}-task", name=f"{name}'s task", default_model=model)
+    rule = RoutingRule.objects.create(tenant=tenant, name=f"{name}'s rule", task=task)
+    RoutingTarget.objects.create(rule=rule, model=model)
+    return Company(
+        tenant=tenant,
+        key=key,
+        end_user=EndUser.objects.create(tenant=tenant, external_id=f"{slug}-customer"),
+        subscription=Subscription.objects.create(
+            tenant=tenant, plan=plan, started_at=timezone.now() - dt.timedelta(days=1)
+        ),
+        provider=provider,
+        model=model,
+        task=task,
+        rule=rule,
+        request=request_row(tenant, key.api_key, end_user=f"{slug}-customer", **request_fields),
+    )
+
+
+def _user(name: str, **fields: Any) -> User:
+    return User.objects.create(username=f"{name}-{uuid4().hex[:8]}@example.com", first_name=name, **fields)
+
+
+@pytest.fixture
+def cast(db: None) -> Cast:
+    mark = uuid4().hex[:8]
+    plan = Plan.objects.create(name=f"Team {mark}", slug=f"team-{mark}", max_input_tokens=4096)
+    PlanTier.objects.create(plan=plan, tier="free", tokens_per_day=50_000)
+    provider = Provider.objects.create(name=f"openai-{mark}", kind="openai", credential=CREDENTIAL)
+    model = Model.objects.create(
+        provider=provider, name=f"gpt-4o-mini-{mark}", upstream_id="gpt-4o-mini", capabilities=["chat"]
+    )
+    other = Model.objects.create(provider=provider, name=f"gpt-4o-{mark}", upstream_id="gpt-4o", capabilities=["chat"])
+    task = Task.objects.create(slug=f"summarise-{mark}", name="Summarise", default_model=model)
+    TaskFallback.objects.create(task=task, model=other)
+    rule = RoutingRule.objects.create(name=f"Cheap summaries {mark}", task=task)
+    RoutingTarget.objects.create(rule=rule, model=model, position=1)
+    RoutingTarget.objects.create(rule=rule, model=other, position=2)
+    acme, globex = company("Acme", plan), company("Globex", plan)
+    people = {name: _user(name, is_staff=True) for name in ("alice", "ada", "bob", "vera", "charlie")}
+    roles = {"alice": "owner", "ada": "admin", "bob": "developer", "vera": "viewer"}
+    for name, role in roles.items():
+        Membership.objects.create(tenant=acme.tenant, user=people[name], role=role)
+    Membership.objects.create(tenant=globex.tenant, user=people["charlie"], role="owner")
+    return Cast(
+        plan=plan,
+        provider=provider,
+        model=model,
+        task=task,
+        rule=rule,
+        acme=acme,
+        globex=globex,
+        olga=_user("olga", is_staff=True, is_superuser=True),
+        **people,
+    )

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
-from django.db.models import F, Prefetch, Q, QuerySet
+from django.db.models import F, Prefetch, Q, QuerySet, TextField
+from django.db.models.functions import Cast
 from django.utils import timezone
 
-from billing import prices
 from gateway import models, types
+from tenants import encryption
 from tenants.models import ApiKey, Tenant
+
+logger = logging.getLogger(__name__)
 
 
 def tenant_of_key(secret_sha256: str) -> UUID | None:
@@ -55,48 +59,45 @@ def _visible(rows: QuerySet[Any], tenant_id: UUID) -> QuerySet[Any]:
 
 
 def _catalog(tenant_id: UUID) -> dict[UUID, types.Model]:
-    rows = _visible(models.Model.objects.select_related("provider").filter(provider__is_active=True), tenant_id)
-    providers: dict[UUID, types.Provider] = {}
-    catalog: dict[UUID, types.Model] = {}
-    for row in rows:
-        if row.provider.id not in providers:
-            providers[row.provider.id] = types.Provider(
-                id=row.provider.id,
-                name=row.provider.name,
-                kind=row.provider.kind,
-                base_url=row.provider.effective_base_url,
-                credential=types.Secret(row.provider.credential),
-            )
-        catalog[row.id] = types.Model(
+    """Models whose provider can be called, by id."""
+    providers = _providers(tenant_id)
+    rows = (
+        models.Model.objects.filter(provider_id__in=providers).select_related("provider").defer("provider__credential")
+    )
+    now = timezone.now()
+    return {
+        row.id: types.Model(
             name=row.name,
             upstream_id=row.effective_upstream_id,
-            provider=providers[row.provider.id],
+            provider=providers[row.provider_id],
             capabilities=frozenset(row.capabilities),
             context_window=row.context_window,
             max_output_tokens=row.max_output_tokens,
-            price=_price(row),
+            price=row.price_at(now),
             created_at=int(row.created_at.timestamp()),
         )
-    return catalog
+        for row in _visible(rows, tenant_id)
+    }
 
 
-def _price(row: models.Model) -> prices.Price | None:
-    override = None
-    if row.input_usd_per_mtok is not None and row.output_usd_per_mtok is not None:
-        override = prices.Override(
-            input=row.input_usd_per_mtok,
-            output=row.output_usd_per_mtok,
-            cache_read=row.cache_read_usd_per_mtok,
-            cache_write_5m=row.cache_write_5m_usd_per_mtok,
-            cache_write_1h=row.cache_write_1h_usd_per_mtok,
+def _providers(tenant_id: UUID) -> dict[UUID, types.Provider]:
+    """Providers by id, but for those whose credential no key opens: one lost key must not stop everybody else."""
+    rows = models.Provider.objects.defer("credential").annotate(ciphertext=Cast("credential", TextField()))
+    providers: dict[UUID, types.Provider] = {}
+    for row in _visible(rows, tenant_id):
+        try:
+            credential = encryption.decrypt(row.ciphertext) if row.ciphertext else ""
+        except encryption.UndecryptableError:
+            logger.error("provider %s is left out: its credential opens with none of the encryption keys", row.name)
+            continue
+        providers[row.id] = types.Provider(
+            id=row.id,
+            name=row.name,
+            kind=row.kind,
+            base_url=row.effective_base_url,
+            credential=types.Secret(credential),
         )
-    return prices.resolve(
-        kind=row.provider.kind,
-        upstream_id=row.effective_upstream_id,
-        price_ref=row.price_ref,
-        override=override,
-        at=timezone.now(),
-    )
+    return providers
 
 
 def _tasks(tenant_id: UUID, catalog: dict[UUID, types.Model]) -> dict[UUID, types.Task]:

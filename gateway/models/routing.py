@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from gateway.models.catalog import Model, SharedOrOwned
 from tenants.ids import uuid7
-from tenants.models import ConfigModel
+from tenants.models import ConfigModel, Tenant
 
 
 def _given(row: models.Model, name: str) -> Any:
@@ -62,13 +62,43 @@ class Task(SharedOrOwned):
             self.refuse_foreign("default_model", self.default_model)
 
 
-class TaskFallback(ConfigModel):
-    """The models tried in order when a task's default model fails."""
+class ChainLink(ConfigModel):
+    """A model's place in a chain. It belongs to whoever the chain belongs to: `tenant` is copied from there on every save."""
+
+    chain_field = ""  # the foreign key to what has the chain
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    task = models.ForeignKey(Task, on_delete=models.CASCADE, related_name="fallbacks", verbose_name=_("task"))
+    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, null=True, editable=False, related_name="+")
     position = models.PositiveSmallIntegerField(_("position"), default=1)
     model = models.ForeignKey(Model, on_delete=models.RESTRICT, related_name="+", verbose_name=_("model"))
+
+    class Meta:
+        abstract = True
+
+    def __str__(self) -> str:
+        return f"{getattr(self, self.chain_field)} → {self.model}"
+
+    def part_of_id(self) -> Any:
+        """The id of what has the chain; the audit trail shows changes there."""
+        return getattr(self, f"{self.chain_field}_id")
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        self.tenant_id = getattr(self, self.chain_field).tenant_id
+        super().save(*args, **kwargs)
+
+    def clean(self) -> None:
+        super().clean()
+        chain = _given(self, self.chain_field)
+        if self.model_id is not None and chain is not None:
+            chain.refuse_foreign("model", self.model)
+
+
+class TaskFallback(ChainLink):
+    """The models tried in order when a task's default model fails."""
+
+    chain_field = "task"
+
+    task = models.ForeignKey(Task, on_delete=models.CASCADE, related_name="fallbacks", verbose_name=_("task"))
 
     class Meta:
         ordering = ["task", "position"]
@@ -82,22 +112,10 @@ class TaskFallback(ConfigModel):
             )
         ]
 
-    def __str__(self) -> str:
-        return f"{self.task} → {self.model}"
-
-    def config_tenant_id(self) -> Any:
-        return self.task.tenant_id
-
-    def part_of_id(self) -> Any:
-        return self.task_id
-
     def clean(self) -> None:
         super().clean()
         task = _given(self, "task")
-        if self.model_id is None or task is None:
-            return
-        task.refuse_foreign("model", self.model)
-        if self.model_id == task.default_model_id:
+        if self.model_id is not None and task is not None and self.model_id == task.default_model_id:
             raise ValidationError(
                 {"model": _("This is the task's default model already; a fallback must be another one.")}
             )
@@ -144,13 +162,12 @@ class RoutingRule(SharedOrOwned):
             )
 
 
-class RoutingTarget(ConfigModel):
+class RoutingTarget(ChainLink):
     """One of a rule's models; the first that can take the request is used, the next ones stand behind it."""
 
-    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    chain_field = "rule"
+
     rule = models.ForeignKey(RoutingRule, on_delete=models.CASCADE, related_name="targets", verbose_name=_("rule"))
-    position = models.PositiveSmallIntegerField(_("position"), default=1)
-    model = models.ForeignKey(Model, on_delete=models.RESTRICT, related_name="+", verbose_name=_("model"))
 
     class Meta:
         ordering = ["rule", "position"]
@@ -163,18 +180,3 @@ class RoutingTarget(ConfigModel):
                 violation_error_message=_("A model is a target of a rule once."),
             )
         ]
-
-    def __str__(self) -> str:
-        return f"{self.rule} → {self.model}"
-
-    def config_tenant_id(self) -> Any:
-        return self.rule.tenant_id
-
-    def part_of_id(self) -> Any:
-        return self.rule_id
-
-    def clean(self) -> None:
-        super().clean()
-        rule = _given(self, "rule")
-        if self.model_id is not None and rule is not None:
-            rule.refuse_foreign("model", self.model)

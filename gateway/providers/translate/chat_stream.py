@@ -1,4 +1,8 @@
-"""Anthropic's stream as OpenAI's: one event in, chunks out."""
+"""Anthropic's stream as OpenAI's: one event in, chunks out.
+
+Thinking is told as `reasoning_content` while it comes. Its signed blocks, to be sent back as they are, follow in one `thinking_blocks`
+before the end: OpenAI's SDK adds up no list whose items have no index.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from gateway.providers.translate import reasons
+from gateway.providers.translate import ids, reasons
 from gateway.providers.translate import usage as usages
 from gateway.providers.translate.types import MalformedUpstream, UpstreamStreamError
 from gateway.types import Usage
@@ -20,6 +24,7 @@ class _Block(msgspec.Struct):
     name: str | None = None
     thinking: str | None = None
     data: str | None = None
+    input: dict[str, Any] | None = None
 
 
 class _StopDetails(msgspec.Struct):
@@ -63,7 +68,8 @@ class ChatFromMessages:
     """Feed it Anthropic's events in order. `usage` is None until the provider reports any."""
 
     __slots__ = (
-        "_calls", "_counts", "_head", "_include_usage", "_refusal", "_stop_reason", "_thinking",
+        "_block", "_calls", "_counts", "_has_text", "_head", "_include_usage", "_refusal", "_signature", "_stop_reason", "_thinking",
+        "_thoughts",
         "deltas", "finish_reason", "is_complete", "produced_bytes", "usage",
     )  # fmt: skip
 
@@ -71,8 +77,12 @@ class ChatFromMessages:
         self._head = {"id": "", "object": "chat.completion.chunk", "created": int(time.time()), "model": model}
         self._include_usage = include_usage
         self._counts = usages.MessagesUsage()
+        self._block: _Block | None = None  # the open one
+        self._has_text = False  # whether any of the open block's text or arguments has come
         self._calls = 0
-        self._thinking: dict[str, Any] | None = None
+        self._thinking: list[dict[str, Any]] = []
+        self._thoughts: list[str] = []
+        self._signature = ""
         self._stop_reason = "end_turn"
         self._refusal: str | None = None
         self.usage: Usage | None = None
@@ -88,16 +98,14 @@ class ChatFromMessages:
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise MalformedUpstream(str(error)) from error
         kind = event.type
-        if kind == "content_block_delta" and event.delta is not None:
+        if kind == "content_block_delta":
             return self._delta(event.delta)
-        if kind == "content_block_start" and event.content_block is not None:
+        if kind == "content_block_start":
             return self._block_start(event.content_block)
         if kind == "content_block_stop":
             return self._block_stop()
-        if kind == "message_start" and event.message is not None:
-            self._head["id"] = f"chatcmpl-{event.message.id.removeprefix('msg_')}"
-            self._take(event.message.usage)
-            return self._chunk({"role": "assistant", "content": "", "refusal": None})
+        if kind == "message_start":
+            return self._start(event.message)
         if kind == "message_delta":
             self._take(event.usage)
             if event.delta is not None and event.delta.stop_reason:
@@ -111,59 +119,88 @@ class ChatFromMessages:
             raise UpstreamStreamError(problem.type, problem.message)
         return b""
 
+    def _start(self, message: _Start | None) -> bytes:
+        if message is None:
+            raise MalformedUpstream("a message_start without a message")
+        self._head["id"] = ids.of_completion(message.id)
+        self._take(message.usage)
+        return self._chunk({"role": "assistant", "content": "", "refusal": None})
+
     def _take(self, newer: usages.MessagesUsage | None) -> None:
         if newer is not None:
             self._counts.update(newer)
             self.usage = self._counts.counted()
 
-    def _delta(self, delta: _Delta) -> bytes:
-        self.deltas += 1
+    def _delta(self, delta: _Delta | None) -> bytes:
+        if delta is None or self._block is None:
+            raise MalformedUpstream("a delta of no block")
         if delta.text is not None:
-            self.produced_bytes += len(delta.text.encode())
-            return self._chunk({"content": delta.text})
+            return self._tell(delta.text, {"content": delta.text})
         if delta.partial_json is not None:
-            self.produced_bytes += len(delta.partial_json.encode())
+            if self._block.type != "tool_use":
+                raise MalformedUpstream("arguments of no tool")
             call = {"index": self._calls - 1, "function": {"arguments": delta.partial_json}}
-            return self._chunk({"tool_calls": [call]}) if delta.partial_json else b""
+            return self._tell(delta.partial_json, {"tool_calls": [call]})
         if delta.thinking is not None:
-            self.produced_bytes += len(delta.thinking.encode())
-            if self._thinking is not None:
-                self._thinking["thinking"] += delta.thinking
-            return self._chunk({"reasoning_content": delta.thinking})
-        self.deltas -= 1
-        if delta.signature is not None and self._thinking is not None:
-            self._thinking["signature"] = delta.signature
+            self._thoughts.append(delta.thinking)
+            return self._tell(delta.thinking, {"reasoning_content": delta.thinking})
+        if delta.signature is not None:
+            self._signature += delta.signature
         return b""
 
-    def _block_start(self, block: _Block) -> bytes:
+    def _tell(self, text: str, delta: dict[str, Any]) -> bytes:
+        self.deltas += 1
+        if not text:
+            return b""
+        self._has_text = True
+        self.produced_bytes += len(text.encode())
+        return self._chunk(delta)
+
+    def _block_start(self, block: _Block | None) -> bytes:
+        if block is None or not self._head["id"]:
+            raise MalformedUpstream("a block out of place")
+        self._block, self._has_text = block, False
         if block.type == "text":
-            return self._chunk({"content": block.text}) if block.text else b""
+            return self._tell(block.text, {"content": block.text}) if block.text else b""
         if block.type == "tool_use":
+            if not block.id or not block.name:
+                raise MalformedUpstream("a tool_use block has no id or name")
             self._calls += 1
             function = {"name": block.name, "arguments": ""}
             return self._chunk(
                 {"tool_calls": [{"index": self._calls - 1, "id": block.id, "type": "function", "function": function}]}
             )
         if block.type == "thinking":
-            self._thinking = {"type": "thinking", "thinking": block.thinking or "", "signature": ""}
-        elif block.type == "redacted_thinking":
-            self._thinking = {"type": "redacted_thinking", "data": block.data or ""}
-        else:
+            self._thoughts, self._signature = [], ""
+            if block.thinking:
+                self._thoughts.append(block.thinking)
+                return self._tell(block.thinking, {"reasoning_content": block.thinking})
+        elif block.type != "redacted_thinking":
             raise MalformedUpstream(f"a content block of type {block.type!r} was not asked for")
         return b""
 
     def _block_stop(self) -> bytes:
-        """A finished thinking block follows whole, signed, for sending back."""
-        if self._thinking is None:
-            return b""
-        block, self._thinking = self._thinking, None
-        return self._chunk({"thinking_blocks": [block]})
+        block, self._block = self._block, None
+        if block is None:
+            raise MalformedUpstream("the end of no block")
+        if block.type == "thinking":
+            signed = {"type": "thinking", "thinking": "".join(self._thoughts), "signature": self._signature}
+            self._thinking.append(signed)
+        elif block.type == "redacted_thinking":
+            self._thinking.append({"type": "redacted_thinking", "data": block.data or ""})
+        elif block.type == "tool_use" and not self._has_text:
+            # Anthropic streams no arguments where there are none; OpenAI's apps parse them as JSON in any case.
+            arguments = _encode(block.input or {}).decode()
+            return self._tell(
+                arguments, {"tool_calls": [{"index": self._calls - 1, "function": {"arguments": arguments}}]}
+            )
+        return b""
 
     def _stop(self) -> bytes:
         self.is_complete = True
-        out = b""
+        out = self._chunk({"thinking_blocks": self._thinking}) if self._thinking else b""
         if self._stop_reason == "refusal":
-            out = self._chunk({"refusal": self._refusal or reasons.REFUSED})
+            out += self._chunk({"refusal": self._refusal or reasons.REFUSED})
         out += self._chunk({}, finish=reasons.CHAT_OF_MESSAGES.get(self._stop_reason, "stop"))
         if self._include_usage and self.usage is not None:
             out += b"data: " + _encode({**self._head, "choices": [], "usage": usages.for_chat(self.usage)}) + b"\n\n"

@@ -1,11 +1,14 @@
-"""A chat completions request (OpenAI) as a messages request (Anthropic)."""
+"""A chat completions request (OpenAI) as a messages request (Anthropic).
+
+Decided here: JSON mode has no counterpart, so the model is told in the system prompt; an effort becomes adaptive thinking or, for older
+models, a budget; what shapes the answer and has no counterpart (seed, penalties, logprobs, verbosity, ...) is refused unless neutral.
+"""
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
-from gateway.providers.translate import chat_content
+from gateway.providers.translate import chat_content, claude_models
 from gateway.providers.translate.fields import Fields, InvalidField, Untranslatable, items
 
 NOT_SAMPLED_SO = "Anthropic's models cannot be asked for this. Leave it out."
@@ -14,17 +17,29 @@ MOST_TEMPERATURE = 1.0
 LEAST_BUDGET = 1024
 
 EFFORTS = {"minimal": "low", "low": "low", "medium": "medium", "high": "high", "xhigh": "xhigh", "max": "max"}
-# Models before Claude 4.6 do not think adaptively; they take a budget of tokens.
-_TAKES_BUDGET = re.compile(r"claude-(3-|(opus|sonnet|haiku)-4(-[0-5])?(-\d{8})?$)")
 BUDGETS = {"minimal": 1024, "low": 1024, "medium": 4096, "high": 16_384, "xhigh": 32_768, "max": 32_768}
 TIERS = {"auto": "auto", "default": "standard_only"}
+ACCEPTED = {
+    "model": "the route has chosen it",
+    "metadata": "labels for OpenAI's dashboard; no model sees them",
+    "prompt_cache_key": "price only: which of OpenAI's caches to ask",
+    "prompt_cache_retention": "price only: how long OpenAI caches",
+}
+ACCEPTED_OBJECTS = {
+    "stream_options": ("include_usage", "include_obfuscation"),  # how the answer is delivered; its stream sees to it
+    "prompt_cache_options": ("mode", "ttl"),  # price only
+}
 
 
 def request(body: dict[str, Any], *, model: str, default_max_tokens: int) -> dict[str, Any]:
     """The same request for Anthropic. Raises `Untranslatable` or `InvalidField`, naming the caller's field."""
     fields = Fields(body, "")
-    fields.accept("model")
-    system, messages = chat_content.messages(fields.need("messages", list))
+    fields.accept(*ACCEPTED)
+    for name, known in ACCEPTED_OBJECTS.items():
+        fields.accept_object(name, *known)
+    system, messages = chat_content.messages(
+        fields.need("messages", list), takes_system_turns=claude_models.takes_system_turns(model)
+    )
     max_tokens = _max_tokens(fields) or default_max_tokens
     out: dict[str, Any] = {"model": model, "max_tokens": max_tokens, "messages": messages}
     if fields.take("stream", bool):
@@ -41,8 +56,12 @@ def request(body: dict[str, Any], *, model: str, default_max_tokens: int) -> dic
 
 
 def _max_tokens(fields: Fields) -> int | None:
-    newer, older = fields.take("max_completion_tokens", int), fields.take("max_tokens", int)
-    return newer if newer is not None else older
+    """The newer field replaces the older one."""
+    older, newer = fields.take("max_tokens", int), fields.take("max_completion_tokens", int)
+    for name, value in (("max_tokens", older), ("max_completion_tokens", newer)):
+        if value is not None and value < 1:
+            raise InvalidField(name, "must be at least 1.")
+    return older if newer is None else newer
 
 
 def _sampling(fields: Fields, out: dict[str, Any]) -> None:
@@ -67,7 +86,12 @@ def _tools(fields: Fields, out: dict[str, Any]) -> None:
     if tools:
         out["tools"] = [_tool(tool, path) for tool, path in items(tools, "tools")]
     choice = _tool_choice(fields.take_any("tool_choice"))
-    if fields.take("parallel_tool_calls", bool) is False and tools and (choice is None or choice["type"] != "none"):
+    is_serial = fields.take("parallel_tool_calls", bool) is False
+    if not tools:
+        if choice is not None and choice["type"] in ("any", "tool"):
+            raise InvalidField("tool_choice", "demands a tool, and there are no tools.")
+        return  # auto and none say nothing where there is nothing to choose from, and Anthropic takes neither there
+    if is_serial and (choice is None or choice["type"] != "none"):
         choice = {**(choice or {"type": "auto"}), "disable_parallel_tool_use": True}
     if choice is not None:
         out["tool_choice"] = choice
@@ -135,6 +159,7 @@ def _output(fields: Fields, out: dict[str, Any], system: list[dict[str, Any]]) -
 
 
 def _effort(fields: Fields, out: dict[str, Any], model: str, max_tokens: int) -> None:
+    """An older model's budget leaves a quarter of the output to the answer itself."""
     effort = fields.take("reasoning_effort", str)
     if effort is None:
         return
@@ -142,18 +167,20 @@ def _effort(fields: Fields, out: dict[str, Any], model: str, max_tokens: int) ->
         out["thinking"] = {"type": "disabled"}
     elif effort not in EFFORTS:
         raise InvalidField("reasoning_effort", f"must be none, {', '.join(EFFORTS)}.")
-    elif _TAKES_BUDGET.match(model):
+    elif claude_models.thinks_by_budget(model):
         if max_tokens <= LEAST_BUDGET:
             raise Untranslatable(
                 "reasoning_effort", f"this model only reasons with more than {LEAST_BUDGET} output tokens."
             )
-        out["thinking"] = {"type": "enabled", "budget_tokens": min(BUDGETS[effort], max_tokens - 1)}
+        budget = min(BUDGETS[effort], max(LEAST_BUDGET, max_tokens * 3 // 4))
+        out["thinking"] = {"type": "enabled", "budget_tokens": budget}
     else:
         out["thinking"] = {"type": "adaptive"}
         out["output_config"] = {**out.get("output_config", {}), "effort": EFFORTS[effort]}
 
 
 def _identity(fields: Fields, out: dict[str, Any]) -> None:
+    """`safety_identifier` replaces `user`: both say who is asking, and Anthropic takes one."""
     user, identifier = fields.take("user", str), fields.take("safety_identifier", str)
     if user or identifier:
         out["metadata"] = {"user_id": identifier or user}
@@ -165,8 +192,6 @@ def _identity(fields: Fields, out: dict[str, Any]) -> None:
 
 
 def _refuse_the_rest(fields: Fields) -> None:
-    # Labels, delivery and price only: no model sees them.
-    fields.accept("metadata", "stream_options", "prompt_cache_key", "prompt_cache_retention", "prompt_cache_options")
     fields.refuse("n", "Anthropic's models give one answer; ask several times.", neutral=(1,))
     for name in ("frequency_penalty", "presence_penalty"):
         fields.refuse(name, NOT_SAMPLED_SO, neutral=(0, 0.0))

@@ -59,10 +59,16 @@ class Fields:
         if value is None:
             return None
         if kind is float and isinstance(value, int) and not isinstance(value, bool):
-            return float(value)  # type: ignore[return-value]
+            return self._float(name, value)  # type: ignore[return-value]
         if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
             raise InvalidField(self.path(name), f"must be {_NAMES[kind]}.")
         return value
+
+    def _float(self, name: str, value: int) -> float:
+        try:
+            return float(value)
+        except OverflowError as error:
+            raise InvalidField(self.path(name), "is too large.") from error
 
     def need(self, name: str, kind: type[Wanted]) -> Wanted:
         """As `take`, but the field must be there."""
@@ -79,6 +85,16 @@ class Fields:
         """Fields that change nothing about the answer: only its price, its delivery or its labels."""
         for name in names:
             self._left.pop(name, None)
+
+    def accept_object(self, name: str, *known: str) -> bool:
+        """As `accept`, for an object: what else stands in it is refused. Returns whether it is there."""
+        value = self.take(name, dict)
+        if value is None:
+            return False
+        inner = Fields(value, self.path(name))
+        inner.accept(*known)
+        inner.done()
+        return True
 
     def refuse(self, name: str, why: str, *, neutral: tuple[Any, ...] = ()) -> None:
         """Raises `Untranslatable` unless the field is absent, null or has a neutral value."""

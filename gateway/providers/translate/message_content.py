@@ -1,4 +1,8 @@
-"""The messages of a messages request (Anthropic) as OpenAI's: one message per tool result, content parts, tool calls."""
+"""The messages of a messages request (Anthropic) as OpenAI's: one message per tool result, content parts, tool calls.
+
+Decided here: a failed tool says so in its text; thinking of the past goes back only to a server that wants it, as its text alone; an
+answer that the app has begun (the last message is the assistant's) stays a last assistant message.
+"""
 
 from __future__ import annotations
 
@@ -9,14 +13,18 @@ import msgspec
 from gateway.providers.translate.fields import Fields, InvalidField, Untranslatable, items
 
 Message = dict[str, Any]
+CACHE_CONTROL = ("type", "ttl")  # accepted: price only
 DEFAULT_FILENAME = "document.pdf"
 
 
-def messages(given: list[Any], system: Any) -> list[Message]:
+def messages(given: list[Any], system: Any, *, returns_reasoning: bool) -> list[Message]:
     """OpenAI's messages, the system prompt first."""
+    if not given:
+        raise InvalidField("messages", "is empty.")
     out: list[Message] = []
-    if system is not None:
-        out.append({"role": "system", "content": _texts(system, "system")})
+    prompt = _texts(system, "system") if system is not None else ""
+    if prompt:
+        out.append({"role": "system", "content": prompt})
     for message, path in items(given, "messages"):
         fields = Fields(message, path)
         role = fields.need("role", str)
@@ -28,7 +36,7 @@ def messages(given: list[Any], system: Any) -> list[Message]:
         elif role == "user":
             out += _user(content, where)
         elif role == "assistant":
-            out.append(_assistant(content, where))
+            out.append(_assistant(content, where, returns_reasoning=returns_reasoning))
         else:
             raise InvalidField(fields.path("role"), "must be user, assistant or system.")
     return out
@@ -38,9 +46,12 @@ def _texts(content: Any, path: str) -> str | list[dict[str, Any]]:
     """A string, or the text blocks of a list as parts."""
     if isinstance(content, str):
         return content
-    parts = [_part(block, where) for block, where in _blocks(content, path)]
-    if any(part["type"] != "text" for part in parts):
-        raise Untranslatable(path, "OpenAI takes only text here.")
+    parts = []
+    for block, where in _blocks(content, path):
+        part = _part(block, where)
+        if part["type"] != "text":
+            raise Untranslatable(f"{where}.type", f"OpenAI takes only text here, no “{block['type']}”.")
+        parts.append(part)
     return parts[0]["text"] if len(parts) == 1 else parts
 
 
@@ -74,13 +85,17 @@ def _user(content: Any, path: str) -> list[Message]:
 def _part(block: Any, path: str) -> dict[str, Any]:
     fields = Fields(block, path)
     kind = fields.need("type", str)
-    fields.accept("cache_control")  # price only
+    fields.accept_object("cache_control", *CACHE_CONTROL)
     part: dict[str, Any]
     if kind == "text":
         part = {"type": "text", "text": fields.need("text", str)}
         fields.refuse("citations", "OpenAI's messages carry no citations.", neutral=([],))
     elif kind == "image":
-        fields.refuse("transformations", "OpenAI's models cannot be asked for this.")
+        fields.refuse(
+            "transformations",
+            "OpenAI's models cannot be asked for this.",
+            neutral=({}, {"oversized_image": "downsize"}),
+        )
         part = {"type": "image_url", "image_url": {"url": _image(fields.need("source", dict), fields.path("source"))}}
     elif kind == "document":
         part = _document(fields)
@@ -128,38 +143,47 @@ def _document(fields: Fields) -> dict[str, Any]:
 def _tool_result(block: dict[str, Any], path: str) -> Message:
     """OpenAI's tool messages are text and know no errors, so that a failed tool says so in its text."""
     fields = Fields(block, path)
-    fields.accept("type", "cache_control")
+    fields.accept("type")
+    fields.accept_object("cache_control", *CACHE_CONTROL)
     fields.refuse("toolset_name", "toolsets exist at Anthropic only.")
     call_id = fields.need("tool_use_id", str)
     given = fields.take_any("content")
     content = "" if given is None else _texts(given, fields.path("content"))
     if fields.take("is_error", bool):
-        content = [{"type": "text", "text": "Error:"}, *content] if isinstance(content, list) else f"Error: {content}"
+        content = [{"type": "text", "text": "Error: "}, *content] if isinstance(content, list) else f"Error: {content}"
     fields.done()
     return {"role": "tool", "tool_call_id": call_id, "content": content}
 
 
-def _assistant(content: Any, path: str) -> Message:
+def _assistant(content: Any, path: str, *, returns_reasoning: bool) -> Message:
+    """One message: the texts joined, then the calls, as OpenAI has no order between the two."""
     if isinstance(content, str):
         return {"role": "assistant", "content": content}
     texts: list[str] = []
+    thoughts: list[str] = []
     calls: list[dict[str, Any]] = []
     for block, where in _blocks(content, path):
         fields = Fields(block, where)
         kind = fields.need("type", str)
-        fields.accept("cache_control")
+        fields.accept_object("cache_control", *CACHE_CONTROL)
         if kind == "text":
             texts.append(fields.need("text", str))
             fields.refuse("citations", "OpenAI's messages carry no citations.", neutral=([],))
         elif kind == "tool_use":
             calls.append(_tool_call(fields))
-        elif kind in ("thinking", "redacted_thinking"):
-            # Chat completions has no place for past reasoning; OpenAI's models do without it from one turn to the next.
-            fields.accept("thinking", "signature", "data")
+        elif kind == "thinking":
+            # OpenAI has no place for past reasoning, and its models do without it from one turn to the next. The signature is
+            # Anthropic's own seal, which no other provider can read.
+            thoughts.append(fields.need("thinking", str))
+            fields.accept("signature")
+        elif kind == "redacted_thinking":
+            fields.accept("data")  # encrypted for Anthropic alone
         else:
             raise Untranslatable(fields.path("type"), f"“{kind}” exists at Anthropic only.")
         fields.done()
     message: Message = {"role": "assistant", "content": "".join(texts) or None}
+    if returns_reasoning and any(thoughts):
+        message["reasoning_content"] = "".join(thoughts)
     if calls:
         message["tool_calls"] = calls
     elif not texts:
@@ -169,9 +193,10 @@ def _assistant(content: Any, path: str) -> Message:
 
 def _tool_call(fields: Fields) -> dict[str, Any]:
     fields.refuse("toolset_name", "toolsets exist at Anthropic only.")
-    caller = fields.take("caller", dict)
-    if caller is not None and caller.get("type") != "direct":
-        raise Untranslatable(fields.path("caller"), "calls from server tools exist at Anthropic only.")
-    arguments = msgspec.json.encode(fields.need("input", dict)).decode()
+    fields.refuse("caller", "calls from server tools exist at Anthropic only.", neutral=({"type": "direct"},))
+    try:
+        arguments = msgspec.json.encode(fields.need("input", dict)).decode()
+    except (RecursionError, UnicodeError) as error:
+        raise InvalidField(fields.path("input"), "is nested too deeply or holds half a character.") from error
     name = fields.need("name", str)
     return {"id": fields.need("id", str), "type": "function", "function": {"name": name, "arguments": arguments}}

@@ -1,6 +1,7 @@
 """OpenAI's stream as Anthropic's: one chunk in, events out.
 
-Anthropic opens one content block at a time. A second tool call that begins before the first one's arguments are whole waits until the end.
+Anthropic opens one content block at a time. What begins before an open tool call's arguments are whole, another call or words, waits
+until the end, and everything after it too, in order.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from gateway.providers.translate import reasons
+from gateway.providers.translate import ids, reasons
 from gateway.providers.translate import usage as usages
 from gateway.providers.translate.types import MalformedUpstream, UpstreamStreamError
 from gateway.types import Usage
@@ -30,6 +31,7 @@ class _Delta(msgspec.Struct):
     content: str | None = None
     refusal: str | None = None
     reasoning_content: str | None = None
+    reasoning: str | None = None  # what some compatible servers call it
     tool_calls: list[_Call] | None = None
 
 
@@ -40,7 +42,7 @@ class _Choice(msgspec.Struct):
 
 
 class _Chunk(msgspec.Struct):
-    id: str = ""
+    id: str | None = None
     choices: list[_Choice] | None = None
     usage: usages.ChatUsage | None = None
     error: dict[str, Any] | str | None = None
@@ -49,20 +51,34 @@ class _Chunk(msgspec.Struct):
 class _Tool:
     """A tool call as far as it has come."""
 
-    __slots__ = ("arguments", "id", "name", "sent")
+    __slots__ = ("arguments", "id", "is_told", "name", "sent")
 
-    def __init__(self) -> None:
-        self.id = ""
-        self.name = ""
+    def __init__(self, call_id: str, name: str) -> None:
+        self.id = call_id
+        self.name = name
         self.arguments = ""
         self.sent = 0
+        self.is_told = False
 
     def is_whole(self) -> bool:
+        """Whether the arguments are complete. None at all may still be to come."""
+        if not self.arguments.endswith("}"):
+            return False
         try:
-            msgspec.json.decode(self.arguments or "{}")
-        except (msgspec.DecodeError, RecursionError):
+            msgspec.json.decode(self.arguments)
+        except (msgspec.DecodeError, UnicodeError, RecursionError):
             return False
         return True
+
+
+class _Words:
+    """Text or thinking that waits for its turn."""
+
+    __slots__ = ("kind", "pieces")
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+        self.pieces: list[str] = []
 
 
 _chunks = msgspec.json.Decoder(_Chunk)
@@ -73,18 +89,18 @@ class MessagesFromChat:
     """Feed it OpenAI's chunks in order, [DONE] included. `usage` is None until the provider reports any."""
 
     __slots__ = (
-        "_block", "_has_ended", "_has_started", "_index", "_model", "_open_call", "_refused", "_tools", "_waiting",
+        "_block", "_has_ended", "_has_refused", "_has_started", "_index", "_model", "_open_call", "_tools", "_waiting",
         "deltas", "finish_reason", "is_complete", "produced_bytes", "usage",
     )  # fmt: skip
 
     def __init__(self, *, model: str) -> None:
         self._model = model
-        self._has_started = self._has_ended = self._refused = False
+        self._has_started = self._has_ended = self._has_refused = False
         self._block = ""  # the type of the open block
         self._index = -1
-        self._open_call = -1
-        self._tools: dict[int, _Tool] = {}
-        self._waiting: list[int] = []
+        self._open_call: _Tool | None = None
+        self._tools: dict[int, _Tool] = {}  # the latest call of each index
+        self._waiting: list[_Tool | _Words] = []
         self.usage: Usage | None = None
         self.finish_reason = ""
         self.produced_bytes = 0
@@ -104,7 +120,12 @@ class MessagesFromChat:
             raise _error(chunk.error)
         if chunk.usage is not None:
             self.usage = chunk.usage.counted()
-        out = b"" if self._has_started else self._start(chunk.id)
+        if self._has_started:
+            out = b""
+        elif chunk.id or chunk.choices:
+            out = self._start(chunk.id or "")
+        else:
+            return b""  # Azure's first chunk is about the prompt and has no id
         for choice in chunk.choices or ():
             if choice.index == 0:
                 if choice.delta is not None:
@@ -117,7 +138,7 @@ class MessagesFromChat:
     def _start(self, chunk_id: str) -> bytes:
         self._has_started = True
         message: dict[str, Any] = {
-            "id": f"msg_{chunk_id.removeprefix('chatcmpl-')}",
+            "id": ids.of_message(chunk_id),
             "type": "message",
             "role": "assistant",
             "model": self._model,
@@ -130,12 +151,13 @@ class MessagesFromChat:
 
     def _delta(self, delta: _Delta) -> bytes:
         out = b""
-        if delta.reasoning_content:
-            out += self._text("thinking", delta.reasoning_content)
+        reasoning = delta.reasoning_content or delta.reasoning
+        if reasoning:
+            out += self._text("thinking", reasoning)
         if delta.content:
             out += self._text("text", delta.content)
         if delta.refusal:
-            self._refused = True
+            self._has_refused = True
             out += self._text("text", delta.refusal)
         for call in delta.tool_calls or ():
             out += self._call(call)
@@ -144,6 +166,20 @@ class MessagesFromChat:
     def _text(self, kind: str, text: str) -> bytes:
         self.deltas += 1
         self.produced_bytes += len(text.encode())
+        if not self._must_wait():
+            return self._tell(kind, text)
+        last = self._waiting[-1] if self._waiting else None
+        if not isinstance(last, _Words) or last.kind != kind:
+            last = _Words(kind)
+            self._waiting.append(last)
+        last.pieces.append(text)
+        return b""
+
+    def _must_wait(self) -> bool:
+        """Whether the open block is a call that is not whole yet, or something waits already, so that the order is kept."""
+        return bool(self._waiting) or (self._open_call is not None and not self._open_call.is_whole())
+
+    def _tell(self, kind: str, text: str) -> bytes:
         out = b""
         if self._block != kind:
             start = (
@@ -156,27 +192,37 @@ class MessagesFromChat:
         return out + _event("content_block_delta", index=self._index, delta=delta)
 
     def _call(self, call: _Call) -> bytes:
-        tool = self._tools.setdefault(call.index, _Tool())
-        tool.id = call.id or tool.id
-        if call.function is not None:
-            tool.name = tool.name or call.function.name or ""
-            if call.function.arguments:
-                tool.arguments += call.function.arguments
-                self.produced_bytes += len(call.function.arguments.encode())
         self.deltas += 1
-        if call.index == self._open_call:
+        tool, is_new = self._tool(call)
+        arguments = call.function.arguments if call.function is not None else None
+        if arguments:
+            self.produced_bytes += len(arguments.encode())
+            if tool.is_told and arguments.strip():
+                raise MalformedUpstream("arguments of a tool call that was over")
+            tool.arguments += arguments
+        if tool is self._open_call:
             return self._more(tool)
-        if call.index in self._waiting:
+        if not is_new:
             return b""
-        if self._block == "tool_use" and not self._tools[self._open_call].is_whole():
-            self._waiting.append(call.index)
+        if self._must_wait():
+            self._waiting.append(tool)
             return b""
-        return self._open_tool(call.index)
+        return self._tell_call(tool)
 
-    def _open_tool(self, number: int) -> bytes:
-        tool = self._tools[number]
+    def _tool(self, call: _Call) -> tuple[_Tool, bool]:
+        """The call that this is a part of, and whether it has just begun. Some servers give every call the same index."""
+        tool = self._tools.get(call.index)
+        if tool is not None and call.id in (None, "", tool.id):
+            return tool, False
+        name = call.function.name if call.function is not None else None
+        if not name:
+            raise MalformedUpstream("a tool call has no name")
+        tool = self._tools[call.index] = _Tool(ids.of_call(call.id or ""), name)
+        return tool, True
+
+    def _tell_call(self, tool: _Tool) -> bytes:
         out = self._open("tool_use", {"type": "tool_use", "id": tool.id, "name": tool.name, "input": {}})
-        self._open_call = number
+        self._open_call = tool
         return out + self._more(tool)
 
     def _more(self, tool: _Tool) -> bytes:
@@ -197,7 +243,10 @@ class MessagesFromChat:
     def _close(self) -> bytes:
         if not self._block:
             return b""
-        self._block, self._open_call = "", -1
+        self._block = ""
+        if self._open_call is not None:
+            self._open_call.is_told = True
+            self._open_call = None
         return _event("content_block_stop", index=self._index)
 
     def finish(self) -> bytes:
@@ -205,8 +254,11 @@ class MessagesFromChat:
         if self._has_ended or not self._has_started:
             return b""
         self._has_ended = True
-        out = b"".join([self._open_tool(number) for number in self._waiting]) + self._close()
-        stop = "refusal" if self._refused else reasons.MESSAGES_OF_CHAT.get(self.finish_reason, "end_turn")
+        out = b""
+        for part in self._waiting:
+            out += self._tell_call(part) if isinstance(part, _Tool) else self._tell(part.kind, "".join(part.pieces))
+        out += self._close()
+        stop = reasons.of_chat(self.finish_reason, has_refused=self._has_refused, has_calls=bool(self._tools))
         delta = {"stop_reason": stop, "stop_sequence": None}
         counted = usages.for_messages(self.usage or Usage())
         return out + _event("message_delta", delta=delta, usage=counted) + _event("message_stop")

@@ -1,29 +1,48 @@
-"""A messages request (Anthropic) as a chat completions request (OpenAI)."""
+"""A messages request (Anthropic) as a chat completions request (OpenAI).
+
+Decided here: a thinking budget becomes the nearest effort, and an effort that is given goes before it. Adaptive thinking and none at all
+are left to the model: a model that does not reason would refuse any `reasoning_effort`, even "none".
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from gateway.providers.translate import message_content
 from gateway.providers.translate.fields import Fields, InvalidField, Untranslatable, items
 
+MaxTokensField = Literal["max_completion_tokens", "max_tokens"]
 MOST_STOPS = 4
 SCHEMA_NAME = "answer"
 EFFORTS = frozenset({"low", "medium", "high", "xhigh", "max"})
 LOW_BUDGET, MEDIUM_BUDGET = 2048, 8192  # thinking budgets (tokens) up to which low and medium effort come closest
 TIERS = {"auto": "auto", "standard_only": "default"}
 ONLY_THERE = "exists at Anthropic only. Leave it out."
+ACCEPTED = {"model": "the route has chosen it"}
+CACHE_CONTROL = ("type", "ttl")  # accepted: price only, and OpenAI caches by itself
 
 
-def request(body: dict[str, Any], *, model: str, max_tokens_field: str = "max_completion_tokens") -> dict[str, Any]:
+def request(
+    body: dict[str, Any],
+    *,
+    model: str,
+    max_tokens_field: MaxTokensField = "max_completion_tokens",
+    returns_reasoning: bool = False,
+) -> dict[str, Any]:
     """The same request for OpenAI. Raises `Untranslatable` or `InvalidField`, naming the caller's field.
 
-    `max_tokens_field`: compatible servers of an older make know only `max_tokens`.
+    `max_tokens_field`: compatible servers of an older make know only `max_tokens`. `returns_reasoning`: the server wants its past
+    reasoning back, as `reasoning_content` of the assistant's messages; OpenAI itself refuses that field.
     """
     fields = Fields(body, "")
-    fields.accept("model")
-    messages = message_content.messages(fields.need("messages", list), fields.take_any("system"))
-    out: dict[str, Any] = {"model": model, "messages": messages, max_tokens_field: fields.need("max_tokens", int)}
+    fields.accept(*ACCEPTED)
+    messages = message_content.messages(
+        fields.need("messages", list), fields.take_any("system"), returns_reasoning=returns_reasoning
+    )
+    max_tokens = fields.need("max_tokens", int)
+    if max_tokens < 1:
+        raise Untranslatable("max_tokens", "OpenAI's models take at least 1.")
+    out: dict[str, Any] = {"model": model, "messages": messages, max_tokens_field: max_tokens}
     if fields.take("stream", bool):
         out["stream"] = True
         out["stream_options"] = {"include_usage": True}
@@ -41,7 +60,7 @@ def request(body: dict[str, Any], *, model: str, max_tokens_field: str = "max_co
         if tier not in TIERS:
             raise InvalidField("service_tier", "must be auto or standard_only.")
         out["service_tier"] = TIERS[tier]
-    fields.accept("cache_control")  # price only
+    fields.accept_object("cache_control", *CACHE_CONTROL)
     fields.refuse("speed", ONLY_THERE, neutral=("standard",))
     for name in (
         "container",
@@ -87,9 +106,16 @@ def _tools(fields: Fields, out: dict[str, Any]) -> None:
         out["tool_choice"] = {"auto": "auto", "any": "required", "none": "none"}[kind]
     else:
         raise InvalidField("tool_choice.type", "must be auto, any, none or tool.")
-    if choice.take("disable_parallel_tool_use", bool) and tools:
-        out["parallel_tool_calls"] = False
+    is_serial = choice.take("disable_parallel_tool_use", bool)
     choice.done()
+    if not tools:
+        if kind in ("any", "tool"):
+            raise InvalidField("tool_choice", "demands a tool, and there are no tools.")
+        del out[
+            "tool_choice"
+        ]  # auto and none say nothing where there is nothing to choose from, and OpenAI takes neither
+    elif is_serial:
+        out["parallel_tool_calls"] = False
 
 
 def _tool(tool: Any, path: str) -> dict[str, Any]:
@@ -104,7 +130,8 @@ def _tool(tool: Any, path: str) -> dict[str, Any]:
     function["parameters"] = fields.need("input_schema", dict)
     if fields.take("strict", bool):
         function["strict"] = True
-    fields.accept("cache_control", "eager_input_streaming")  # price and delivery only
+    fields.accept_object("cache_control", *CACHE_CONTROL)
+    fields.accept("eager_input_streaming")  # delivery only
     fields.refuse("input_examples", "OpenAI's tools carry no examples; put them into the description.", neutral=([],))
     fields.refuse("defer_loading", ONLY_THERE, neutral=(False,))
     fields.refuse("allowed_callers", ONLY_THERE, neutral=(["direct"],))
@@ -120,9 +147,9 @@ def _thinking(fields: Fields, out: dict[str, Any]) -> None:
         if kind == "enabled":
             budget = thinking.need("budget_tokens", int)
             out["reasoning_effort"] = "low" if budget <= LOW_BUDGET else "medium" if budget <= MEDIUM_BUDGET else "high"
-        elif kind not in ("adaptive", "disabled"):  # both are what OpenAI's models do by themselves
+        elif kind not in ("adaptive", "disabled"):
             raise Untranslatable("thinking.type", f"“{kind}” {ONLY_THERE}")
-        thinking.accept("display")  # OpenAI shows no reasoning in any case
+        thinking.accept("display")  # how thinking is shown; OpenAI shows none
         thinking.done()
     config = Fields(fields.take("output_config", dict) or {}, "output_config")
     effort = config.take("effort", str)

@@ -1,4 +1,9 @@
-"""Why an answer ended, in both formats' words."""
+"""Why an answer ended, in both formats' words.
+
+OpenAI does not say which stop sequence was met, nor that it was one: it says "stop", which becomes end_turn.
+"""
+
+from __future__ import annotations
 
 CHAT_OF_MESSAGES = {
     "end_turn": "stop",
@@ -17,3 +22,15 @@ MESSAGES_OF_CHAT = {
     "content_filter": "refusal",
 }
 REFUSED = "The model declined to answer."
+
+
+def of_chat(finish_reason: str | None, *, has_refused: bool, has_calls: bool) -> str:
+    """The stop reason of an answer from OpenAI.
+
+    One that calls tools may say "stop" (OpenAI does where a function was demanded by name); an app waits for tool_use to run them.
+    """
+    if has_refused:
+        return "refusal"
+    if has_calls and finish_reason in (None, "", "stop"):
+        return "tool_use"
+    return MESSAGES_OF_CHAT.get(finish_reason or "stop", "end_turn")

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from gateway.providers.translate import reasons
+from gateway.providers.translate import ids, reasons
 from gateway.providers.translate import usage as usages
 from gateway.providers.translate.types import MalformedUpstream
 
@@ -32,14 +32,15 @@ class _Function(msgspec.Struct):
 
 
 class _Call(msgspec.Struct):
-    id: str
     function: _Function
+    id: str | None = None
 
 
 class _ChatMessage(msgspec.Struct):
     content: str | None = None
     refusal: str | None = None
     reasoning_content: str | None = None
+    reasoning: str | None = None  # what some compatible servers call it
     tool_calls: list[_Call] | None = None
 
 
@@ -50,7 +51,7 @@ class _Choice(msgspec.Struct):
 
 class _Completion(msgspec.Struct):
     choices: list[_Choice]
-    id: str = ""
+    id: str | None = None
     usage: usages.ChatUsage | None = None
 
 
@@ -73,11 +74,14 @@ def chat_from_message(content: bytes, *, model: str) -> dict[str, Any]:
         if kind == "text":
             texts.append(_text(block, "text"))
         elif kind == "tool_use":
-            arguments = msgspec.json.encode(block.get("input") or {}).decode()
-            function = {"name": _text(block, "name"), "arguments": arguments}
+            function = {"name": _text(block, "name"), "arguments": _input(block)}
             calls.append({"id": _text(block, "id"), "type": "function", "function": function})
-        elif kind in ("thinking", "redacted_thinking"):
-            thinking.append(block)
+        elif kind == "thinking":
+            thinking.append(
+                {"type": kind, "thinking": _text(block, "thinking"), "signature": _text(block, "signature")}
+            )
+        elif kind == "redacted_thinking":
+            thinking.append({"type": kind, "data": _text(block, "data")})
         else:
             raise MalformedUpstream(f"a content block of type {kind!r} was not asked for")
     if texts:
@@ -92,7 +96,7 @@ def chat_from_message(content: bytes, *, model: str) -> dict[str, Any]:
         message["thinking_blocks"] = thinking
     finish = reasons.CHAT_OF_MESSAGES.get(answer.stop_reason or "end_turn", "stop")
     return {
-        "id": f"chatcmpl-{answer.id.removeprefix('msg_')}",
+        "id": ids.of_completion(answer.id),
         "object": "chat.completion",
         "created": int(time.time()),
         "model": model,
@@ -108,19 +112,22 @@ def message_from_chat(content: bytes, *, model: str) -> dict[str, Any]:
         raise MalformedUpstream("there is no choice in it")
     message, finish = answer.choices[0].message, answer.choices[0].finish_reason
     blocks: list[dict[str, Any]] = []
-    if message.reasoning_content:
-        blocks.append({"type": "thinking", "thinking": message.reasoning_content, "signature": ""})
+    reasoning = message.reasoning_content or message.reasoning
+    if reasoning:
+        blocks.append({"type": "thinking", "thinking": reasoning, "signature": ""})
     if message.content:
         blocks.append({"type": "text", "text": message.content})
     if message.refusal:
         blocks.append({"type": "text", "text": message.refusal})
     for call in message.tool_calls or []:
         value = arguments(call.function.arguments or "{}")
-        blocks.append({"type": "tool_use", "id": call.id, "name": call.function.name, "input": value})
-    stop = "refusal" if message.refusal else reasons.MESSAGES_OF_CHAT.get(finish or "stop", "end_turn")
+        blocks.append(
+            {"type": "tool_use", "id": ids.of_call(call.id or ""), "name": call.function.name, "input": value}
+        )
+    stop = reasons.of_chat(finish, has_refused=bool(message.refusal), has_calls=bool(message.tool_calls))
     counted = (answer.usage or usages.ChatUsage()).counted()
     return {
-        "id": f"msg_{answer.id.removeprefix('chatcmpl-')}",
+        "id": ids.of_message(answer.id or ""),
         "type": "message",
         "role": "assistant",
         "model": model,
@@ -145,6 +152,16 @@ def _decode(decoder: msgspec.json.Decoder[Any], content: bytes) -> Any:
         return decoder.decode(content)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise MalformedUpstream(str(error)) from error
+
+
+def _input(block: dict[str, Any]) -> str:
+    value = block.get("input")
+    if not isinstance(value, dict):
+        raise MalformedUpstream("a tool_use block has no input")
+    try:
+        return msgspec.json.encode(value).decode()
+    except RecursionError as error:
+        raise MalformedUpstream("a tool_use block's input is nested too deeply") from error
 
 
 def _text(block: dict[str, Any], name: str) -> str:

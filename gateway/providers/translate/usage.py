@@ -39,13 +39,16 @@ class MessagesUsage(msgspec.Struct):
                 setattr(self, field, value)
 
     def counted(self) -> Usage:
-        read, written = self.cache_read_input_tokens or 0, self.cache_creation_input_tokens or 0
-        write_1h = self.cache_creation.ephemeral_1h_input_tokens if self.cache_creation else 0
+        read, written, split = self.cache_read_input_tokens or 0, self.cache_creation_input_tokens, self.cache_creation
+        write_1h = split.ephemeral_1h_input_tokens if split else 0
+        if written is None:  # only the split is told
+            written = write_1h + (split.ephemeral_5m_input_tokens if split else 0)
+        write_1h = min(write_1h, written)  # a stream's last event may correct the sum, never the split
         details = self.output_tokens_details
         return Usage(
             input_tokens=(self.input_tokens or 0) + read + written,
             cache_read_tokens=read,
-            cache_write_5m_tokens=max(0, written - write_1h),
+            cache_write_5m_tokens=written - write_1h,
             cache_write_1h_tokens=write_1h,
             output_tokens=self.output_tokens or 0,
             reasoning_tokens=(details.thinking_tokens or 0) if details else 0,
@@ -98,7 +101,7 @@ def for_messages(usage: Usage) -> dict[str, Any]:
     """As Anthropic tells it."""
     written = usage.cache_write_5m_tokens + usage.cache_write_1h_tokens
     return {
-        "input_tokens": usage.input_tokens - usage.cache_read_tokens - written,
+        "input_tokens": max(0, usage.input_tokens - usage.cache_read_tokens - written),
         "cache_creation_input_tokens": written,
         "cache_read_input_tokens": usage.cache_read_tokens,
         "output_tokens": usage.output_tokens,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.db import connection
 from django_redis import get_redis_connection
 
 from gateway.models import Model, RoutingRule, RoutingTarget, Task, TaskFallback
@@ -110,6 +111,16 @@ def test_a_tenant_s_own_model_hides_the_operator_s_of_the_same_name(world, simul
     finally:
         shared.delete()
         provider.delete()
+
+
+def test_a_credential_that_no_key_opens_stops_its_own_provider_only(world):
+    world.model("lost", "openai-compatible")
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE gateway_provider SET credential = 'gAAAAA' WHERE id = %s", [world.providers["openai-compatible"].id]
+        )
+    assert world.chat().status == 200
+    assert world.chat("lost").status == 404
 
 
 def test_a_credential_is_changed_between_two_requests(world, simulator):

@@ -14,7 +14,7 @@ EXACT_UP_TO = 10_000
 COUNT_TIMEOUT_MS = 250
 
 
-class EstimatePaginator(Paginator):  # type: ignore[type-arg]
+class EstimatePaginator(Paginator):
     """Takes the query planner's estimate; where that is small, counts, for at most a quarter of a second."""
 
     @cached_property

@@ -27,8 +27,11 @@ def translated_request(request: Request, model: Model) -> bytes:
             default = model.max_output_tokens or DEFAULT_MAX_TOKENS
             translated = chat_to_messages.request(body, model=model.upstream_id, default_max_tokens=default)
         else:
-            field = "max_completion_tokens" if model.provider.kind == "openai" else "max_tokens"
-            translated = messages_to_chat.request(body, model=model.upstream_id, max_tokens_field=field)
+            translated = messages_to_chat.request(
+                body,
+                model=model.upstream_id,
+                max_tokens_field="max_completion_tokens" if model.provider.kind == "openai" else "max_tokens",
+            )
     except TranslationError as error:
         raise InvalidRequest(error.message, param=error.param, code="untranslatable") from error
     return msgspec.json.encode(translated)

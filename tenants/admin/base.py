@@ -27,7 +27,7 @@ from tenants.admin.scope import Role
 HISTORY_PER_PAGE = 25
 
 
-class WholeRowForm(forms.ModelForm):  # type: ignore[type-arg]
+class WholeRowForm(forms.ModelForm):
     """A form that also checks constraints over the tenant, which is fixed once a row exists and so is no field of the form."""
 
     def _get_validation_exclusions(self) -> set[str]:

@@ -44,7 +44,7 @@ class MembershipsInline(PartInline):
 
 
 @admin.register(User)
-class UserAdmin(DjangoUserAdmin, HouseAdmin):  # type: ignore[misc, type-arg]
+class UserAdmin(DjangoUserAdmin, HouseAdmin):  # type: ignore[misc]
     form = UserChangeForm
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm

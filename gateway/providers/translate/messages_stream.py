@@ -62,7 +62,7 @@ class _Tool:
 
     def is_whole(self) -> bool:
         """Whether the arguments are complete. None at all may still be to come."""
-        if not self.arguments.endswith("}"):
+        if not self.arguments.rstrip().endswith("}"):
             return False
         try:
             msgspec.json.decode(self.arguments)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from gateway.providers.translate import messages_to_chat
-from gateway.providers.translate.fields import InvalidField, TranslationError, Untranslatable
+from gateway.providers.translate.fields import InvalidField, Untranslatable
 
 SCHEMA = {"type": "object", "properties": {"a": {"type": "string"}}}
 USER = {"role": "user", "content": "hi"}
@@ -159,11 +159,9 @@ def test_tool_calls_and_results():
                 ]
             },
         ),
-        ({"tool_choice": {"type": "any"}}, {"tool_choice": "required"}),
-        (
-            {"tool_choice": {"type": "tool", "name": "f"}},
-            {"tool_choice": {"type": "function", "function": {"name": "f"}}},
-        ),
+        ({"tool_choice": {"type": "auto", "disable_parallel_tool_use": True}}, {}),
+        ({"system": ""}, {}),
+        ({"system": []}, {}),
         ({"cache_control": {"type": "ephemeral"}}, {}),
     ],
 )
@@ -171,11 +169,46 @@ def test_parameters(fields, expected):
     assert translate(**fields) == {**translate(), **expected}
 
 
-def test_no_parallel_tool_use():
-    out = translate(
-        tools=[{"name": "f", "input_schema": {}}], tool_choice={"type": "auto", "disable_parallel_tool_use": True}
-    )
-    assert (out["tool_choice"], out["parallel_tool_calls"]) == ("auto", False)
+@pytest.mark.parametrize(
+    ("choice", "expected"),
+    [
+        ({"type": "auto"}, {"tool_choice": "auto"}),
+        ({"type": "none"}, {"tool_choice": "none"}),
+        ({"type": "any"}, {"tool_choice": "required"}),
+        ({"type": "tool", "name": "f"}, {"tool_choice": {"type": "function", "function": {"name": "f"}}}),
+        ({"type": "auto", "disable_parallel_tool_use": True}, {"tool_choice": "auto", "parallel_tool_calls": False}),
+        ({"type": "any", "disable_parallel_tool_use": False}, {"tool_choice": "required"}),
+    ],
+)
+def test_tool_choices(choice, expected):
+    tools = [{"name": "f", "input_schema": {}}]
+    assert translate(tools=tools, tool_choice=choice) == {**translate(tools=tools), **expected}
+
+
+@pytest.mark.parametrize(("returns_reasoning", "expected"), [(False, {}), (True, {"reasoning_content": "hm"})])
+def test_past_thinking_goes_back_only_to_a_server_that_wants_it(returns_reasoning, expected):
+    blocks = [
+        {"type": "thinking", "thinking": "hm", "signature": ""},
+        {"type": "redacted_thinking", "data": "sealed"},
+        {"type": "text", "text": "ok"},
+    ]
+    body = {"max_tokens": 5, "messages": [USER, {"role": "assistant", "content": blocks}, USER]}
+    out = messages_to_chat.request(body, model="m", returns_reasoning=returns_reasoning)
+    assert out["messages"][1] == {"role": "assistant", "content": "ok", **expected}
+
+
+def test_a_failed_tool_says_so():
+    result = {"type": "tool_result", "tool_use_id": "t", "is_error": True}
+    texts = [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]
+    out = translate({"role": "user", "content": [{**result, "content": "bad"}, {**result, "content": texts}, result]})
+    assert [message["content"] for message in out["messages"]] == [
+        "Error: bad", [{"type": "text", "text": "Error: "}, *texts], "Error: ",
+    ]  # fmt: skip
+
+
+def test_a_system_turn_keeps_its_place():
+    out = translate(USER, {"role": "system", "content": "three"}, USER)
+    assert out["messages"] == [USER, {"role": "system", "content": "three"}, USER]
 
 
 def content(*blocks: dict[str, Any], role: str = "user") -> dict[str, Any]:
@@ -209,7 +242,26 @@ def content(*blocks: dict[str, Any], role: str = "user") -> dict[str, Any]:
                     "content": [{"type": "image", "source": {"type": "url", "url": "u"}}],
                 }
             ),
-            "messages[0].content[0].content",
+            "messages[0].content[0].content[0].type",
+        ),
+        ({"max_tokens": 0}, "max_tokens"),
+        ({"cache_control": {"type": "ephemeral", "new": 1}}, "cache_control.new"),
+        (
+            content(
+                {
+                    "type": "image",
+                    "source": {"type": "url", "url": "u"},
+                    "transformations": {"oversized_image": "error"},
+                }
+            ),
+            "messages[0].content[0].transformations",
+        ),
+        (
+            content(
+                {"type": "tool_use", "id": "1", "name": "n", "input": {}, "caller": {"type": "server"}},
+                role="assistant",
+            ),
+            "messages[0].content[0].caller",
         ),
         (
             content({"type": "server_tool_use", "id": "1", "name": "n", "input": {}}, role="assistant"),
@@ -228,6 +280,9 @@ def test_what_cannot_be_said_is_refused_by_name(fields, param):
     [
         ({"max_tokens": None}, "max_tokens"),
         ({"system": 7}, "system"),
+        ({"messages": []}, "messages"),
+        ({"tool_choice": {"type": "any"}}, "tool_choice"),
+        ({"temperature": 10**400}, "temperature"),
         ({"tool_choice": "auto"}, "tool_choice"),
         ({"stop_sequences": "x"}, "stop_sequences"),
         ({"messages": [{"role": "narrator", "content": "x"}]}, "messages[0].role"),
@@ -240,19 +295,3 @@ def test_what_is_wrong_in_itself_is_refused_by_name(fields, param):
     with pytest.raises(InvalidField) as caught:
         messages_to_chat.request({"max_tokens": 5, "messages": [USER], **fields}, model="m")
     assert caught.value.param == param
-
-
-def test_nothing_of_the_sdk_s_parameters_is_dropped_silently():
-    """Each field Anthropic's SDK knows is translated, accepted for a reason, or refused by its name."""
-    from anthropic.types import message_create_params as params
-
-    known = set(params.MessageCreateParamsBase.__annotations__) | {"top_k", "temperature", "top_p"}
-    accepted = {"model", "messages", "max_tokens", "cache_control"}
-    for name in sorted(known - accepted):
-        outcomes = []
-        for value in (object(), "x", 0.5, [object()], {"x": object()}):
-            try:
-                outcomes.append(translate(**{name: value}) != translate())
-            except TranslationError as error:
-                outcomes.append(error.param.startswith(name))
-        assert all(outcomes), name

@@ -106,6 +106,34 @@ def test_refusals():
     assert (answer.stop_reason, answer.content[0].text) == ("refusal", "I won't")
 
 
+def test_a_call_demanded_by_name_stops_for_tool_use():
+    calls = [{"id": "c", "type": "function", "function": {"name": "f", "arguments": "{}"}}]
+    assert to_message(completion("stop", tool_calls=calls)).stop_reason == "tool_use"
+
+
+def test_an_id_that_is_missing_is_made_up():
+    body = msgspec.json.decode(completion(tool_calls=[{"id": "", "function": {"name": "f", "arguments": ""}}]))
+    answer = to_message(msgspec.json.encode({**body, "id": None}))
+    assert len(answer.id) > len("msg_")
+    assert answer.content[0].id.startswith("toolu_")
+
+
+def test_a_server_that_says_reasoning():
+    assert to_message(completion(content="x", reasoning="hm")).content[0].thinking == "hm"
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        {"type": "text"}, {"type": "thinking", "thinking": None, "signature": "s"}, {"type": "redacted_thinking", "data": 7},
+        {"type": "tool_use", "id": "1", "name": "f", "input": []}, {"type": "tool_use", "name": "f", "input": {}},
+    ],
+)  # fmt: skip
+def test_a_broken_block_is_malformed(block):
+    with pytest.raises(MalformedUpstream):
+        responses.chat_from_message(message(block), model="m")
+
+
 @pytest.mark.parametrize(
     ("theirs", "ours"),
     [

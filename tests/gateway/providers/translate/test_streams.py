@@ -3,100 +3,27 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
-from openai.types.chat import ChatCompletionChunk
-from pydantic import TypeAdapter
 
-from gateway.providers.translate import responses
 from gateway.providers.translate.chat_stream import ChatFromMessages
 from gateway.providers.translate.messages_stream import MessagesFromChat
 from gateway.providers.translate.types import MalformedUpstream, UpstreamStreamError
 from gateway.types import Usage
-
-
-def anthropic_events(content: list[dict[str, Any]], *, stop: str = "end_turn", piece: int = 3) -> list[dict[str, Any]]:
-    """The stream Anthropic would send for this content."""
-    usage = {"input_tokens": 10, "cache_read_input_tokens": 4, "output_tokens": 1}
-    events: list[dict[str, Any]] = [
-        {"type": "message_start", "message": {"id": "msg_1", "usage": usage}},
-        {"type": "ping"},
-    ]
-    for index, block in enumerate(content):
-        kind, text = block["type"], ""
-        start = dict(block)
-        if kind == "text":
-            text, delta, start["text"] = block["text"], "text", ""
-        elif kind == "thinking":
-            text, delta, start["thinking"], start["signature"] = block["thinking"], "thinking", "", ""
-        else:
-            text, delta, start["input"] = json.dumps(block["input"]), "input_json", {}
-        events.append({"type": "content_block_start", "index": index, "content_block": start})
-        for at in range(0, len(text), piece):
-            name = "partial_json" if delta == "input_json" else delta
-            events.append(
-                {
-                    "type": "content_block_delta",
-                    "index": index,
-                    "delta": {"type": f"{delta}_delta", name: text[at : at + piece]},
-                }
-            )
-        if kind == "thinking":
-            events.append(
-                {
-                    "type": "content_block_delta",
-                    "index": index,
-                    "delta": {"type": "signature_delta", "signature": block["signature"]},
-                }
-            )
-        events.append({"type": "content_block_stop", "index": index})
-    events.append(
-        {"type": "message_delta", "delta": {"stop_reason": stop, "stop_sequence": None}, "usage": {"output_tokens": 7}}
-    )
-    return [*events, {"type": "message_stop"}]
-
-
-def run_to_chat(
-    events: list[dict[str, Any]], *, include_usage: bool = True
-) -> tuple[ChatFromMessages, list[dict[str, Any]]]:
-    stream = ChatFromMessages(model="asked", include_usage=include_usage)
-    out = b"".join(stream.feed(msgspec.json.encode(event)) for event in events) + stream.finish()
-    lines = [block.removeprefix(b"data: ") for block in out.split(b"\n\n") if block]
-    assert lines.pop() == b"[DONE]"
-    chunks = [json.loads(line) for line in lines]
-    for chunk in chunks:
-        ChatCompletionChunk.model_validate(chunk)
-    return stream, chunks
-
-
-def folded_chat(chunks: list[dict[str, Any]]) -> dict[str, Any]:
-    message: dict[str, Any] = {"content": "", "tool_calls": {}, "reasoning_content": "", "thinking_blocks": []}
-    for chunk in chunks:
-        for choice in chunk["choices"]:
-            delta = choice["delta"]
-            message["content"] += delta.get("content") or ""
-            message["reasoning_content"] += delta.get("reasoning_content") or ""
-            message["thinking_blocks"] += delta.get("thinking_blocks") or []
-            for call in delta.get("tool_calls", []):
-                known = message["tool_calls"].setdefault(
-                    call["index"], {"id": call.get("id"), "name": "", "arguments": ""}
-                )
-                known["name"] += call["function"].get("name") or ""
-                known["arguments"] += call["function"].get("arguments") or ""
-            message["finish"] = choice["finish_reason"] or message.get("finish")
-    return message
-
-
-CONTENT = [
-    {"type": "thinking", "thinking": "let me think", "signature": "signed"},
-    {"type": "text", "text": "Hello there, grüß dich 🙂"},
-    {"type": "tool_use", "id": "t1", "name": "f", "input": {"a": [1, 2], "b": "x"}},
-    {"type": "tool_use", "id": "t2", "name": "g", "input": {}},
-]
+from tests.gateway.providers.translate.stream_cases import (
+    CONTENT,
+    USAGE,
+    anthropic_events,
+    call,
+    chunk,
+    folded_chat,
+    folded_message,
+    run_to_chat,
+    run_to_messages,
+)
 
 
 def test_anthropic_s_stream_folds_to_the_same_message_as_its_whole_answer():
@@ -121,6 +48,64 @@ def test_chunks_come_in_openai_s_order():
     assert [chunk["choices"][0]["finish_reason"] for chunk in chunks[:-1]] == [None, None, "stop"]
 
 
+def test_a_call_without_arguments_has_an_empty_object_of_them():
+    """Anthropic streams one empty piece, or none; an OpenAI app parses what it gets as JSON."""
+    events = anthropic_events([{"type": "tool_use", "id": "t", "name": "f", "input": {}}], stop="tool_use")
+    for event in events:
+        if event["type"] == "content_block_delta":
+            event["delta"]["partial_json"] = ""
+    _, chunks = run_to_chat(events)
+    assert folded_chat(chunks)["tool_calls"] == {0: {"id": "t", "name": "f", "arguments": "{}"}}
+
+
+def test_signed_blocks_come_once_together_before_the_end():
+    sealed = {"type": "redacted_thinking", "data": "sealed"}
+    signed = {"type": "thinking", "thinking": "hm", "signature": "s"}
+    events = anthropic_events([signed, {"type": "text", "text": "x"}])
+    events[2:2] = [
+        {"type": "content_block_start", "index": 0, "content_block": sealed},
+        {"type": "content_block_stop", "index": 0},
+    ]
+    _, chunks = run_to_chat(events)
+    told = [chunk["choices"][0]["delta"] for chunk in chunks if chunk["choices"]]
+    assert [delta["thinking_blocks"] for delta in told if "thinking_blocks" in delta] == [[sealed, signed]]
+    assert told[-2] == {"thinking_blocks": [sealed, signed]}
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        {"type": "message_start"},
+        {"type": "content_block_start", "index": 0},
+        {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "x"}},
+        {"type": "content_block_stop", "index": 0},
+        {"type": "content_block_start", "index": 0, "content_block": {"type": "tool_use"}},
+        {
+            "type": "content_block_start",
+            "index": 0,
+            "content_block": {"type": "server_tool_use", "id": "1", "name": "x"},
+        },
+    ],
+)
+def test_events_out_of_place_are_malformed(event):
+    stream = ChatFromMessages(model="m", include_usage=False)
+    if event["type"] == "content_block_start":
+        stream.feed(b'{"type":"message_start","message":{"id":"msg_1"}}')
+    with pytest.raises(MalformedUpstream):
+        stream.feed(msgspec.json.encode(event))
+
+
+def test_unknown_events_are_passed_over():
+    stream = ChatFromMessages(model="m", include_usage=False)
+    assert stream.feed(b'{"type":"brand_new","index":0}') == b""
+
+
+def test_what_was_produced_is_counted_in_bytes():
+    stream, _ = run_to_chat(anthropic_events(CONTENT, stop="tool_use"))
+    said = "let me think" + "Hello there, grüß dich 🙂" + json.dumps({"a": [1, 2], "b": "x"}) + "{}"
+    assert stream.produced_bytes == len(said.encode())
+
+
 def test_usage_comes_only_to_who_asked():
     _, chunks = run_to_chat(anthropic_events([{"type": "text", "text": "hey"}]), include_usage=False)
     assert all(chunk["choices"] for chunk in chunks)
@@ -131,69 +116,6 @@ def test_a_refusal_is_told():
     _, chunks = run_to_chat(events)
     assert chunks[-3]["choices"][0]["delta"] == {"refusal": "The model declined to answer."}
     assert chunks[-2]["choices"][0]["finish_reason"] == "content_filter"
-
-
-def chunk(delta: dict[str, Any] | None = None, *, finish: str | None = None, **fields: Any) -> bytes:
-    choices = [] if delta is None else [{"index": 0, "delta": delta, "finish_reason": finish}]
-    return msgspec.json.encode({"id": "chatcmpl-1", "choices": choices, **fields})
-
-
-USAGE = {"prompt_tokens": 14, "completion_tokens": 7, "prompt_tokens_details": {"cached_tokens": 4}}
-
-
-def run_to_messages(*chunks: bytes, done: bool = True) -> tuple[MessagesFromChat, list[dict[str, Any]]]:
-    from anthropic.types import RawMessageStreamEvent
-
-    stream = MessagesFromChat(model="asked")
-    out = b"".join(stream.feed(data) for data in (*chunks, *([b"[DONE]"] if done else []))) + stream.finish()
-    events = []
-    for block in out.split(b"\n\n"):
-        if block:
-            name, _, data = block.partition(b"\ndata: ")
-            events.append(json.loads(data))
-            assert name == b"event: " + events[-1]["type"].encode()
-            TypeAdapter(RawMessageStreamEvent).validate_python(events[-1])
-    return stream, events
-
-
-def folded_message(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The content blocks; checks that one is open at a time, in order, and that the message begins and ends once."""
-    assert [event["type"] for event in events if event["type"].startswith("message")] == [
-        "message_start",
-        "message_delta",
-        "message_stop",
-    ]
-    blocks: list[dict[str, Any]] = []
-    is_open = False
-    for event in events:
-        if event["type"] == "content_block_start":
-            assert not is_open
-            assert event["index"] == len(blocks)
-            is_open = True
-            blocks.append({**event["content_block"], "json": ""})
-        elif event["type"] == "content_block_delta":
-            assert is_open
-            assert event["index"] == len(blocks) - 1
-            delta, block = event["delta"], blocks[-1]
-            if delta["type"] == "text_delta":
-                block["text"] += delta["text"]
-            elif delta["type"] == "thinking_delta":
-                block["thinking"] += delta["thinking"]
-            else:
-                block["json"] += delta["partial_json"]
-        elif event["type"] == "content_block_stop":
-            is_open = False
-    assert not is_open
-    for block in blocks:
-        if block["type"] == "tool_use":
-            block["input"] = responses.arguments(block["json"] or "{}")
-        del block["json"]
-    return blocks
-
-
-def call(index: int, arguments: str, **head: str) -> dict[str, Any]:
-    function = {"arguments": arguments, **({"name": head["name"]} if head else {})}
-    return {"index": index, "function": function, **({"id": head["id"], "type": "function"} if head else {})}
 
 
 def test_openai_s_stream_in_anthropic_s_order():
@@ -231,6 +153,7 @@ def test_interleaved_calls_are_told_one_after_the_other():
     assert [(block["id"], block["input"]) for block in folded_message(events)] == [("c1", {"a": 1}), ("c2", {"b": 2})]
 
 
+@settings(deadline=None)
 @given(st.permutations([(0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2), (2, 0), (2, 1), (2, 2)]))
 def test_however_calls_interleave_each_comes_whole(order):
     pieces = ['{"n"', ": ", "%d}"]
@@ -242,11 +165,76 @@ def test_however_calls_interleave_each_comes_whole(order):
         chunks.append(chunk({"tool_calls": [call(number, part, **head)]}))
         sent[number] += 1
     _, events = run_to_messages(*chunks, chunk({}, finish="tool_calls"))
-    assert sorted((block["id"], block["input"]["n"]) for block in folded_message(events)) == [
-        ("c0", 0),
-        ("c1", 1),
-        ("c2", 2),
+    begun = list(dict.fromkeys(number for number, _ in order))
+    assert [(block["id"], block["input"]["n"]) for block in folded_message(events)] == [(f"c{n}", n) for n in begun]
+
+
+def test_calls_whose_heads_come_before_any_arguments():
+    _, events = run_to_messages(
+        chunk({"tool_calls": [call(0, "", id="c1", name="f"), call(1, "", id="c2", name="g")]}),
+        chunk({"tool_calls": [call(0, '{"a":1}'), call(1, '{"b":2}')]}),
+        chunk({"tool_calls": [call(0, "\n")]}),
+        chunk({}, finish="tool_calls"),
+    )
+    assert [(block["id"], block["input"]) for block in folded_message(events)] == [("c1", {"a": 1}), ("c2", {"b": 2})]
+
+
+def test_calls_of_one_index_are_told_apart_by_their_ids():
+    _, events = run_to_messages(
+        chunk({"tool_calls": [call(0, '{"a":1}', id="c1", name="f")]}),
+        chunk({"tool_calls": [call(0, '{"b":2}', id="c2", name="g")]}),
+        chunk({}, finish="tool_calls"),
+    )
+    assert [(block["id"], block["input"]) for block in folded_message(events)] == [("c1", {"a": 1}), ("c2", {"b": 2})]
+
+
+def test_words_within_a_call_wait_for_its_end():
+    _, events = run_to_messages(
+        chunk({"tool_calls": [call(0, '{"a":', id="c1", name="f")]}),
+        chunk({"content": "by the "}),
+        chunk({"content": "way"}),
+        chunk({"tool_calls": [call(0, "1}")]}),
+        chunk({}, finish="tool_calls"),
+    )
+    assert folded_message(events) == [
+        {"type": "tool_use", "id": "c1", "name": "f", "input": {"a": 1}},
+        {"type": "text", "text": "by the way"},
     ]
+
+
+def test_a_call_demanded_by_name_stops_for_tool_use():
+    _, events = run_to_messages(chunk({"tool_calls": [call(0, "{}", id="c1", name="f")]}), chunk({}, finish="stop"))
+    assert events[-2]["delta"]["stop_reason"] == "tool_use"
+
+
+def test_a_call_without_an_id_gets_one():
+    _, events = run_to_messages(chunk({"tool_calls": [call(0, "{}", id="", name="f")]}), chunk({}, finish="stop"))
+    assert folded_message(events)[0]["id"].startswith("toolu_")
+
+
+def test_a_server_that_says_reasoning():
+    _, events = run_to_messages(chunk({"reasoning": "hm"}), chunk({"content": "x"}), chunk({}, finish="stop"))
+    assert folded_message(events)[0] == {"type": "thinking", "thinking": "hm", "signature": ""}
+
+
+def test_a_first_chunk_without_an_id_does_not_name_the_message():
+    _, events = run_to_messages(
+        msgspec.json.encode({"id": "", "choices": [], "prompt_filter_results": []}),
+        chunk({"content": "x"}),
+        chunk({}, finish="stop"),
+    )
+    assert events[0]["message"]["id"] == "msg_1"
+
+
+@pytest.mark.parametrize(
+    "late", [call(0, "1"), call(1, "{}")], ids=["arguments after the end", "a call without a name"]
+)
+def test_calls_that_make_no_sense_are_malformed(late):
+    stream = MessagesFromChat(model="m")
+    stream.feed(chunk({"tool_calls": [call(0, "{}", id="c1", name="f")]}))
+    stream.feed(chunk({"content": "x"}))
+    with pytest.raises(MalformedUpstream):
+        stream.feed(chunk({"tool_calls": [late]}))
 
 
 def test_a_stream_without_done_ends_properly():
@@ -278,6 +266,7 @@ def test_what_is_no_event_is_malformed(data):
         MessagesFromChat(model="m").feed(data)
 
 
+@settings(deadline=None)
 @given(
     st.text(max_size=60),
     st.dictionaries(st.text(max_size=5), st.integers() | st.text(max_size=5), max_size=3),

@@ -20,7 +20,7 @@ from tenants.admin.filters import TenantFilter
 
 class PlanTierInline(PartInline):
     model = PlanTier
-    fields = ["tier", "tokens_per_day", "requests_per_minute", "max_concurrency"]
+    fields = ["tier", "tokens_per_day", "requests_per_minute", "tokens_per_minute", "max_concurrency"]
 
 
 @admin.register(Plan)
@@ -47,8 +47,9 @@ class PlanAdmin(HouseAdmin):
         (_("Limits of the tenant in a calendar month"), {"fields": ["tokens_per_month", "usd_per_month"]}),
         (
             _("Limits of the tenant at any moment"),
-            {"fields": ["requests_per_minute", "tokens_per_minute", "max_concurrency", "when_store_is_down"]},
+            {"fields": ["requests_per_minute", "tokens_per_minute", "max_concurrency"]},
         ),
+        (_("When Redis is down"), {"fields": ["when_store_is_down", "allowance_requests", "allowance_usd"]}),
     ]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Plan]:

@@ -10,5 +10,12 @@ class BillingConfig(AppConfig):
         from billing import models
         from tenants import audit
 
-        for model in (models.Plan, models.PlanTier, models.Subscription):
+        for model in (
+            models.Plan,
+            models.PlanTier,
+            models.Subscription,
+            models.Budget,
+            models.BudgetRaise,
+            models.AlertChannel,
+        ):
             audit.track(model)

@@ -18,7 +18,7 @@ from django.db.models import Q, QuerySet
 NOT_RECORDED = frozenset(
     {"id", "created_at", "date_joined", "config_version", "last_used_at", "last_login", "secret_sha256"}
 )
-MASKED = ("credential", "password")
+MASKED = ("credential", "password", "secret")
 
 
 def track(model: type[models.Model], *, many_to_many: tuple[str, ...] = ()) -> None:

@@ -184,12 +184,35 @@ class ApiKey(TenantOwned, ConfigModel):
         validators=[MinValueValidator(1)],
         help_text=_("Most requests in any 60 seconds. Empty: no limit of its own."),
     )
+    tokens_per_minute = models.PositiveBigIntegerField(
+        _("tokens per minute"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1)],
+        help_text=_("Most input and output tokens in any 60 seconds. Empty: no limit of its own."),
+    )
     max_concurrency = models.PositiveIntegerField(
         _("concurrent requests"),
         null=True,
         blank=True,
         validators=[MinValueValidator(1)],
         help_text=_("Most requests under way at once. Empty: no limit of its own."),
+    )
+    tokens_per_month = models.PositiveBigIntegerField(
+        _("tokens per month"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1)],
+        help_text=_("Most input and output tokens in a calendar month. Empty: no limit of its own."),
+    )
+    usd_per_month = models.DecimalField(
+        _("USD per month"),
+        max_digits=14,
+        decimal_places=4,
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(0)],
+        help_text=_("Most that the key may cost in a calendar month. Empty: no limit of its own."),
     )
     expires_at = models.DateTimeField(
         _("expires"), null=True, blank=True, help_text=_("Refused from then on. Empty: never.")

@@ -24,10 +24,12 @@ class RequestLog(models.Model):
         CLIENT_LEFT = "client_left", _("Client left")
         CUT = "cut", _("Cut off by the provider")
         INTERNAL_ERROR = "internal_error", _("Tollgate error")
+        ABANDONED = "abandoned", _("Never ended: its process died")
 
     class UsageSource(models.TextChoices):
         REPORTED = "reported", _("Reported by the provider")
         ESTIMATED = "estimated", _("Estimated")
+        HELD = "held", _("What was reserved, until the real figure comes")
         NONE = "none", _("Nothing used")
 
     id = models.UUIDField(primary_key=True)
@@ -69,6 +71,11 @@ class RequestLog(models.Model):
     latency_ms = models.FloatField(_("latency (ms)"))
     ttft_ms = models.FloatField(_("time to first token (ms)"), null=True)
     steps_us = models.JSONField(_("time per step (µs)"))
+    tier = models.CharField(_("tier"), max_length=40, blank=True)
+    refused_by = models.CharField(_("refused by"), max_length=80, blank=True, help_text=_("The limit that refused."))
+    output_cap = models.BigIntegerField(
+        _("output cap"), null=True, help_text=_("Most output tokens that were allowed to the provider.")
+    )
 
     class Meta:
         managed = False  # partitioned: the table is made by SQL in the first migration

@@ -1,4 +1,4 @@
-"""How much a tenant may use: plans and the tenants' subscriptions to them."""
+"""What a tenant is promised: plans and the tenants' subscriptions to them."""
 
 from __future__ import annotations
 
@@ -69,6 +69,19 @@ class Plan(ConfigModel):
         default=StoreDown.REFUSE,
         help_text=_("Limits cannot be checked without Redis: refuse, or go on under a small allowance per process."),
     )
+    allowance_requests = models.PositiveIntegerField(
+        _("allowance: requests"),
+        default=100,
+        help_text=_("Most requests of the tenant that each gateway process serves while Redis is down."),
+    )
+    allowance_usd = models.DecimalField(
+        _("allowance: USD"),
+        max_digits=10,
+        decimal_places=4,
+        default=1,
+        validators=[MinValueValidator(0)],
+        help_text=_("Most that each gateway process spends for the tenant while Redis is down."),
+    )
     is_active = models.BooleanField(
         _("offered"), default=True, help_text=_("Offered to new tenants. Present subscriptions go on.")
     )
@@ -90,6 +103,7 @@ class PlanTier(ConfigModel):
     tier = models.SlugField(_("tier"), max_length=40, help_text=_("As on the end user, such as free or paid."))
     tokens_per_day = _limit(_("tokens per day"), _("Of each end user, in a calendar day of the tenant, e.g. 50000."))
     requests_per_minute = _limit(_("requests per minute"), _("Of each end user, in any 60 seconds."))
+    tokens_per_minute = _limit(_("tokens per minute"), _("Of each end user, in any 60 seconds."))
     max_concurrency = _limit(_("concurrent requests"), _("Of each end user, under way at once."))
 
     class Meta:

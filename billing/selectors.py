@@ -1,0 +1,181 @@
+"""What billing reads from PostgreSQL: a tenant's limits, and what was used according to the ledger."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from django.db import connection
+from django.db.models import Q
+from django.utils import timezone
+
+from billing import limits
+from billing.limits import Allowance, Limit, Limits, Pace, Raise, Tier
+from billing.models import Budget, Plan, Subscription
+from billing.windows import Window
+
+KEY_TOKENS, KEY_USD = "key:tokens_per_month", "key:usd_per_month"
+
+
+def limits_of(tenant_id: UUID) -> Limits:
+    """The limits in force: the open subscription's plan, and the tenant's active budgets."""
+    now = timezone.now()
+    subscription = (
+        Subscription.objects.filter(Q(ended_at=None) | Q(ended_at__gt=now), tenant_id=tenant_id, started_at__lte=now)
+        .select_related("plan")
+        .prefetch_related("plan__tiers")
+        .order_by("-started_at")
+        .first()
+    )
+    budgets = Budget.objects.filter(tenant_id=tenant_id, is_active=True).prefetch_related("raises")
+    own = tuple(_budget(row) for row in budgets.order_by("name"))
+    if subscription is None:
+        return Limits(limits=own)
+    plan: Any = subscription.plan
+    return Limits(
+        max_input_tokens=plan.max_input_tokens,
+        max_output_tokens=plan.max_output_tokens,
+        max_request_nanousd=nanousd(plan.max_request_usd),
+        pace=Pace(plan.requests_per_minute, plan.tokens_per_minute, plan.max_concurrency),
+        tiers={tier.tier: _tier(tier) for tier in plan.tiers.all()},
+        limits=(*_of_plan(plan), *own),
+        allowance=Allowance(plan.allowance_requests, nanousd(plan.allowance_usd) or 0)
+        if plan.when_store_is_down == Plan.StoreDown.ALLOWANCE
+        else None,
+    )
+
+
+def _of_plan(plan: Any) -> list[Limit]:
+    found = []
+    if plan.tokens_per_month is not None:
+        name = f"plan {plan.name}: tokens per month"
+        found.append(Limit("plan:tokens_per_month", name, limits.TENANT, limits.TOKENS, "month", plan.tokens_per_month))
+    if plan.usd_per_month is not None:
+        amount = nanousd(plan.usd_per_month) or 0
+        name = f"plan {plan.name}: USD per month"
+        found.append(Limit("plan:usd_per_month", name, limits.TENANT, limits.USD, "month", amount))
+    return found
+
+
+def _tier(row: Any) -> Tier:
+    found: tuple[Limit, ...] = ()
+    if row.tokens_per_day is not None:
+        name = f"tier {row.tier}: tokens per day"
+        source = f"tier:{row.tier}:tokens_per_day"
+        found = (Limit(source, name, limits.END_USER, limits.TOKENS, "day", row.tokens_per_day, thresholds=()),)
+    return Tier(Pace(row.requests_per_minute, row.tokens_per_minute, row.max_concurrency), found)
+
+
+def of_key(*, key_id: UUID, tokens_per_month: int | None, usd_per_month: Decimal | None) -> tuple[Limit, ...]:
+    """The budgets that an API key has of its own."""
+    found = []
+    subject = str(key_id)
+    if tokens_per_month is not None:
+        name = "this key's tokens per month"
+        found.append(Limit(KEY_TOKENS, name, limits.KEY, limits.TOKENS, "month", tokens_per_month, subject=subject))
+    if usd_per_month is not None:
+        amount = nanousd(usd_per_month) or 0
+        found.append(
+            Limit(KEY_USD, "this key's USD per month", limits.KEY, limits.USD, "month", amount, subject=subject)
+        )
+    return tuple(found)
+
+
+def _budget(row: Budget) -> Limit:
+    scale = limits.NANO_PER_USD if row.metric == Budget.Metric.USD else 1
+    return Limit(
+        source=str(row.id),
+        name=row.name,
+        dimension=row.scope,
+        metric=row.metric,
+        window=row.window,
+        amount=int(row.amount * scale),
+        subject=row.counted_subject,
+        raises=tuple(
+            Raise(item.starts_at.timestamp(), item.ends_at.timestamp(), int(item.amount * scale))
+            for item in row.raises.all()
+        ),
+        thresholds=tuple(sorted(row.thresholds)),
+        cheaper_at=row.cheaper_at,
+        cheaper_model=row.cheaper_model,
+        cached_only_at=row.cached_only_at,
+        counted_from=row.counted_from.timestamp(),
+    )
+
+
+def nanousd(usd: Decimal | None) -> int | None:
+    """USD as nano-dollars."""
+    return None if usd is None else int(usd * limits.NANO_PER_USD)
+
+
+_LEDGER_FILTERS = {
+    limits.TENANT: "%s IS NOT NULL",
+    limits.KEY: "api_key_id = ANY(%s::uuid[])",
+    limits.END_USER: "end_user = ANY(%s)",
+    limits.TIER: "tier = ANY(%s) AND end_user <> ''",
+    limits.TASK: "task = ANY(%s)",
+    limits.MODEL: "model_served = ANY(%s)",
+    limits.TAG: "tag = ANY(%s)",
+}
+_LEDGER_SUBJECTS = {
+    limits.TENANT: "''",
+    limits.KEY: "api_key_id::text",
+    limits.END_USER: "end_user",
+    limits.TIER: "tier",
+    limits.TASK: "task",
+    limits.MODEL: "model_served",
+    limits.TAG: "tag",
+}
+
+
+def used(
+    tenant_id: UUID, dimension: str, subjects: Iterable[str], window: Window, zone: dt.tzinfo
+) -> dict[str, dict[str, int]]:
+    """What the ledger says was used: subject → metric → requests, tokens, nano-dollars. Subjects that used nothing are left out.
+
+    Days and longer come from the daily sums; minutes and hours from the request log itself.
+    """
+    wanted = list(subjects)
+    if window.kind in ("minute", "hour"):
+        sql, args = _from_log(tenant_id, dimension, wanted, window)
+    else:
+        sql, args = _from_days(tenant_id, dimension, wanted, window, zone)
+    with connection.cursor() as cursor:
+        cursor.execute(sql, args)
+        return {
+            subject: {
+                limits.REQUESTS: int(requests),
+                limits.TOKENS: int(tokens),
+                limits.USD: int(cost * limits.NANO_PER_USD),
+            }
+            for subject, requests, tokens, cost in cursor.fetchall()
+        }
+
+
+def _from_days(
+    tenant_id: UUID, dimension: str, subjects: list[str], window: Window, zone: dt.tzinfo
+) -> tuple[str, list[Any]]:
+    sql = (
+        "SELECT subject, sum(requests), sum(input_tokens + output_tokens), sum(cost_usd) FROM billing_dailyusage "
+        "WHERE tenant_id = %s AND dimension = %s AND subject = ANY(%s)"
+    )
+    args: list[Any] = [tenant_id, dimension, subjects]
+    if window.end is not None:
+        sql += " AND day >= %s AND day < %s"
+        args += [dt.datetime.fromtimestamp(at, zone).date() for at in (window.start, window.end)]
+    return sql + " GROUP BY subject", args
+
+
+def _from_log(tenant_id: UUID, dimension: str, subjects: list[str], window: Window) -> tuple[str, list[Any]]:
+    assert window.end is not None
+    source = "gateway_requestlog, unnest(tags) AS tag" if dimension == limits.TAG else "gateway_requestlog"
+    sql = (
+        f"SELECT {_LEDGER_SUBJECTS[dimension]} AS subject, count(*) FILTER (WHERE attempt = 1), "  # noqa: S608
+        f"sum(input_tokens + output_tokens), sum(cost_usd) FROM {source} "
+        f"WHERE tenant_id = %s AND accepted_at >= %s AND accepted_at < %s AND {_LEDGER_FILTERS[dimension]} GROUP BY 1"
+    )
+    times = [dt.datetime.fromtimestamp(at, dt.UTC) for at in (window.start, window.end)]
+    return sql, [tenant_id, *times, subjects]

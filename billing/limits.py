@@ -105,7 +105,9 @@ class Counter(msgspec.Struct, frozen=True):
 
     @property
     def field(self) -> str:
-        return field(self.limit.metric, self.window, self.limit.dimension, self.subject)
+        """An end user's counters are in a hash of the end user's own and do not repeat the name."""
+        subject = "" if self.limit.dimension == END_USER else self.subject
+        return field(self.limit.metric, self.window, self.limit.dimension, subject)
 
 
 def field(metric: str, window: Window, dimension: str, subject: str) -> str:
@@ -132,10 +134,10 @@ def parse_field(name: str) -> CounterName | None:
 
 
 def subjects(
-    *, tenant: str = "", key: str, end_user: str, tier: str, task: str, model: str, tags: tuple[str, ...]
+    *, key: str, end_user: str, tier: str, task: str, model: str, tags: tuple[str, ...]
 ) -> Iterator[tuple[str, str]]:
     """The (dimension, subject) pairs a request counts in. The one place that says so; the drain adds the same up in PostgreSQL."""
-    yield TENANT, tenant
+    yield TENANT, ""
     yield KEY, key
     if end_user:
         yield END_USER, end_user

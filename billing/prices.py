@@ -5,7 +5,7 @@ Rates are whole picodollars per token (1 USD per million tokens = 1 000 000 pUSD
 """
 
 from datetime import datetime
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 from typing import Any, Protocol
 
@@ -109,6 +109,22 @@ def resolve(
     if model is None:
         return None
     return _from_catalog(model.get_prices(at), source=f"genai-prices {provider_id}:{model.id}")
+
+
+def default(usd_per_million: str) -> Price | None:
+    """The price of models that have none: "input,output" in USD per million tokens; None if it is not set.
+
+    Raises `ValueError` if it is not two amounts.
+    """
+    if not usd_per_million:
+        return None
+    try:
+        amounts = [Decimal(item.strip()) for item in usd_per_million.split(",")]
+    except InvalidOperation:
+        amounts = []
+    if len(amounts) != 2 or not all(amount.is_finite() and amount >= 0 for amount in amounts):
+        raise ValueError("two amounts in USD per million tokens, input,output, such as 2.50,10")
+    return Price(base=_complete(amounts[0], None, None, None, amounts[1]), source="default")
 
 
 @lru_cache(maxsize=4096)

@@ -17,8 +17,6 @@ from billing.limits import Allowance, Limit, Limits, Pace, Raise, Tier
 from billing.models import Budget, Plan, Subscription
 from billing.windows import Window
 
-KEY_TOKENS, KEY_USD = "key:tokens_per_month", "key:usd_per_month"
-
 
 def limits_of(tenant_id: UUID) -> Limits:
     """The limits in force: the open subscription's plan, and the tenant's active budgets."""
@@ -40,48 +38,70 @@ def limits_of(tenant_id: UUID) -> Limits:
         max_output_tokens=plan.max_output_tokens,
         max_request_nanousd=nanousd(plan.max_request_usd),
         pace=Pace(plan.requests_per_minute, plan.tokens_per_minute, plan.max_concurrency),
-        tiers={tier.tier: _tier(tier) for tier in plan.tiers.all()},
-        limits=(*_of_plan(plan), *own),
+        tiers={tier.tier: _tier(tier, max(tier.changed_at, subscription.changed_at)) for tier in plan.tiers.all()},
+        limits=(*_of_plan(plan, max(plan.changed_at, subscription.changed_at).timestamp()), *own),
         allowance=Allowance(plan.allowance_requests, nanousd(plan.allowance_usd) or 0)
         if plan.when_store_is_down == Plan.StoreDown.ALLOWANCE
         else None,
     )
 
 
-def _of_plan(plan: Any) -> list[Limit]:
+def _of_plan(plan: Any, counted_from: float) -> list[Limit]:
     found = []
-    if plan.tokens_per_month is not None:
-        name = f"plan {plan.name}: tokens per month"
-        found.append(Limit("plan:tokens_per_month", name, limits.TENANT, limits.TOKENS, "month", plan.tokens_per_month))
-    if plan.usd_per_month is not None:
-        amount = nanousd(plan.usd_per_month) or 0
-        name = f"plan {plan.name}: USD per month"
-        found.append(Limit("plan:usd_per_month", name, limits.TENANT, limits.USD, "month", amount))
+    for metric, amount in ((limits.TOKENS, plan.tokens_per_month), (limits.USD, nanousd(plan.usd_per_month))):
+        if amount is not None:
+            found.append(
+                Limit(
+                    source=f"plan:{metric}_per_month",
+                    name=f"plan {plan.name}, {_UNITS[metric]} per month",
+                    dimension=limits.TENANT,
+                    metric=metric,
+                    window="month",
+                    amount=amount,
+                    counted_from=counted_from,
+                )
+            )
     return found
 
 
-def _tier(row: Any) -> Tier:
+_UNITS = {limits.TOKENS: "tokens", limits.USD: "USD"}
+
+
+def _tier(row: Any, changed_at: dt.datetime) -> Tier:
     found: tuple[Limit, ...] = ()
     if row.tokens_per_day is not None:
-        name = f"tier {row.tier}: tokens per day"
-        source = f"tier:{row.tier}:tokens_per_day"
-        found = (Limit(source, name, limits.END_USER, limits.TOKENS, "day", row.tokens_per_day, thresholds=()),)
+        limit = Limit(
+            source=f"tier:{row.tier}:tokens_per_day"[:60],
+            name=f"tier {row.tier}, tokens per day",
+            dimension=limits.END_USER,
+            metric=limits.TOKENS,
+            window="day",
+            amount=row.tokens_per_day,
+            thresholds=(),
+            counted_from=changed_at.timestamp(),
+        )
+        found = (limit,)
     return Tier(Pace(row.requests_per_minute, row.tokens_per_minute, row.max_concurrency), found)
 
 
-def of_key(*, key_id: UUID, tokens_per_month: int | None, usd_per_month: Decimal | None) -> tuple[Limit, ...]:
+def of_key(
+    *, key_id: UUID, tokens_per_month: int | None, usd_per_month: Decimal | None, changed_at: dt.datetime
+) -> tuple[Limit, ...]:
     """The budgets that an API key has of its own."""
-    found = []
-    subject = str(key_id)
-    if tokens_per_month is not None:
-        name = "this key's tokens per month"
-        found.append(Limit(KEY_TOKENS, name, limits.KEY, limits.TOKENS, "month", tokens_per_month, subject=subject))
-    if usd_per_month is not None:
-        amount = nanousd(usd_per_month) or 0
-        found.append(
-            Limit(KEY_USD, "this key's USD per month", limits.KEY, limits.USD, "month", amount, subject=subject)
+    return tuple(
+        Limit(
+            source=f"key:{metric}_per_month",
+            name=f"this key's {_UNITS[metric]} per month",
+            dimension=limits.KEY,
+            metric=metric,
+            window="month",
+            amount=amount,
+            subject=str(key_id),
+            counted_from=changed_at.timestamp(),
         )
-    return tuple(found)
+        for metric, amount in ((limits.TOKENS, tokens_per_month), (limits.USD, nanousd(usd_per_month)))
+        if amount is not None
+    )
 
 
 def _budget(row: Budget) -> Limit:
@@ -102,7 +122,7 @@ def _budget(row: Budget) -> Limit:
         cheaper_at=row.cheaper_at,
         cheaper_model=row.cheaper_model,
         cached_only_at=row.cached_only_at,
-        counted_from=row.counted_from.timestamp(),
+        counted_from=row.changed_at.timestamp(),
     )
 
 
@@ -179,3 +199,18 @@ def _from_log(tenant_id: UUID, dimension: str, subjects: list[str], window: Wind
     )
     times = [dt.datetime.fromtimestamp(at, dt.UTC) for at in (window.start, window.end)]
     return sql, [tenant_id, *times, subjects]
+
+
+def used_by_slot(
+    tenant_id: UUID, dimension: str, subject: str, *, since: int, slot_seconds: int
+) -> list[tuple[int, int, int]]:
+    """(slot, requests, tokens) of one subject in the request log from `since` on; a slot is Unix seconds / `slot_seconds`."""
+    source = "gateway_requestlog, unnest(tags) AS tag" if dimension == limits.TAG else "gateway_requestlog"
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT floor(extract(epoch FROM accepted_at) / %s)::bigint, count(*) FILTER (WHERE attempt = 1), "  # noqa: S608
+            f"sum(input_tokens + output_tokens) FROM {source} WHERE tenant_id = %s AND accepted_at >= %s "
+            f"AND {_LEDGER_FILTERS[dimension]} GROUP BY 1",
+            [slot_seconds, tenant_id, dt.datetime.fromtimestamp(since, dt.UTC), [subject]],
+        )
+        return [(int(slot), int(requests), int(tokens)) for slot, requests, tokens in cursor.fetchall()]

@@ -6,6 +6,7 @@ from pathlib import Path
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
+from billing import prices
 from config import secrets
 from config.branding import static_url
 from config.embedded import layout as layouts
@@ -138,7 +139,30 @@ GATEWAY_IDLE_SECONDS = env.seconds("TOLLGATE_IDLE_TIMEOUT", 60.0)
 GATEWAY_TOTAL_SECONDS = env.seconds("TOLLGATE_TOTAL_TIMEOUT", 600.0)
 GATEWAY_SNAPSHOT_CAPACITY = env.number("TOLLGATE_SNAPSHOT_CAPACITY", 2000, low=1, high=1_000_000)
 GATEWAY_METRICS_TOKEN = env.text("TOLLGATE_METRICS_TOKEN")
+GATEWAY_DEFAULT_PRICE = env.text("TOLLGATE_DEFAULT_PRICE")
+try:
+    prices.default(GATEWAY_DEFAULT_PRICE)
+except ValueError as error:
+    raise ImproperlyConfigured(f"TOLLGATE_DEFAULT_PRICE takes {error}.") from error
+GATEWAY_DEFAULT_OUTPUT_TOKENS = env.number("TOLLGATE_DEFAULT_OUTPUT_TOKENS", 8192, low=1, high=1_000_000)
+GATEWAY_LEAST_OUTPUT_TOKENS = env.number("TOLLGATE_LEAST_OUTPUT_TOKENS", 32, low=1, high=100_000)
+GATEWAY_HOLD_WAIT_SECONDS = env.seconds("TOLLGATE_HOLD_WAIT", 2.0, low=0.0, high=60.0)
+GATEWAY_LEFT_STREAM_SECONDS = env.seconds("TOLLGATE_LEFT_STREAM_GRACE", 2.0, low=0.0, high=60.0)
+GATEWAY_LEASE_SECONDS = env.seconds("TOLLGATE_LEASE", 20.0, low=5.0, high=3600.0)
+GATEWAY_SPOOL_DIR = VAR_DIR / "spool"
+OUTBOUND_ALLOW = env.networks("TOLLGATE_OUTBOUND_ALLOW")  # private networks that tenants' addresses may lead to
 REQUEST_LOG_RETENTION_DAYS = env.number("TOLLGATE_REQUEST_LOG_DAYS", 400, low=1, high=36_500)
+
+# E-mail, for alerts. Without a server, messages are files in a folder.
+MAIL_SERVER = env.mail_server("TOLLGATE_EMAIL_URL")
+EMAIL_BACKEND = f"django.core.mail.backends.{'smtp' if MAIL_SERVER else 'filebased'}.EmailBackend"
+EMAIL_FILE_PATH = VAR_DIR / "mail"
+if MAIL_SERVER:
+    EMAIL_HOST, EMAIL_PORT = MAIL_SERVER.host, MAIL_SERVER.port
+    EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = MAIL_SERVER.user, MAIL_SERVER.password
+    EMAIL_USE_TLS, EMAIL_USE_SSL = MAIL_SERVER.use_tls, MAIL_SERVER.use_ssl
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = env.text("TOLLGATE_EMAIL_FROM", "Tollgate <tollgate@localhost>")
 
 # Celery: the broker is Redis unless another one is named. Tasks are safe to run twice, so they are acknowledged early.
 CELERY_BROKER_URL = env.text("CELERY_BROKER_URL", broker_url(REDIS_URL))
@@ -155,6 +179,9 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 5.0,
         "options": {"expires": 5},
     },
+    "deliver alerts": {"task": "billing.tasks.deliver_alerts", "schedule": 3.0, "options": {"expires": 5}},
+    "sweep holds": {"task": "gateway.tasks.sweep_holds", "schedule": 5.0, "options": {"expires": 5}},
+    "reconcile counters": {"task": "gateway.tasks.reconcile_counters", "schedule": 60.0, "options": {"expires": 60}},
     "keep request log partitions": {
         "task": "gateway.tasks.keep_partitions",
         "schedule": 3600.0,

@@ -30,6 +30,11 @@ class StreamOptions(msgspec.Struct):
     include_usage: bool | None = None
 
 
+class Thinking(msgspec.Struct):
+    type: str = ""
+    budget_tokens: int | None = None
+
+
 class ChatBody(msgspec.Struct):
     """POST /v1/chat/completions."""
 
@@ -39,6 +44,7 @@ class ChatBody(msgspec.Struct):
     stream_options: StreamOptions | None = None
     max_tokens: Count | None = None
     max_completion_tokens: Count | None = None
+    n: Count | None = None
     tools: list[dict[str, Any]] | None = None
     response_format: ResponseFormat | None = None
     user: str | None = None
@@ -54,6 +60,7 @@ class MessagesBody(msgspec.Struct):
     max_tokens: Count
     system: str | list[Part] | None = None
     stream: bool | None = None
+    thinking: Thinking | None = None
     tools: list[dict[str, Any]] | None = None
     metadata: dict[str, Any] | None = None
 

@@ -21,6 +21,7 @@ from django.db import DataError, connection, transaction
 from redis import Redis
 
 from billing import prices
+from gateway import daily_usage, ledger
 from gateway.stores import usage_record
 from gateway.stores.usage_record import UsageRecord
 from tenants import redis_keys
@@ -28,14 +29,13 @@ from tenants import redis_keys
 logger = logging.getLogger(__name__)
 
 BATCH = 2000
-_LOCK_SPACE = 0x7011
 REFUSED = (DataError, psycopg.DataError)  # COPY raises psycopg's own
 
 COLUMNS = (
     "accepted_at", "id", "request_id", "attempt", "tenant_id", "api_key_id", "endpoint", "end_user", "task", "feature", "tags",
     "model_asked", "model_served", "provider", "is_stream", "status", "outcome", "error_type", "error_message", "finish_reason",
     "cache", "input_tokens", "cache_read_tokens", "cache_write_5m_tokens", "cache_write_1h_tokens", "output_tokens",
-    "reasoning_tokens", "usage_source", "cost_usd", "is_priced", "latency_ms", "ttft_ms", "steps_us",
+    "reasoning_tokens", "usage_source", "cost_usd", "is_priced", "latency_ms", "ttft_ms", "steps_us", "tier", "refused_by", "output_cap",
 )  # fmt: skip
 _LIST = ", ".join(COLUMNS)
 
@@ -84,9 +84,12 @@ def drain_batch(redis: Redis, tenant_id: UUID) -> Drained | None:
     stream = redis_keys.usage_stream(tenant_id)
     with transaction.atomic(durable=True):  # an outer transaction could still roll back what is deleted from the stream
         with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_try_advisory_xact_lock(%s, hashtext(%s))", [_LOCK_SPACE, str(tenant_id)])
+            cursor.execute("SELECT pg_try_advisory_xact_lock(%s, hashtext(%s))", [ledger.LOCK_SPACE, str(tenant_id)])
             if not cursor.fetchone()[0]:
                 return None
+            cursor.execute("SELECT timezone FROM tenants_tenant WHERE id = %s", [tenant_id])
+            found_zone = cursor.fetchone()
+        timezone = found_zone[0] if found_zone else "UTC"
         found: Any = redis.xrange(stream, count=BATCH)
         entries = [Entry(entry_id, fields[b"r"]) for entry_id, fields in found]
         if not entries:
@@ -95,9 +98,9 @@ def drain_batch(redis: Redis, tenant_id: UUID) -> Drained | None:
         refused: list[Entry] = []
         try:
             with transaction.atomic():
-                inserted = _insert(records)
+                inserted = _insert(tenant_id, timezone, records)
         except REFUSED:
-            inserted, refused = _insert_one_by_one(records)
+            inserted, refused = _insert_one_by_one(tenant_id, timezone, records)
     # After the commit: dying before this line repeats the batch, which inserts nothing.
     if bad or refused:
         _set_aside(redis, tenant_id, bad + refused)
@@ -116,29 +119,50 @@ def _decode(entries: list[Entry]) -> tuple[list[tuple[Entry, UsageRecord]], list
     return records, bad
 
 
-def _insert(records: list[tuple[Entry, UsageRecord]]) -> int:
-    """Insert the records that are not there yet and note what they tell; returns how many were new."""
+def _insert(tenant_id: UUID, timezone: str, records: list[tuple[Entry, UsageRecord]]) -> int:
+    """Insert the records that are not there yet, add them up, and note what they tell; returns how many were new."""
     if not records:
         return 0
     with connection.cursor() as cursor:
-        cursor.execute("CREATE TEMP TABLE IF NOT EXISTS drained (LIKE gateway_requestlog) ON COMMIT DELETE ROWS")
-        cursor.execute("TRUNCATE drained")
+        for table in ("drained", "inserted", "replaced"):
+            cursor.execute(f"CREATE TEMP TABLE IF NOT EXISTS {table} (LIKE gateway_requestlog) ON COMMIT DELETE ROWS")
+        cursor.execute("TRUNCATE drained, inserted, replaced")
         with cursor.copy(f"COPY drained ({_LIST}) FROM STDIN") as copy:
-            for _, record in records:
+            for record in _once_each(records):
                 copy.write_row(_row(record))
-        cursor.execute(f"INSERT INTO gateway_requestlog ({_LIST}) SELECT {_LIST} FROM drained ON CONFLICT DO NOTHING")  # noqa: S608
+        # What a swept hold was charged gives way to what was really used.
+        cursor.execute(
+            "WITH old AS (DELETE FROM gateway_requestlog AS r USING drained AS d WHERE r.accepted_at = d.accepted_at AND r.id = d.id "  # noqa: S608
+            f"AND r.usage_source = 'held' AND d.usage_source <> 'held' RETURNING r.*) INSERT INTO replaced ({_LIST}) "
+            f"SELECT {_LIST} FROM old"
+        )
+        cursor.execute(
+            f"WITH new AS (INSERT INTO gateway_requestlog ({_LIST}) SELECT {_LIST} FROM drained ON CONFLICT DO NOTHING "  # noqa: S608
+            f"RETURNING {_LIST}) INSERT INTO inserted ({_LIST}) SELECT {_LIST} FROM new"
+        )
         inserted: int = cursor.rowcount
-        _note_end_users(cursor)
-        _note_last_use(cursor)
+        if inserted:
+            daily_usage.add(cursor, inserted="inserted", replaced="replaced", timezone=timezone)
+            _note_end_users(cursor)
+            _note_last_use(cursor)
     return inserted
+
+
+def _once_each(records: list[tuple[Entry, UsageRecord]]) -> Iterable[UsageRecord]:
+    """Each record once; of a swept request, what was really used."""
+    by_id: dict[UUID, UsageRecord] = {}
+    for _, record in records:
+        if record.id not in by_id or by_id[record.id].usage_source == usage_record.HELD:
+            by_id[record.id] = record
+    return by_id.values()
 
 
 def _note_end_users(cursor: Any) -> None:
     """End users become known by being named in a request."""
     cursor.execute(
         "INSERT INTO tenants_enduser (id, tenant_id, external_id, tier, created_at) "
-        "SELECT gen_random_uuid(), tenant_id, end_user, 'free', min(accepted_at) FROM drained "
-        "WHERE end_user <> '' AND EXISTS (SELECT FROM tenants_tenant WHERE tenants_tenant.id = drained.tenant_id) "
+        "SELECT gen_random_uuid(), tenant_id, end_user, 'free', min(accepted_at) FROM inserted "
+        "WHERE end_user <> '' AND EXISTS (SELECT FROM tenants_tenant WHERE tenants_tenant.id = inserted.tenant_id) "
         "GROUP BY tenant_id, end_user ON CONFLICT DO NOTHING"
     )
 
@@ -146,19 +170,21 @@ def _note_end_users(cursor: Any) -> None:
 def _note_last_use(cursor: Any) -> None:
     cursor.execute(
         "UPDATE tenants_apikey SET last_used_at = used.at FROM "
-        "(SELECT api_key_id, max(accepted_at) AS at FROM drained GROUP BY api_key_id) AS used "
+        "(SELECT api_key_id, max(accepted_at) AS at FROM inserted GROUP BY api_key_id) AS used "
         "WHERE tenants_apikey.id = used.api_key_id AND (last_used_at IS NULL OR last_used_at < used.at)"
     )
 
 
-def _insert_one_by_one(records: list[tuple[Entry, UsageRecord]]) -> tuple[int, list[Entry]]:
+def _insert_one_by_one(
+    tenant_id: UUID, timezone: str, records: list[tuple[Entry, UsageRecord]]
+) -> tuple[int, list[Entry]]:
     """Insert what PostgreSQL takes, so that one record it refuses does not hold up the rest."""
     inserted = 0
     refused: list[Entry] = []
     for item in records:
         try:
             with transaction.atomic():
-                inserted += _insert([item])
+                inserted += _insert(tenant_id, timezone, [item])
         except REFUSED:
             logger.exception("PostgreSQL refuses the record of %s", item[1].request_id)
             refused.append(item[0])
@@ -209,4 +235,7 @@ def _row(record: UsageRecord) -> tuple[Any, ...]:
         record.latency_ms,
         record.ttft_ms,
         json.dumps(record.steps_us),
+        record.tier,
+        record.refused_by,
+        record.output_cap,
     )

@@ -8,7 +8,10 @@ GatewayError
 ├── PermissionDenied 403          the key may not do this
 ├── NotFound 404                  no such model, task or address (or not yours)
 ├── MethodNotAllowed 405
+├── Conflict 409                  another request under the same idempotency key is under way
 ├── RateLimited 429               a limit of the key, the user or the tenant; `retry_after_seconds`
+│   ├── BudgetHeld 429            a budget has room, but requests under way hold it: try again in a moment
+│   └── BudgetSpent 429           a budget is used up; trying again helps only in its next window
 ├── UpstreamError                 the provider refused or failed; keeps its type and message
 │   ├── UpstreamRejected          4xx: the provider found fault with the request; its own status
 │   ├── UpstreamRateLimited 429
@@ -22,12 +25,15 @@ GatewayError
 
 from __future__ import annotations
 
+from typing import Any
+
 
 class GatewayError(Exception):
     """An error with a public face. `message` is shown to the caller: it says what to do next and holds no secret.
 
     `may_retry`: the same request may succeed later. `may_fall_back`: another provider may be asked instead. `error_type` is the
-    provider's own type where there is one, else empty (each surface has its word for a status).
+    provider's own type where there is one, else empty (each surface has its word for a status). `detail` is what a program may want to
+    know besides: which budget, used, held, when it resets. `source` is the limit that refused, as the ledger knows it.
     """
 
     status = 500
@@ -43,6 +49,8 @@ class GatewayError(Exception):
         code: str | None = None,
         error_type: str = "",
         retry_after_seconds: float | None = None,
+        detail: dict[str, object] | None = None,
+        source: str = "",
     ) -> None:
         super().__init__(message)
         self.message = message
@@ -50,6 +58,8 @@ class GatewayError(Exception):
         self.code = code or type(self).code
         self.error_type = error_type
         self.retry_after_seconds = retry_after_seconds
+        self.detail = detail
+        self.source = source
 
 
 class InvalidRequest(GatewayError):
@@ -92,8 +102,24 @@ class RateLimited(GatewayError):
     may_retry = True
 
 
+class BudgetHeld(RateLimited):
+    code = "budget_held"
+
+
+class BudgetSpent(RateLimited):
+    code = "budget_spent"
+    may_retry = False
+
+
+class Conflict(GatewayError):
+    status = 409
+    code = "idempotency_in_progress"
+    may_retry = True
+
+
 class UpstreamError(GatewayError):
-    """`provider_status` is the HTTP status the provider sent, None if it sent none."""
+    """`provider_status` is the HTTP status the provider sent, None if it sent none. `usage` is what the failed call is thought to have used
+    (`gateway.types.Usage`), None for nothing."""
 
     status = 502
     code = "upstream_error"
@@ -102,6 +128,7 @@ class UpstreamError(GatewayError):
     def __init__(self, message: str, *, provider_status: int | None = None, **more: object) -> None:
         super().__init__(message, **more)  # type: ignore[arg-type]
         self.provider_status = provider_status
+        self.usage: Any = None
 
 
 class UpstreamRejected(UpstreamError):

@@ -8,10 +8,11 @@ from weakref import WeakKeyDictionary
 from django.conf import settings
 
 from gateway.providers.transport import Timeouts, Transport
+from gateway.stores.accounts import Accounts
 from gateway.stores.redis import RedisStore
 from gateway.stores.snapshots import Snapshots
-
-LEASE_MARGIN_SECONDS = 30
+from gateway.stores.spool import Spool
+from gateway.stores.threads import Threads
 
 
 class Runtime:
@@ -19,7 +20,11 @@ class Runtime:
 
     def __init__(self) -> None:
         self.redis = RedisStore(settings.REDIS_URL, timeout_seconds=settings.REDIS_TIMEOUT_SECONDS)
-        self.snapshots = Snapshots(self.redis, settings.GATEWAY_SNAPSHOT_CAPACITY)
+        self.threads = Threads()
+        self.snapshots = Snapshots(self.redis, self.threads, settings.GATEWAY_SNAPSHOT_CAPACITY)
+        self.accounts = Accounts(
+            self.redis, Spool(settings.GATEWAY_SPOOL_DIR), lease_seconds=settings.GATEWAY_LEASE_SECONDS
+        )
         self.transport = Transport(
             Timeouts(
                 first_byte=settings.GATEWAY_FIRST_BYTE_SECONDS,
@@ -27,11 +32,14 @@ class Runtime:
                 total=settings.GATEWAY_TOTAL_SECONDS,
             )
         )
-        # A request lasts no longer than its total timeout, so a lease that ends later belongs to a process that died.
-        self.lease_ms = int((settings.GATEWAY_TOTAL_SECONDS + LEASE_MARGIN_SECONDS) * 1000)
+        self.hold_wait_seconds: float = settings.GATEWAY_HOLD_WAIT_SECONDS
+        self.left_stream_seconds: float = settings.GATEWAY_LEFT_STREAM_SECONDS
+        self.default_output_tokens: int = settings.GATEWAY_DEFAULT_OUTPUT_TOKENS
+        self.least_output_tokens: int = settings.GATEWAY_LEAST_OUTPUT_TOKENS
 
     async def close(self) -> None:
         await self.transport.close()
+        await self.accounts.close()
         await self.redis.close()
 
 

@@ -7,11 +7,16 @@ import time
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import F, Prefetch, Q, QuerySet, TextField
 from django.db.models.functions import Cast
 from django.utils import timezone
 
+from billing import prices
+from billing import selectors as billing
+from billing.limits import Pace
+from billing.windows import Clock
 from gateway import models, types
 from tenants import encryption
 from tenants.models import ApiKey, Tenant
@@ -47,6 +52,8 @@ def snapshot(tenant_id: UUID) -> types.Snapshot | None:
             models={model.name: model for model in catalog.values()},
             tasks={task.slug: task for task in tasks.values()},
             rules=_rules(tenant_id, catalog, tasks),
+            limits=billing.limits_of(tenant_id),
+            clock=Clock(tenant.timezone),
             loaded_at=time.monotonic(),
         )
 
@@ -65,6 +72,7 @@ def _catalog(tenant_id: UUID) -> dict[UUID, types.Model]:
         models.Model.objects.filter(provider_id__in=providers).select_related("provider").defer("provider__credential")
     )
     now = timezone.now()
+    default_price = prices.default(settings.GATEWAY_DEFAULT_PRICE)
     return {
         row.id: types.Model(
             name=row.name,
@@ -73,7 +81,7 @@ def _catalog(tenant_id: UUID) -> dict[UUID, types.Model]:
             capabilities=frozenset(row.capabilities),
             context_window=row.context_window,
             max_output_tokens=row.max_output_tokens,
-            price=row.price_at(now),
+            price=row.price_at(now) or default_price,
             created_at=int(row.created_at.timestamp()),
         )
         for row in _visible(rows, tenant_id)
@@ -138,7 +146,12 @@ def _key(row: ApiKey) -> types.Key:
         scopes=frozenset(row.scopes),
         allowed_models=frozenset(row.allowed_models),
         allowed_tasks=frozenset(row.allowed_tasks),
-        requests_per_minute=row.requests_per_minute,
-        max_concurrency=row.max_concurrency,
         expires_at=row.expires_at.timestamp() if row.expires_at else None,
+        pace=Pace(row.requests_per_minute, row.tokens_per_minute, row.max_concurrency),
+        limits=billing.of_key(
+            key_id=row.id,
+            tokens_per_month=row.tokens_per_month,
+            usd_per_month=row.usd_per_month,
+            changed_at=row.changed_at,
+        ),
     )

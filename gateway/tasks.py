@@ -7,10 +7,12 @@ import time
 
 from celery import shared_task
 from django.conf import settings
+from django.db import DatabaseError
 from django.utils import timezone
 from django_redis import get_redis_connection
+from redis.exceptions import RedisError
 
-from gateway import drain, partitions, selectors
+from gateway import drain, partitions, reconciliation, selectors, sweeper
 
 logger = logging.getLogger(__name__)
 DRAIN_SECONDS = 30
@@ -29,6 +31,25 @@ def drain_usage_records() -> int:
                 break
             inserted += batch.inserted
     return inserted
+
+
+@shared_task
+def sweep_holds() -> int:
+    """Settle the holds of processes that died; returns how many."""
+    redis = get_redis_connection("default")
+    return sum(sweeper.sweep(redis, tenant_id) for tenant_id in sweeper.with_expired(redis, selectors.tenant_ids()))
+
+
+@shared_task
+def reconcile_counters() -> int:
+    """Compare every tenant's counters with the ledger and put right what differs; returns how many tenants had drifted."""
+    drifted = 0
+    for tenant_id in selectors.tenant_ids():
+        try:
+            drifted += bool(reconciliation.reconcile(tenant_id))
+        except (DatabaseError, RedisError):
+            logger.exception("tenant %s could not be reconciled; the next run tries again", tenant_id)
+    return drifted
 
 
 @shared_task

@@ -7,7 +7,9 @@ from uuid import UUID
 
 import msgspec
 
+from billing.limits import Limit, Limits, Pace
 from billing.prices import Price
+from billing.windows import Clock
 
 
 class Surface(enum.Enum):
@@ -119,9 +121,9 @@ class Key(msgspec.Struct, frozen=True):
     scopes: frozenset[str]
     allowed_models: frozenset[str]
     allowed_tasks: frozenset[str]
-    requests_per_minute: int | None
-    max_concurrency: int | None
     expires_at: float | None
+    pace: Pace
+    limits: tuple[Limit, ...]
 
 
 class Snapshot(msgspec.Struct, frozen=True):
@@ -134,6 +136,8 @@ class Snapshot(msgspec.Struct, frozen=True):
     models: dict[str, Model]
     tasks: dict[str, Task]
     rules: tuple[Rule, ...]
+    limits: Limits
+    clock: Clock
     loaded_at: float
 
 
@@ -150,6 +154,13 @@ class Plan(msgspec.Struct, frozen=True):
     attempts: tuple[Attempt, ...]
     task: str
     rule: str
+
+
+class Cheaper(msgspec.Struct, frozen=True):
+    """A budget's wish for a cheaper model: the one of that name, or (empty) the cheapest candidate."""
+
+    budget: str
+    model: str
 
 
 class Labels(msgspec.Struct, frozen=True):

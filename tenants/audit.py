@@ -16,7 +16,7 @@ from django.db import models
 from django.db.models import Q, QuerySet
 
 NOT_RECORDED = frozenset(
-    {"id", "created_at", "date_joined", "config_version", "last_used_at", "last_login", "secret_sha256"}
+    {"id", "created_at", "changed_at", "date_joined", "config_version", "last_used_at", "last_login", "secret_sha256"}
 )
 MASKED = ("credential", "password", "secret")
 

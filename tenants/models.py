@@ -13,8 +13,9 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from tenants import config_versions
+from tenants import config_versions, tiers
 from tenants.ids import uuid7
+from tenants.tiers import DEFAULT_TIER
 
 
 def validate_timezone(name: str) -> None:
@@ -230,6 +231,8 @@ class ApiKey(TenantOwned, ConfigModel):
     )
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
 
+    changed_at = models.DateTimeField(auto_now=True, editable=False)
+
     class Meta:
         ordering = ["tenant", "name"]
         verbose_name = _("API key")
@@ -262,7 +265,7 @@ class EndUser(TenantOwned):
     tier = models.SlugField(
         _("tier"),
         max_length=40,
-        default="free",
+        default=DEFAULT_TIER,
         help_text=_("Which of the plan's per-user limits apply, such as free or paid."),
     )
     created_at = models.DateTimeField(_("first seen"), auto_now_add=True)
@@ -275,3 +278,13 @@ class EndUser(TenantOwned):
 
     def __str__(self) -> str:
         return self.external_id
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        super().save(*args, **kwargs)
+        tiers.publish_on_commit(self.tenant_id, self.external_id)
+
+    def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
+        tenant_id, external_id = self.tenant_id, self.external_id
+        deleted = super().delete(*args, **kwargs)
+        tiers.publish_on_commit(tenant_id, external_id)
+        return deleted

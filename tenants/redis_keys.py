@@ -29,15 +29,44 @@ def usage_stream(tenant_id: UUID | str) -> str:
 
 
 @_remembered
-def key_rate(tenant_id: UUID | str, key_id: UUID | str) -> str:
-    """Hash: requests of an API key in the last 60 seconds, by second."""
-    return f"{tag(tenant_id)}rate:key:{key_id}"
+def counters(tenant_id: UUID | str) -> str:
+    """Hash: what the tenant's limits count (used and held), and "epoch": since when."""
+    return f"{tag(tenant_id)}count"
 
 
 @_remembered
-def key_concurrency(tenant_id: UUID | str, key_id: UUID | str) -> str:
-    """Sorted set: requests of an API key under way, by the end of their lease (Unix ms)."""
-    return f"{tag(tenant_id)}busy:key:{key_id}"
+def user_counters(tenant_id: UUID | str, end_user: str) -> str:
+    """Hash: what the limits of one end user count."""
+    return f"{tag(tenant_id)}count:user:{end_user}"
+
+
+@_remembered
+def holds(tenant_id: UUID | str) -> str:
+    """Hash: request id -> what it holds."""
+    return f"{tag(tenant_id)}holds"
+
+
+@_remembered
+def leases(tenant_id: UUID | str) -> str:
+    """Sorted set: requests that hold something, by the end of their lease (Unix ms)."""
+    return f"{tag(tenant_id)}leases"
+
+
+@_remembered
+def swept(tenant_id: UUID | str) -> str:
+    """Hash: request id -> what was charged for a hold whose process had died."""
+    return f"{tag(tenant_id)}swept"
+
+
+@_remembered
+def tiers(tenant_id: UUID | str) -> str:
+    """Hash: end user -> tier, of those who are not in the default tier."""
+    return f"{tag(tenant_id)}tiers"
+
+
+def idempotency(tenant_id: UUID | str, key_id: UUID | str, digest: str) -> str:
+    """Hash: the request made under an idempotency key of an API key, and its answer."""
+    return f"{tag(tenant_id)}idem:{key_id}:{digest}"
 
 
 def refused_records(tenant_id: UUID | str) -> str:

@@ -110,8 +110,9 @@ class Budget(TenantOwned, ConfigModel):
         _("cached answers only from (%)"), _("From this share on, only cached answers are given. Empty: never.")
     )
     is_active = models.BooleanField(_("active"), default=True, help_text=_("Switched off, it limits nothing."))
-    counted_from = models.DateTimeField(default=timezone.now, editable=False)
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
+
+    changed_at = models.DateTimeField(auto_now=True, editable=False)
 
     class Meta:
         ordering = ["tenant", "name"]
@@ -151,15 +152,6 @@ class Budget(TenantOwned, ConfigModel):
             errors["cached_only_at"] = _("Must be above the share at which the cheaper model begins.")
         if errors:
             raise ValidationError(errors)
-
-    def save(self, *args: Any, **kwargs: Any) -> None:
-        """What is counted changing means counting from the ledger anew."""
-        if self.pk and not self._state.adding:
-            before = Budget.objects.filter(pk=self.pk).values("scope", "api_key", "subject", "metric", "window").first()
-            now = {name: getattr(self, name) for name in ("scope", "subject", "metric", "window")}
-            if before is not None and before != {**now, "api_key": self.api_key_id}:
-                self.counted_from = timezone.now()
-        super().save(*args, **kwargs)
 
 
 class BudgetRaise(TenantOwned, ConfigModel):
@@ -205,6 +197,9 @@ class BudgetRaise(TenantOwned, ConfigModel):
 
     def part_of_id(self) -> Any:
         return self.budget_id
+
+    def get_additional_data(self) -> dict[str, str]:
+        return ConfigModel.get_additional_data(self)  # names the budget, too, whose history shows its raises
 
     def clean(self) -> None:
         super().clean()

@@ -86,6 +86,8 @@ class Plan(ConfigModel):
         _("offered"), default=True, help_text=_("Offered to new tenants. Present subscriptions go on.")
     )
 
+    changed_at = models.DateTimeField(auto_now=True, editable=False)
+
     class Meta:
         ordering = ["price_usd_per_month", "name"]
         verbose_name = _("plan")
@@ -105,6 +107,8 @@ class PlanTier(ConfigModel):
     requests_per_minute = _limit(_("requests per minute"), _("Of each end user, in any 60 seconds."))
     tokens_per_minute = _limit(_("tokens per minute"), _("Of each end user, in any 60 seconds."))
     max_concurrency = _limit(_("concurrent requests"), _("Of each end user, under way at once."))
+
+    changed_at = models.DateTimeField(auto_now=True, editable=False)
 
     class Meta:
         ordering = ["plan", "tier"]
@@ -126,6 +130,8 @@ class Subscription(TenantOwned, ConfigModel):
     plan = models.ForeignKey(Plan, on_delete=models.PROTECT, related_name="subscriptions", verbose_name=_("plan"))
     started_at = models.DateTimeField(_("from"))
     ended_at = models.DateTimeField(_("until"), null=True, blank=True, help_text=_("Empty: open."))
+
+    changed_at = models.DateTimeField(auto_now=True, editable=False)
 
     class Meta:
         ordering = ["tenant", "-started_at"]

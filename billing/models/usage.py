@@ -25,7 +25,7 @@ class DailyUsage(models.Model):
         TAG = "tag", _("Tag")
 
     pk = models.CompositePrimaryKey("tenant_id", "day", "dimension", "subject")
-    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="+")
+    tenant = models.ForeignKey(Tenant, on_delete=models.DO_NOTHING, db_constraint=False, related_name="+")
     day = models.DateField()
     dimension = models.CharField(max_length=10, choices=Dimension.choices)
     subject = models.CharField(max_length=200)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import quote
 
 from django.http import HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
@@ -15,7 +16,7 @@ from gateway.errors import GatewayError
 from gateway.pipeline import run as pipeline
 from gateway.pipeline.exchange import Exchange
 from gateway.pipeline.response_processor import AnswerStream
-from gateway.pipeline.run import Answer
+from gateway.pipeline.run import Answer, Repeat
 from gateway.types import Endpoint, Snapshot, Surface
 
 
@@ -58,28 +59,46 @@ class InferenceView(GatewayView):
             response.headers["x-tollgate-cost-usd"] = rendering.dollars(0)
         else:
             response = self._render(answer)
-        _describe(response, exchange)
+        _describe(response, exchange, self.surface)
         return response
 
-    def _render(self, answer: Answer | AnswerStream) -> HttpResponseBase:
+    def _render(self, answer: Answer | AnswerStream | Repeat) -> HttpResponseBase:
         if isinstance(answer, AnswerStream):
             return EventStreamResponse(answer, self.surface)
+        if isinstance(answer, Repeat):
+            return _repeated(answer)
         response = HttpResponse(answer.body, content_type="application/json")
         if answer.cost_nanousd is not None:
             response.headers["x-tollgate-cost-usd"] = rendering.dollars(answer.cost_nanousd)
         return response
 
 
-def _describe(response: HttpResponseBase, exchange: Exchange) -> None:
-    """Who answered, whether from a cache, and what the key has left."""
+def _repeated(answer: Repeat) -> HttpResponse:
+    """What the first request under the idempotency key was answered; of a stream, all of it at once."""
+    content_type = "text/event-stream; charset=utf-8" if answer.is_stream else "application/json"
+    response = HttpResponse(answer.body, content_type=content_type)
+    response.headers["idempotent-replayed"] = "true"
+    response.headers["x-tollgate-cost-usd"] = rendering.dollars(0)
+    response.headers["x-tollgate-provider"] = answer.provider
+    response.headers["x-tollgate-model"] = answer.model
+    return response
+
+
+def _describe(response: HttpResponseBase, exchange: Exchange, surface: Surface) -> None:
+    """Who answered, whether from a cache, whether the output was capped, and what is left of the limits per minute."""
     headers = response.headers
     if exchange.attempt is not None:
         headers["x-tollgate-provider"] = exchange.attempt.model.provider.name
         headers["x-tollgate-model"] = exchange.attempt.model.name
         headers["x-tollgate-cache"] = "bypass"
-    if exchange.rate_remaining >= 0:
-        headers["x-ratelimit-limit-requests"] = str(exchange.key.requests_per_minute)
-        headers["x-ratelimit-remaining-requests"] = str(exchange.rate_remaining)
+    if exchange.output_cap is not None:
+        headers["x-tollgate-max-tokens"] = str(exchange.output_cap)
+        if exchange.lowered_by:
+            headers["x-tollgate-max-tokens-lowered-by"] = quote(exchange.lowered_by, safe=" ,:()$")
+    if exchange.cheaper is not None:
+        headers["x-tollgate-degraded-by"] = quote(exchange.cheaper.budget, safe=" ,:()$")
+    if exchange.pace is not None:
+        rendering.put_rate_limits(headers, exchange.pace, surface)
 
 
 @extend_schema_view(post=schemas.chat_completions)

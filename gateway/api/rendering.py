@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import math
 from typing import Any
 
@@ -9,6 +10,7 @@ import msgspec
 from django.http import HttpResponse
 
 from gateway.errors import GatewayError
+from gateway.pipeline.exchange import PaceLeft
 from gateway.types import Surface
 
 OPENAI_TYPES = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
@@ -47,21 +49,42 @@ def error_response(error: GatewayError, surface: Surface, request_id: str) -> Ht
     return response
 
 
+RESET_SECONDS = 63  # the ring of the last minute, wholly forgotten
+
+
+def put_rate_limits(headers: Any, pace: PaceLeft, surface: Surface) -> None:
+    """The tightest limits per minute, as the surface's own provider says them. Their window slides: a reset is when it will be empty."""
+    for metric, limit, left in (
+        ("requests", pace.requests_limit, pace.requests_left),
+        ("tokens", pace.tokens_limit, pace.tokens_left),
+    ):
+        if not limit:
+            continue
+        if surface is Surface.ANTHROPIC:
+            resets_at = dt.datetime.now(dt.UTC) + dt.timedelta(seconds=RESET_SECONDS)
+            headers[f"anthropic-ratelimit-{metric}-limit"] = str(limit)
+            headers[f"anthropic-ratelimit-{metric}-remaining"] = str(left)
+            headers[f"anthropic-ratelimit-{metric}-reset"] = resets_at.strftime("%Y-%m-%dT%H:%M:%SZ")
+        else:
+            headers[f"x-ratelimit-limit-{metric}"] = str(limit)
+            headers[f"x-ratelimit-remaining-{metric}"] = str(left)
+            headers[f"x-ratelimit-reset-{metric}"] = f"1m{RESET_SECONDS - 60}s"
+
+
 def error_body(error: GatewayError, surface: Surface, request_id: str) -> bytes:
     if surface is Surface.ANTHROPIC:
-        return msgspec.json.encode(
-            {
-                "type": "error",
-                "error": {"type": _type(error, ANTHROPIC_TYPES, "api_error"), "message": error.message},
-                "request_id": request_id,
-            }
-        )
+        told: dict[str, Any] = {"type": _type(error, ANTHROPIC_TYPES, "api_error"), "message": error.message}
+        if error.detail is not None:
+            told |= {"code": error.code, "detail": error.detail}
+        return msgspec.json.encode({"type": "error", "error": told, "request_id": request_id})
     detail: dict[str, Any] = {
         "message": error.message,
         "type": _type(error, OPENAI_TYPES, "server_error"),
         "param": error.param,
         "code": error.code,
     }
+    if error.detail is not None:
+        detail["detail"] = error.detail
     return msgspec.json.encode({"error": detail})
 
 

@@ -4,9 +4,11 @@ settlement and observability."""
 from __future__ import annotations
 
 import time
+from typing import NamedTuple
 from uuid import UUID
 
-from gateway.types import Attempt, Endpoint, Key, Plan, Request, Snapshot
+from gateway.stores.counters import Hold
+from gateway.types import Attempt, Cheaper, Endpoint, Key, Plan, Request, Snapshot
 from tenants.ids import uuid7
 
 ATTEMPT_BYTE = 0xFF
@@ -18,12 +20,46 @@ def new_request_id() -> UUID:
     return UUID(int=fresh.int & ~ATTEMPT_BYTE)
 
 
+class PaceLeft(NamedTuple):
+    """What is left of the tightest limits per minute; a limit of 0: there is none."""
+
+    requests_limit: int
+    requests_left: int
+    tokens_limit: int
+    tokens_left: int
+
+
 class Exchange:
     """One request. Times are monotonic nanoseconds; `accepted_ms` is Unix milliseconds, the same as in the request id."""
 
     __slots__ = (
-        "accepted_ms", "attempt", "attempts_made", "endpoint", "first_token_ns", "holds_slot", "is_settled", "key",
-        "lap_ns", "plan", "rate_remaining", "request", "request_id", "secret_sha256", "snapshot", "started_ns", "steps_us",
+        "accepted_ms",
+        "attempt",
+        "attempts_made",
+        "cheaper",
+        "demand",
+        "endpoint",
+        "fingerprint",
+        "first_token_ns",
+        "held_nanousd",
+        "hold",
+        "idempotency",
+        "input_bound",
+        "is_settled",
+        "kept",
+        "key",
+        "lap_ns",
+        "lowered_by",
+        "output_cap",
+        "pace",
+        "plan",
+        "request",
+        "request_id",
+        "secret_sha256",
+        "snapshot",
+        "started_ns",
+        "steps_us",
+        "tier",
     )  # fmt: skip
 
     def __init__(
@@ -43,9 +79,21 @@ class Exchange:
         self.attempt: Attempt | None = None
         self.attempts_made = 0
         self.first_token_ns = 0
-        self.holds_slot = False
         self.is_settled = False
-        self.rate_remaining = -1
+        # What reservation found and took.
+        self.tier = ""
+        self.cheaper: Cheaper | None = None
+        self.input_bound = 0
+        self.output_cap: int | None = None
+        self.lowered_by = ""
+        self.demand = b""
+        self.hold: Hold | None = None
+        self.held_nanousd = 0
+        self.pace: PaceLeft | None = None
+        # A repeated call under one idempotency key is answered from what the first one kept.
+        self.idempotency = ""
+        self.fingerprint = ""
+        self.kept: list[bytes] | None = None
 
     def lap(self, step: str) -> None:
         """The time since the last lap was spent in `step`."""
@@ -62,7 +110,6 @@ class Exchange:
         """As in `x-request-id`."""
         return f"req_{self.request_id.hex}"
 
-    @property
-    def record_id(self) -> UUID:
-        """The id of the current attempt's record."""
-        return UUID(int=self.request_id.int | self.attempts_made)
+    def id_of_attempt(self, attempt: int) -> UUID:
+        """The id of an attempt's record."""
+        return UUID(int=self.request_id.int | attempt)

@@ -27,7 +27,7 @@ TTFT = Histogram(
     buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
 )
 UNAUTHENTICATED = Counter("tollgate_unauthenticated_total", "Requests without a valid key.")
-UNSETTLED = Counter("tollgate_unsettled_total", "Requests whose record could not be written to Redis.")
+HOLD_WAITS = Counter("tollgate_hold_waits_total", "Pauses of requests that waited for what others hold.")
 IN_FLIGHT = Gauge("tollgate_in_flight_requests", "Requests under way.", multiprocess_mode="livesum")
 
 

@@ -10,6 +10,7 @@ from types import ModuleType
 import msgspec
 
 from gateway import tokens
+from gateway.errors import UpstreamError
 from gateway.pipeline.exchange import Exchange
 from gateway.providers import anthropic, openai
 from gateway.providers.transport import ByteStream, Transport
@@ -31,7 +32,12 @@ async def ask(exchange: Exchange, request: Request, plan: Plan, transport: Trans
     content = await transport.whole(attempt.model.provider, wire)
     exchange.saw_first_token()
     exchange.lap("provider")
-    answer: ProviderAnswer = module.read_answer(request, attempt.model, content)
+    try:
+        answer: ProviderAnswer = module.read_answer(request, attempt.model, content)
+    except UpstreamError as error:
+        # The provider has answered, so it will charge for it, legible or not.
+        error.usage = Usage(input_tokens=exchange.input_bound, output_tokens=tokens.estimate(len(content)))
+        raise
     exchange.lap("process")
     return answer
 
@@ -55,7 +61,7 @@ def _begin(exchange: Exchange, request: Request, plan: Plan) -> tuple[Attempt, M
     attempt = plan.attempts[0]
     exchange.attempt = attempt
     module = _PROVIDERS[attempt.model.provider.kind]
-    wire: WireRequest = module.prepare(request, attempt.model)
+    wire: WireRequest = module.prepare(request, attempt.model, exchange.output_cap)
     exchange.attempts_made += 1
     exchange.lap("prepare")
     return attempt, module, wire

@@ -16,7 +16,7 @@ from gateway.pipeline.exchange import Exchange
 from gateway.providers.relay import Relay
 from gateway.providers.sse import EventTooLarge, Splitter
 from gateway.providers.transport import ByteStream
-from gateway.stores.redis import RedisStore
+from gateway.stores.accounts import Accounts
 
 logger = logging.getLogger(__name__)
 
@@ -24,28 +24,38 @@ logger = logging.getLogger(__name__)
 class AnswerStream:
     """A stream on its way to the caller. Iterate `chunks`, then always `await close(...)`."""
 
-    def __init__(self, exchange: Exchange, upstream: ByteStream, relay: Relay, redis: RedisStore) -> None:
+    def __init__(
+        self, exchange: Exchange, upstream: ByteStream, relay: Relay, accounts: Accounts, *, grace_seconds: float
+    ) -> None:
         self.exchange = exchange
         self._upstream = upstream
         self._relay = relay
-        self._redis = redis
+        self._accounts = accounts
+        self._grace_seconds = grace_seconds
+        self._splitter = Splitter()
+        if exchange.idempotency:
+            exchange.kept = []
         self._error: GatewayError | None = None
         self._has_ended = False
 
     async def chunks(self) -> AsyncIterator[bytes]:
         """The caller's bytes: what one read from the provider gives leaves as one chunk. Ends with an error raised, not swallowed."""
-        relay, splitter = self._relay, Splitter()
+        relay, splitter, kept = self._relay, self._splitter, self.exchange.kept
         try:
-            async for chunk in self._upstream.chunks():
+            while chunk := await self._upstream.read():
                 self.exchange.saw_first_token()
                 out = b"".join([relay.feed(event) for event in splitter.feed(chunk)])
                 if out:
+                    if kept is not None:
+                        kept.append(out)
                     yield out
             if not relay.is_complete:
                 provider = self.exchange.attempt.model.provider.name if self.exchange.attempt else "The provider"
                 raise UpstreamFailed(f"{provider} broke off its answer.", code="upstream_broke_off")
             rest = relay.finish()
             if rest:
+                if kept is not None:
+                    kept.append(rest)
                 yield rest
             self._has_ended = True
         except GatewayError as error:
@@ -62,15 +72,35 @@ class AnswerStream:
             raise self._error from error
 
     async def close(self, *, client_left: bool) -> int | None:
-        """Close the upstream call and settle; returns the cost in nano-dollars, None if unknown. Idempotent."""
+        """Close the upstream call and settle; returns the cost in nano-dollars, None if unknown. Idempotent.
+
+        When a client leaves, the provider is listened to for a moment longer: if the answer ends by then, its real usage is known.
+        """
+        has_all = self._has_ended or (self._relay.is_complete and self._error is None)
+        if client_left and not has_all and self._error is None and not self.exchange.is_settled:
+            await self._listen_on()
         self._upstream.close()
         self.exchange.lap("stream")
-        if self._has_ended or (self._relay.is_complete and self._error is None):
+        if has_all:
             outcome = settlement.OK  # SDKs hang up as soon as they have the last event
         elif self._error is not None:
             outcome = settlement.CUT
         else:
             outcome = settlement.CLIENT_LEFT if client_left else settlement.CUT
         return await settlement.settle_stream(
-            self.exchange, self._redis, self._relay, outcome=outcome, error=self._error
+            self.exchange, self._accounts, self._relay, outcome=outcome, error=self._error
         )
+
+    async def _listen_on(self) -> None:
+        """Take in what the provider still says, for nobody but the books."""
+        try:
+            async with asyncio.timeout(self._grace_seconds):
+                while chunk := await self._upstream.read():
+                    for event in self._splitter.feed(chunk):
+                        self._relay.feed(event)
+                    if self._relay.is_complete:
+                        return
+        except (TimeoutError, GatewayError, EventTooLarge):
+            pass  # what has come until then counts
+        except Exception:
+            logger.exception("%s failed after its client had left", self.exchange.public_id)

@@ -7,7 +7,7 @@ that cannot do what the request needs are dropped.
 from __future__ import annotations
 
 from gateway.errors import NotFound, PermissionDenied, Unsupported
-from gateway.types import Attempt, Key, Model, Plan, Request, Rule, Snapshot
+from gateway.types import Attempt, Cheaper, Endpoint, Key, Model, Plan, Request, Rule, Snapshot
 
 TASK_PREFIX = "task/"
 
@@ -21,8 +21,8 @@ _NEED_NAMES = {
 }
 
 
-def plan(request: Request, snapshot: Snapshot, key: Key) -> Plan:
-    """The attempts to make, best first.
+def plan(request: Request, snapshot: Snapshot, key: Key, *, cheaper: Cheaper | None = None) -> Plan:
+    """The attempts to make, best first; a budget may want a `cheaper` model.
 
     Raises `NotFound` for an unknown model or task, `PermissionDenied` where the key may not use it, `Unsupported` where no candidate
     can do what the request needs.
@@ -41,6 +41,10 @@ def plan(request: Request, snapshot: Snapshot, key: Key) -> Plan:
     able = tuple(model for model in candidates if request.needs <= model.capabilities)
     if not able:
         raise _unable(request, candidates)
+    if request.endpoint is not Endpoint.COUNT_TOKENS:  # counting costs nothing
+        able = _priced(able)
+    if cheaper is not None:
+        able, reason = _cheaper(request, snapshot, able, cheaper), f"budget {cheaper.budget}"
     return Plan(
         attempts=tuple(Attempt(model=model, reason=reason) for model in able),
         task=task_slug,
@@ -74,6 +78,32 @@ def _model(name: str, snapshot: Snapshot, key: Key) -> Model:
     if key.allowed_models and name not in key.allowed_models:
         raise PermissionDenied(f"This key may not use the model “{name}”.", param="model", code="model_not_allowed")
     return model
+
+
+def _priced(models: tuple[Model, ...]) -> tuple[Model, ...]:
+    """What a model without a price costs cannot be held nor charged, so it is not used."""
+    priced = tuple(model for model in models if model.price is not None)
+    if not priced:
+        names = ", ".join(model.name for model in models)
+        raise Unsupported(
+            f"{names} has no price, so its cost could not be limited. Give it one in the catalog (0 if it is free).",
+            param="model",
+            code="model_unpriced",
+        )
+    return priced
+
+
+def _cheaper(request: Request, snapshot: Snapshot, able: tuple[Model, ...], wish: Cheaper) -> tuple[Model, ...]:
+    """The model that a budget names for when it runs low, if it can do what is needed; else the cheapest of the candidates."""
+    named = snapshot.models.get(wish.model) if wish.model else None
+    if named is not None and named.price is not None and request.needs <= named.capabilities:
+        return (named,)
+    return tuple(sorted(able, key=_rate))
+
+
+def _rate(model: Model) -> int:
+    """Picodollars for a token in and a token out: what cheap means here."""
+    return model.price.base.input + model.price.base.output if model.price is not None else 0
 
 
 def _unable(request: Request, candidates: tuple[Model, ...]) -> Unsupported:

@@ -6,7 +6,15 @@ import asyncio
 import logging
 from typing import NamedTuple
 
-from gateway.errors import GatewayError, InternalError
+from gateway.errors import (
+    Conflict,
+    GatewayError,
+    InternalError,
+    InvalidRequest,
+    NotFound,
+    PermissionDenied,
+    RateLimited,
+)
 from gateway.pipeline import credentials, provider_client, reservation, router, settlement, validator
 from gateway.pipeline.exchange import Exchange
 from gateway.pipeline.response_processor import AnswerStream
@@ -14,7 +22,7 @@ from gateway.runtime import Runtime
 from gateway.types import Plan, ProviderAnswer, Request
 
 logger = logging.getLogger(__name__)
-MAX_REPLANS = 3
+MAX_REPLANS = 5
 
 
 class Answer(NamedTuple):
@@ -24,52 +32,71 @@ class Answer(NamedTuple):
     cost_nanousd: int | None
 
 
-async def run(exchange: Exchange, content: bytes, headers: dict[str, str], runtime: Runtime) -> Answer | AnswerStream:
+class Repeat(NamedTuple):
+    """The answer that the first request under the same idempotency key got. It costs nothing."""
+
+    body: bytes
+    is_stream: bool
+    provider: str
+    model: str
+
+
+async def run(
+    exchange: Exchange, content: bytes, headers: dict[str, str], runtime: Runtime
+) -> Answer | AnswerStream | Repeat:
     """Answer the request, or raise a `GatewayError`. Either way it is settled, but for a stream: its `close` settles it."""
+    accounts = runtime.accounts
     try:
         request = exchange.request = validator.validate(exchange.endpoint, content, headers)
+        validator.identify(exchange, content, headers)
         exchange.lap("validate")
         plan = await _admit(exchange, request, runtime)
         if request.is_stream:
             return await _stream(exchange, request, plan, runtime)
         answer: ProviderAnswer = await provider_client.ask(exchange, request, plan, runtime.transport)
+    except reservation.Repeated as repeated:
+        await settlement.settle_repeat(exchange, accounts)
+        return _repeat(repeated.answer)
     except GatewayError as error:
-        await settlement.settle_error(exchange, runtime.redis, error)
+        await settlement.settle_error(exchange, accounts, error)
         raise
     except asyncio.CancelledError:
         stopped = InternalError("The gateway was stopped before the answer came.")
-        await asyncio.shield(settlement.settle_error(exchange, runtime.redis, stopped))
+        await asyncio.shield(settlement.settle_error(exchange, accounts, stopped))
         raise
     except Exception as error:
         logger.exception("%s failed", exchange.public_id)
         failure = InternalError("Tollgate failed. The log has it under the request id.")
-        await settlement.settle_error(exchange, runtime.redis, failure)
+        await settlement.settle_error(exchange, accounts, failure)
         raise failure from error
     cost = await settlement.settle_answer(
-        exchange, runtime.redis, usage=answer.usage, finish_reason=answer.finish_reason
+        exchange, accounts, usage=answer.usage, finish_reason=answer.finish_reason, body=answer.body
     )
     return Answer(answer.body, cost)
 
 
 async def _admit(exchange: Exchange, request: Request, runtime: Runtime) -> Plan:
-    """Plan and reserve, again from the start whenever the configuration turns out to have changed."""
+    """Plan and reserve, again from the start whenever the configuration turns out to have changed, or a budget calls for another plan."""
     for _ in range(MAX_REPLANS):
         refused: GatewayError | None = None
         try:
-            plan = exchange.plan = router.plan(request, exchange.snapshot, exchange.key)
-        except GatewayError as error:
-            # The snapshot may just be old: what it lacks may have been made a moment ago.
-            if await runtime.snapshots.is_current(exchange.snapshot):
-                raise
+            plan = exchange.plan = router.plan(request, exchange.snapshot, exchange.key, cheaper=exchange.cheaper)
+            exchange.lap("route")
+            await reservation.reserve(exchange, request, plan, runtime)
+            exchange.lap("reserve")
+            return plan
+        except reservation.Degraded:
+            exchange.lap("reserve")
+            continue
+        except reservation.StaleSnapshot:
+            pass
+        except RateLimited:
+            raise  # reservation compares versions itself
+        except (InvalidRequest, NotFound, PermissionDenied) as error:
             refused = error
-        exchange.lap("route")
-        if refused is None:
-            try:
-                await reservation.reserve(exchange, runtime.redis, lease_ms=runtime.lease_ms)
-                exchange.lap("reserve")
-                return plan
-            except reservation.StaleSnapshot:
-                pass
+        if refused is not None and await runtime.snapshots.is_current(exchange.snapshot):
+            # Had the snapshot been old, what it lacks might have been made a moment ago.
+            raise refused
         digest = exchange.secret_sha256
         scope = exchange.endpoint.scope
         exchange.snapshot = await credentials.renewed(exchange.snapshot, digest, scope, runtime.snapshots)
@@ -82,4 +109,14 @@ async def _stream(exchange: Exchange, request: Request, plan: Plan, runtime: Run
     upstream = await provider_client.open_stream(exchange, request, plan, runtime.transport)
     model = plan.attempts[0].model
     relay = provider_client.provider_module(model.provider.kind).relay(request, model)
-    return AnswerStream(exchange, upstream, relay, runtime.redis)
+    return AnswerStream(exchange, upstream, relay, runtime.accounts, grace_seconds=runtime.left_stream_seconds)
+
+
+def _repeat(data: bytes) -> Repeat:
+    kept = settlement.kept_answer(data)
+    if kept.body is None:
+        raise Conflict(
+            "The request with this Idempotency-Key was answered, but its answer was too large to keep.",
+            code="idempotency_answer_not_kept",
+        )
+    return Repeat(kept.body, kept.is_stream, kept.provider, kept.model)

@@ -6,6 +6,7 @@ raises `InvalidRequest` with the place; the provider checks the fields that Toll
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import unquote
@@ -14,7 +15,9 @@ import msgspec
 
 from gateway import bodies
 from gateway.errors import InvalidRequest
+from gateway.pipeline.exchange import Exchange
 from gateway.types import Endpoint, Labels, Request
+from tenants import redis_keys
 
 _DECODERS: dict[Endpoint, msgspec.json.Decoder[Any]] = {
     Endpoint.CHAT: msgspec.json.Decoder(bodies.ChatBody),
@@ -47,6 +50,21 @@ def validate(endpoint: Endpoint, content: bytes, headers: Mapping[str, str]) -> 
         content=content,
         headers={name: headers[name] for name in FORWARDED_HEADERS if name in headers},
     )
+
+
+MAX_IDEMPOTENCY_KEY = 255
+
+
+def identify(exchange: Exchange, content: bytes, headers: Mapping[str, str]) -> None:
+    """Note the request's idempotency key, if it has one. Raises `InvalidRequest` if it is too long."""
+    key = headers.get("idempotency-key", "")
+    if not key:
+        return
+    if len(key) > MAX_IDEMPOTENCY_KEY:
+        raise InvalidRequest(f"An Idempotency-Key has at most {MAX_IDEMPOTENCY_KEY} characters.")
+    digest = hashlib.sha256(key.encode()).hexdigest()
+    exchange.idempotency = redis_keys.idempotency(exchange.snapshot.tenant_id, exchange.key.id, digest)
+    exchange.fingerprint = hashlib.sha256(exchange.endpoint.value.encode() + b"\n" + content).hexdigest()
 
 
 FORWARDED_HEADERS = ("anthropic-beta", "anthropic-version", "openai-beta")

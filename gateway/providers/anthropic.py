@@ -61,8 +61,9 @@ _answers = msgspec.json.Decoder(_Answer)
 _events = msgspec.json.Decoder(_Event)
 
 
-def prepare(request: Request, model: Model) -> WireRequest:
-    """The call to make. Raises `InvalidRequest` for what cannot be said in Anthropic's format."""
+def prepare(request: Request, model: Model, output_cap: int | None) -> WireRequest:
+    """The call to make, with that output cap (None: the endpoint has no output). Raises `InvalidRequest` for what cannot be said in
+    Anthropic's format."""
     provider = model.provider
     path = _PATHS.get(request.endpoint)
     if path is None:
@@ -70,11 +71,14 @@ def prepare(request: Request, model: Model) -> WireRequest:
     if request.endpoint.surface is Surface.ANTHROPIC:
         raw = dict(request.raw)
         raw["model"] = msgspec.Raw(msgspec.json.encode(model.upstream_id))
+        if output_cap is not None:
+            raw["max_tokens"] = msgspec.Raw(b"%d" % output_cap)
         if "metadata" in raw:
             metadata.without_labels(raw, keep=("user_id",))
         body = msgspec.json.encode(raw)
     else:
-        body = translated_request(request, model)
+        assert output_cap is not None
+        body = translated_request(request, model, output_cap)
     return WireRequest(url=provider.base_url + path, headers=_headers(provider, request), body=body)
 
 

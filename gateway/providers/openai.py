@@ -23,6 +23,7 @@ _PATHS = {
     Endpoint.MESSAGES: "/chat/completions",
     Endpoint.EMBEDDINGS: "/embeddings",
 }
+_NULL = msgspec.Raw(b"null")
 _WITH_USAGE = msgspec.Raw(b'{"include_usage":true}')
 
 
@@ -49,14 +50,18 @@ class _Answer(msgspec.Struct):
 _answers = msgspec.json.Decoder(_Answer)
 
 
-def prepare(request: Request, model: Model) -> WireRequest:
-    """The call to make. Raises `InvalidRequest` for what cannot be said in OpenAI's format."""
+def prepare(request: Request, model: Model, output_cap: int | None) -> WireRequest:
+    """The call to make, with that output cap (None: the endpoint has no output). Raises `InvalidRequest` for what cannot be said in
+    OpenAI's format."""
     provider = model.provider
     path = _PATHS.get(request.endpoint)
     if path is None:
         raise Unsupported(f"{provider.name} cannot {request.endpoint.value}.", param="model")
-    is_own = request.endpoint.surface is Surface.OPENAI
-    body = _own_body(request, model) if is_own else translated_request(request, model)
+    if request.endpoint.surface is Surface.OPENAI:
+        body = _own_body(request, model, output_cap)
+    else:
+        assert output_cap is not None
+        body = translated_request(request, model, output_cap)
     return WireRequest(url=provider.base_url + path, headers=_headers(provider, request), body=body)
 
 
@@ -69,15 +74,25 @@ def _headers(provider: Provider, request: Request) -> dict[str, str]:
     return headers
 
 
-def _own_body(request: Request, model: Model) -> bytes:
-    """The caller's own bytes but for the model's name, Tollgate's labels, and usage asked for in every stream."""
+def _own_body(request: Request, model: Model, output_cap: int | None) -> bytes:
+    """The caller's own bytes but for the model's name, the output cap, Tollgate's labels, and usage asked for in every stream."""
     raw = dict(request.raw)
     raw["model"] = msgspec.Raw(msgspec.json.encode(model.upstream_id))
+    if output_cap is not None:
+        _put_cap(raw, model, output_cap)
     if "metadata" in raw:
         metadata.without_labels(raw, keep=())
     if request.is_stream:
         raw["stream_options"] = _stream_options(raw.get("stream_options"))
     return msgspec.json.encode(raw)
+
+
+def _put_cap(raw: dict[str, msgspec.Raw], model: Model, output_cap: int) -> None:
+    """In the field that the caller used; else in OpenAI's newer one, or in the older one that compatible servers know."""
+    cap = msgspec.Raw(b"%d" % output_cap)
+    named = [name for name in ("max_completion_tokens", "max_tokens") if raw.get(name, _NULL) != _NULL]
+    for name in named or ["max_completion_tokens" if model.provider.kind == "openai" else "max_tokens"]:
+        raw[name] = cap
 
 
 def _stream_options(asked: msgspec.Raw | None) -> msgspec.Raw:

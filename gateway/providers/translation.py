@@ -16,17 +16,18 @@ from gateway.providers.translate.messages_stream import MessagesFromChat
 from gateway.providers.translate.types import MalformedUpstream, TranslationError, UpstreamStreamError
 from gateway.types import Endpoint, Model, Request, Usage
 
-DEFAULT_MAX_TOKENS = 4096  # Anthropic demands a maximum; sent where neither the caller nor the catalog gives one
 
-
-def translated_request(request: Request, model: Model) -> bytes:
-    """The body in the provider's format. Raises `InvalidRequest` naming the field that cannot be said there."""
+def translated_request(request: Request, model: Model, output_cap: int) -> bytes:
+    """The body in the provider's format, with that output cap. Raises `InvalidRequest` naming the field that cannot be said there."""
     body: dict[str, Any] = msgspec.json.decode(request.content)
     try:
         if request.endpoint is Endpoint.CHAT:
-            default = model.max_output_tokens or DEFAULT_MAX_TOKENS
-            translated = chat_to_messages.request(body, model=model.upstream_id, default_max_tokens=default)
+            for name in ("max_tokens", "max_completion_tokens"):
+                if body.get(name):  # what is no number is refused by the translation, with its name
+                    body[name] = output_cap
+            translated = chat_to_messages.request(body, model=model.upstream_id, default_max_tokens=output_cap)
         else:
+            body["max_tokens"] = output_cap
             translated = messages_to_chat.request(
                 body,
                 model=model.upstream_id,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from uuid import UUID
 
 import aiohttp
@@ -102,13 +101,16 @@ class ByteStream:
         self._response = response
         self._first = first
 
-    async def chunks(self) -> AsyncIterator[bytes]:
-        """The bytes as they come. Raises `UpstreamTimedOut` or `UpstreamFailed` if the stream breaks."""
+    async def read(self) -> bytes:
+        """The next bytes, empty at the end. Raises `UpstreamTimedOut` or `UpstreamFailed` if the stream breaks.
+
+        Cancelled, it loses nothing.
+        """
+        if self._first:
+            first, self._first = self._first, b""
+            return first
         try:
-            chunk = self._first
-            while chunk:
-                yield chunk
-                chunk = await self._response.content.readany()
+            return await self._response.content.readany()
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise _failure(self._provider, error) from error
 

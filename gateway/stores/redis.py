@@ -8,6 +8,7 @@ unreachable raises `StoreUnavailable` for all of them.
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import logging
 from pathlib import Path
 from typing import Any
@@ -25,12 +26,11 @@ MAX_BATCH = 512
 
 
 class Script:
-    """A Lua script from this folder, called by its SHA-1 and sent whole only where Redis does not know it yet."""
+    """A Lua script from this folder, after the others it builds on; called by its SHA-1, sent whole only where Redis does not know it."""
 
-    def __init__(self, name: str) -> None:
-        import hashlib
-
-        self.text = (Path(__file__).parent / "scripts" / f"{name}.lua").read_text()
+    def __init__(self, *names: str) -> None:
+        folder = Path(__file__).parent / "scripts"
+        self.text = "\n".join((folder / f"{name}.lua").read_text() for name in names)
         self.sha1 = hashlib.sha1(self.text.encode(), usedforsecurity=False).hexdigest()
 
 

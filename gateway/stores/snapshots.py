@@ -6,44 +6,39 @@ down raises `StoreUnavailable` for tenants not yet loaded; loaded ones go on.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import time
 from collections import OrderedDict
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
+from typing import Any
 from uuid import UUID
-
-from django.db import Error as DatabaseError
-from django.db import close_old_connections
 
 from gateway import selectors
 from gateway.errors import StoreUnavailable
 from gateway.stores.redis import RedisStore
+from gateway.stores.threads import Threads
 from gateway.types import Snapshot
 from tenants import redis_keys
 from tenants.config_versions import RAISE_TO
+from tenants.tiers import DEFAULT_TIER
 
 logger = logging.getLogger(__name__)
-Result = TypeVar("Result")
-
 MAX_AGE_SECONDS = 900  # prices in the catalog change on given days
 UNKNOWN_KEY_SECONDS = 5  # a key just made is never among them: nobody could have guessed it
 UNKNOWN_KEYS_KEPT = 10_000
+TIERS_KEPT = 100_000
 
 
 class Snapshots:
     """The snapshots of one process. To be used from its event loop only."""
 
-    def __init__(self, redis: RedisStore, capacity: int) -> None:
+    def __init__(self, redis: RedisStore, threads: Threads, capacity: int) -> None:
         self._redis = redis
         self._capacity = capacity
         self._by_tenant: OrderedDict[UUID, Snapshot] = OrderedDict()
         self._tenant_of_key: OrderedDict[str, UUID] = OrderedDict()
         self._unknown_keys: OrderedDict[str, float] = OrderedDict()
-        self._loading: dict[UUID | str, asyncio.Future[Any]] = {}
-        self._threads = ThreadPoolExecutor(max_workers=4, thread_name_prefix="snapshots")
+        self._threads = threads
+        self._tiers: OrderedDict[tuple[UUID, str], str] = OrderedDict()
 
     async def for_key(self, secret_sha256: str) -> Snapshot | None:
         """The snapshot of the tenant that has, or had, this key; None if no tenant ever had it."""
@@ -58,11 +53,19 @@ class Snapshots:
         self._by_tenant.move_to_end(tenant_id)
         return snapshot
 
+    def tier(self, tenant_id: UUID, end_user: str) -> str:
+        """Which tier the end user is believed to be in; the reserve step knows, and says so if it is another one."""
+        return self._tiers.get((tenant_id, end_user), DEFAULT_TIER)
+
+    def learn_tier(self, tenant_id: UUID, end_user: str, tier: str) -> None:
+        self._tiers[tenant_id, end_user] = tier
+        _shrink(self._tiers, TIERS_KEPT)
+
     async def _find_tenant(self, secret_sha256: str) -> UUID | None:
         now = time.monotonic()
         if self._unknown_keys.get(secret_sha256, 0) > now:
             return None
-        tenant_id = await self._once(secret_sha256, lambda: selectors.tenant_of_key(secret_sha256))
+        tenant_id = await self._threads.once(secret_sha256, lambda: selectors.tenant_of_key(secret_sha256))
         if tenant_id is None:
             self._unknown_keys[secret_sha256] = now + UNKNOWN_KEY_SECONDS
             _shrink(self._unknown_keys, UNKNOWN_KEYS_KEPT)
@@ -84,7 +87,7 @@ class Snapshots:
 
     async def reload(self, tenant_id: UUID) -> Snapshot | None:
         """Read the tenant's configuration anew; None if the tenant is gone. Raises `StoreUnavailable` if PostgreSQL is down."""
-        snapshot = await self._once(tenant_id, lambda: selectors.snapshot(tenant_id))
+        snapshot = await self._threads.once(tenant_id, lambda: selectors.snapshot(tenant_id))
         if snapshot is None:
             self._by_tenant.pop(tenant_id, None)
             return None
@@ -104,29 +107,6 @@ class Snapshots:
         if snapshot is not None:
             await self._redis.call("EVAL", RAISE_TO, 1, redis_keys.config_version(tenant_id), snapshot.version)
         return snapshot
-
-    async def _once(self, name: UUID | str, read: Callable[[], Result]) -> Result:
-        """Run `read` in a thread; who asks for the same name meanwhile gets the same result."""
-        running = self._loading.get(name)
-        if running is None:
-            running = asyncio.get_running_loop().run_in_executor(self._threads, _with_connection, read)
-            self._loading[name] = running
-            running.add_done_callback(lambda _: self._loading.pop(name, None))
-        try:
-            result: Result = await asyncio.shield(running)
-            return result
-        except DatabaseError as error:
-            raise StoreUnavailable(
-                "The configuration cannot be read just now. Try again in a few seconds.", retry_after_seconds=2
-            ) from error
-
-
-def _with_connection(read: Callable[[], Result]) -> Result:
-    close_old_connections()
-    try:
-        return read()
-    finally:
-        close_old_connections()
 
 
 def _shrink(entries: OrderedDict[Any, Any], size: int) -> None:

@@ -47,7 +47,12 @@ class UsageRecord(msgspec.Struct, array_like=True, frozen=True):
     latency_ms: float
     ttft_ms: float | None
     steps_us: dict[str, int]
+    tier: str = ""
+    refused_by: str = ""
+    output_cap: int | None = None
 
+
+REPORTED, ESTIMATED, HELD, NONE = "reported", "estimated", "held", "none"  # where the usage comes from
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(UsageRecord)

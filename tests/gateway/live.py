@@ -17,8 +17,10 @@ from urllib.parse import urlsplit
 from uuid import UUID, uuid4
 
 from django.db import connection
+from django.utils import timezone
 from django_redis import get_redis_connection
 
+from billing import prices
 from config.embedded import process
 from config.embedded.process import Child
 from gateway import drain
@@ -153,8 +155,10 @@ class World:
         return world
 
     def model(self, name: str, kind: str, **fields: Any) -> Model:
-        """A model of the tenant's at its provider of that kind."""
+        """A model of the tenant's at its provider of that kind; with a price, for what has none is not called."""
         provider = self.providers[kind]
+        if prices.resolve(kind=kind, upstream_id=fields.get("upstream_id") or name, at=timezone.now()) is None:
+            fields = {"price_ref": "openai:gpt-4o", **fields}
         return Model.objects.create(tenant=self.tenant, provider=provider, name=name, **{"capabilities": ALL, **fields})
 
     def post(self, path: str, body: Any, *, secret: str | None = None, **headers: str) -> Reply:

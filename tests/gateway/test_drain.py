@@ -12,7 +12,7 @@ import pytest
 from django.db import connection, connections
 from django_redis import get_redis_connection
 
-from gateway import drain
+from gateway import drain, ledger
 from gateway.models import RequestLog
 from gateway.pipeline.exchange import new_request_id
 from gateway.stores import usage_record
@@ -159,7 +159,7 @@ def test_stands_back_while_another_worker_is_at_the_tenant(redis):
     try:
         other.set_autocommit(False)
         with other.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", [drain._LOCK_SPACE, str(tenant_id)])
+            cursor.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", [ledger.LOCK_SPACE, str(tenant_id)])
         assert drain.drain_batch(redis, tenant_id) is None
         other.rollback()
         assert drain.drain_batch(redis, tenant_id) == drain.Drained(inserted=1)

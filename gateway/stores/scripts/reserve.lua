@@ -1,69 +1,184 @@
 -- Admit a request or say why not: every limit is checked, then every hold is taken, or none.
 --
--- KEYS[1] the tenant's configuration version
--- KEYS[2] requests of the key in the last 60 s   (hash: second -> count, "sum", "head")
--- KEYS[3] requests of the key under way          (sorted set: request id -> end of lease, Unix ms)
--- ARGV    1 version of the caller's snapshot, 2 request id, 3 requests per minute or 0, 4 concurrency or 0, 5 lease (ms)
+-- KEYS  1 configuration version  2 the tenant's counters  3 holds  4 leases  5 the end user's counters, or again 2
+--       6 tiers of end users  7 the idempotency key's entry, if the request has one
+-- ARGV  1 version of the caller's snapshot  2 request id  3 the demand, a msgpack array (gateway.stores.counters.Demand):
+--       lease ms, end user, tier, input tokens, output cap wanted, least useful cap, choices, input nano-dollars, output
+--       pico-dollars per token, counters, rings, slots, fingerprint, seconds to keep the end user's counters
+--       counter: {hash, field, metric, amount, window start ms, counted from ms, mark}   amount -1: only counted; mark 0: none
+--       ring: {hash, field, requests or 0, tokens or 0}      slot: {hash, field, amount}      hash: 1 tenant's, 2 end user's
+--       4 the record to write if the request's process dies
 --
--- Returns {'ok', rate limit's remaining} or {'stale', version in force} or {'rate', retry after ms} or {'busy', under way}
+-- A counter is two fields of a hash: its name holds what was used, "h" and its name what is held. One that is missing is zero only if
+-- its window began after counting did; else, and where it is far below zero because that is under way, the ledger is asked ("seed").
+--
+-- Returns {'ok', output cap, counter that lowered it or 0, epoch, tightest requests ring, left, tightest tokens ring, left}
+--   or {'stale', version in force}, {'tier', tier}, {'closed', ms}, {'unknown'}, {'seed', counters, rings},
+--   {'replay', answer}, {'reused'}, {'in progress'},
+--   {'busy', slot, under way}, {'rate', ring, 'requests' or 'tokens', ms to wait, used},
+--   {'mark', counter, used}, {'held' or 'spent', counter, used, held}, {'held', 0 - ring, used, held}
 local in_force = redis.call('GET', KEYS[1])
-if in_force ~= ARGV[1] then
-  return {'stale', in_force or '0'}
-end
+if in_force ~= ARGV[1] then return { 'stale', in_force or '0' } end
 
+local id = ARGV[2]
+local again = redis.call('HGET', KEYS[3], id)
+if again then return cmsgpack.unpack(again)[7] end -- the same call once more: its reply was lost
+
+local demand = cmsgpack.unpack(ARGV[3])
+local user, input, wanted, least, choices = demand[2], demand[4], demand[5], demand[6], demand[7]
+local input_nano, output_pico = demand[8], demand[9] * choices
+local counters, rings, slots = demand[10], demand[11], demand[12]
 local time = redis.call('TIME')
 local second = tonumber(time[1])
 local now_ms = second * 1000 + math.floor(tonumber(time[2]) / 1000)
-local rate_limit = tonumber(ARGV[3])
-local concurrency = tonumber(ARGV[4])
-local remaining = -1
+local slot = math.floor(second / SLOT_SECONDS)
 
-if concurrency > 0 then
-  redis.call('ZREMRANGEBYSCORE', KEYS[3], '-inf', now_ms)
-  local busy = redis.call('ZCARD', KEYS[3])
-  if busy >= concurrency and not redis.call('ZSCORE', KEYS[3], ARGV[2]) then
-    return {'busy', busy}
+if user ~= '' then
+  local tier = redis.call('HGET', KEYS[6], user) or 'free'
+  if tier ~= demand[3] then return { 'tier', tier } end
+end
+
+if KEYS[7] then
+  local entry = redis.call('HMGET', KEYS[7], 'fingerprint', 'answer', 'request')
+  if entry[1] then
+    if entry[1] ~= demand[13] then return { 'reused' } end
+    if entry[2] then return { 'replay', entry[2] } end
+    if entry[3] ~= id and redis.call('ZSCORE', KEYS[4], entry[3]) then return { 'in progress' } end
   end
 end
 
-if rate_limit > 0 then
-  -- A ring of 61 one-second counters and their sum: no window of 60 s ever holds more than the limit.
-  local state = redis.call('HMGET', KEYS[2], 'sum', 'head')
-  local sum = tonumber(state[1] or '0')
-  local head = tonumber(state[2] or '0')
-  if second < head then second = head end -- the clock was set back
-  if second - head > 60 then
-    redis.call('DEL', KEYS[2])
-    sum = 0
-  elseif second > head then
-    for passed = head + 1, second do
-      local slot = passed % 61
-      local old = redis.call('HGET', KEYS[2], slot)
-      if old then
-        sum = sum - tonumber(old)
-        redis.call('HDEL', KEYS[2], slot)
+-- One read for each hash.
+local names, at = { { 'epoch' }, {} }, {}
+local function want(hash, field)
+  local list = names[hash]
+  list[#list + 1] = field
+  return #list
+end
+for _, item in ipairs(counters) do at[item] = want(item[1], item[2]) want(item[1], 'h' .. item[2]) end
+for _, item in ipairs(rings) do at[item] = want(item[1], item[2]) end
+for _, item in ipairs(slots) do at[item] = want(item[1], item[2]) end
+local values = { redis.call('HMGET', KEYS[2], unpack(names[1])), {} }
+if #names[2] > 0 then values[2] = redis.call('HMGET', KEYS[5], unpack(names[2])) end
+
+local epoch = values[1][1]
+if not epoch then return { 'unknown' } end
+local since_ms, open_ms = string.match(epoch, '^[^:]*:(%d+):(%d+)$')
+since_ms, open_ms = tonumber(since_ms), tonumber(open_ms)
+if now_ms < open_ms then return { 'closed', open_ms - now_ms } end
+
+local unseeded, unseeded_rings = {}, {}
+for index, item in ipairs(counters) do
+  local used = values[item[1]][at[item]]
+  if used and tonumber(used) < -2^51 or not used and item[5] < math.max(since_ms, item[6]) then
+    unseeded[#unseeded + 1] = index
+  end
+end
+for index, item in ipairs(rings) do
+  if not values[item[1]][at[item]] and now_ms - since_ms < (SLOTS + 1) * SLOT_SECONDS * 1000 then
+    unseeded_rings[#unseeded_rings + 1] = index
+  end
+end
+if #unseeded + #unseeded_rings > 0 then return { 'seed', unseeded, unseeded_rings } end
+
+for index, item in ipairs(slots) do
+  local busy = tonumber(values[item[1]][at[item]] or '0')
+  if busy >= item[3] then return { 'busy', index, busy } end
+end
+
+local read = {}
+for index, item in ipairs(rings) do
+  local ring = ring_read(values[item[1]][at[item]], slot)
+  read[index] = ring
+  if item[3] > 0 and ring.requests >= item[3] then
+    return { 'rate', index, 'requests', ring_wait(ring, ring.r, ring.requests, item[3] - 1, now_ms), ring.requests }
+  end
+end
+
+-- The output cap that `room` of a metric pays for; below zero if not even the input fits.
+local function cap_within(metric, room)
+  if metric == 1 then return room >= 1 and wanted or -1 end
+  if metric == 2 then return math.floor((room - input) / choices) end
+  if output_pico == 0 then return room >= input_nano and wanted or -1 end
+  return math.floor((room - input_nano) * 1000 / output_pico)
+end
+
+local cap, lowered_by, marked, held_up, spent = wanted, 0, nil, nil, nil
+for index, item in ipairs(counters) do
+  local used = tonumber(values[item[1]][at[item]] or '0')
+  local held = tonumber(values[item[1]][at[item] + 1] or '0')
+  if item[4] >= 0 then
+    local most = cap_within(item[3], item[4] - used - held)
+    if most < least then
+      if cap_within(item[3], item[4] - used) < least then
+        spent = spent or { 'spent', index, used, held }
+      else
+        held_up = held_up or { 'held', index, used, held }
       end
+    elseif most < cap then
+      cap, lowered_by = most, index
+    end
+    if item[7] > 0 and used >= item[7] then marked = marked or { 'mark', index, used } end
+  end
+end
+for index, item in ipairs(rings) do
+  local ring = read[index]
+  if item[4] > 0 then
+    local most = cap_within(2, item[4] - ring.tokens)
+    if most < least then
+      local goal = item[4] - input - least * choices
+      if cap_within(2, item[4] - ring.tokens + ring.held) < least then
+        spent = spent or { 'rate', index, 'tokens', ring_wait(ring, ring.t, ring.tokens, goal, now_ms), ring.tokens }
+      else
+        held_up = held_up or { 'held', -index, ring.tokens - ring.held, ring.held }
+      end
+    elseif most < cap then
+      cap, lowered_by = most, -index
     end
   end
-  redis.call('HSET', KEYS[2], 'sum', sum, 'head', second)
-  redis.call('EXPIRE', KEYS[2], 62)
-  if sum >= rate_limit then
-    -- Room comes when the oldest counted second leaves the window.
-    for ahead = 1, 61 do
-      local leaving = redis.call('HGET', KEYS[2], (second + ahead) % 61)
-      if leaving and tonumber(leaving) > 0 then
-        return {'rate', (second + ahead) * 1000 - now_ms}
-      end
-    end
-    return {'rate', 60000}
-  end
-  redis.call('HINCRBY', KEYS[2], second % 61, 1)
-  redis.call('HINCRBY', KEYS[2], 'sum', 1)
-  remaining = rate_limit - sum - 1
 end
+local refusal = spent or marked or held_up
+if refusal then return refusal end
 
-if concurrency > 0 then
-  redis.call('ZADD', KEYS[3], now_ms + tonumber(ARGV[5]), ARGV[2])
-  redis.call('PEXPIRE', KEYS[3], tonumber(ARGV[5]) + 60000)
+-- Everything fits: take it all.
+local tokens = input + cap * choices
+local nano = input_nano + math.ceil(cap * output_pico / 1000)
+local amounts = { 1, tokens, nano }
+local sets = { {}, {} }
+local function set(hash, field, value)
+  local list = sets[hash]
+  list[#list + 1] = field
+  list[#list + 1] = type(value) == 'number' and string.format('%.0f', value) or value
 end
-return {'ok', remaining}
+for _, item in ipairs(counters) do
+  local found = values[item[1]]
+  if not found[at[item]] then set(item[1], item[2], 0) end
+  set(item[1], 'h' .. item[2], tonumber(found[at[item] + 1] or '0') + amounts[item[3]])
+end
+local requests_ring, requests_left, tokens_ring, tokens_left = 0, -1, 0, -1
+for index, item in ipairs(rings) do
+  local ring = read[index]
+  ring.held = ring.held + tokens
+  ring_add(ring, ring.head, 1, tokens)
+  set(item[1], item[2], ring_pack(ring))
+  local left = item[3] - ring.requests - 1
+  if item[3] > 0 and (requests_ring == 0 or left < requests_left) then requests_ring, requests_left = index, left end
+  left = item[4] - ring.tokens - tokens
+  if item[4] > 0 and (tokens_ring == 0 or left < tokens_left) then tokens_ring, tokens_left = index, left end
+end
+for _, item in ipairs(slots) do
+  set(item[1], item[2], tonumber(values[item[1]][at[item]] or '0') + 1)
+end
+if #sets[1] > 0 then redis.call('HSET', KEYS[2], unpack(sets[1])) end
+if #sets[2] > 0 then
+  redis.call('HSET', KEYS[5], unpack(sets[2]))
+  if demand[14] > 0 then redis.call('EXPIRE', KEYS[5], demand[14]) else redis.call('PERSIST', KEYS[5]) end
+end
+local reply = { 'ok', cap, lowered_by, epoch, requests_ring, requests_left, tokens_ring, tokens_left }
+redis.call('HSET', KEYS[3], id, cmsgpack.pack({ tokens, nano, slot, cap, now_ms, KEYS[5], reply, ARGV[3], ARGV[4] }))
+redis.call('ZADD', KEYS[4], now_ms + demand[1], id)
+if KEYS[7] then
+  redis.call('DEL', KEYS[7])
+  redis.call('HSET', KEYS[7], 'fingerprint', demand[13], 'request', id)
+  redis.call('EXPIRE', KEYS[7], 86400)
+end
+return reply

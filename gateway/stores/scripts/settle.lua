@@ -1,11 +1,111 @@
--- End a request: release what reserve.lua took and append its usage records. Running twice releases once; the drain drops the
--- records that stand in the stream twice.
+-- End a request: release what it held, charge what it used, append its usage records, keep its answer for a repeated call.
 --
--- KEYS[1] the tenant's stream of usage records
--- KEYS[2] requests of the key under way
--- ARGV    1 request id, 2... usage records
-redis.call('ZREM', KEYS[2], ARGV[1])
-for index = 2, #ARGV do
-  redis.call('XADD', KEYS[1], '*', 'r', ARGV[index])
+-- KEYS  1 stream of usage records  2 the tenant's counters  3 holds  4 leases  5 the end user's counters, or again 2
+--       6 swept holds  7 the idempotency key's entry, if the request has one
+-- ARGV  1 request id  2 'settle' or 'sweep'  3 requests used (0 or 1)  4 tokens used  5 nano-dollars used
+--       6 epoch the reservation was made in, '' if none was  7 the demand, if there may be no hold to read it from
+--       8 answer to keep, '' for none  9... usage records
+--
+-- Run twice, it charges once: the second run finds neither the hold nor another epoch. A hold that was swept meanwhile is corrected to what
+-- was really used. Where the counters were lost (another epoch), what exists of them is charged, and the ledger tells the rest.
+-- 'sweep' charges the held amounts, if the lease is over.
+--
+-- Returns 'ok', 'corrected', 'again' or 'alive'.
+local id = ARGV[1]
+local requests, tokens, nano = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
+local time = redis.call('TIME')
+local second = tonumber(time[1])
+local slot = math.floor(second / SLOT_SECONDS)
+local packed = redis.call('HGET', KEYS[3], id)
+local outcome = 'ok'
+local demand, released, taken_in
+
+if ARGV[2] == 'sweep' then
+  local now_ms = second * 1000 + math.floor(tonumber(time[2]) / 1000)
+  local lease = redis.call('ZSCORE', KEYS[4], id)
+  if not packed or (lease and tonumber(lease) > now_ms) then
+    if not packed then redis.call('ZREM', KEYS[4], id) end
+    return 'alive'
+  end
 end
-return 1
+
+if packed then
+  local hold = cmsgpack.unpack(packed)
+  demand, taken_in, released = cmsgpack.unpack(hold[8]), hold[3], { 1, hold[1], hold[2] }
+  if ARGV[2] == 'sweep' then
+    requests, tokens, nano = 1, hold[1], hold[2]
+    redis.call('HSET', KEYS[6], id, cmsgpack.pack({ requests, tokens, nano, hold[8] }))
+    redis.call('EXPIRE', KEYS[6], 172800)
+  end
+  redis.call('HDEL', KEYS[3], id)
+  redis.call('ZREM', KEYS[4], id)
+else
+  local swept = redis.call('HGET', KEYS[6], id)
+  if swept then
+    local was = cmsgpack.unpack(swept)
+    demand, released, outcome = cmsgpack.unpack(was[4]), { 0, 0, 0 }, 'corrected'
+    requests, tokens, nano = requests - was[1], tokens - was[2], nano - was[3]
+    redis.call('HDEL', KEYS[6], id)
+  elseif ARGV[6] ~= '' and redis.call('HGET', KEYS[2], 'epoch') == ARGV[6] then
+    return 'again'
+  elseif ARGV[7] ~= '' then
+    demand, released = cmsgpack.unpack(ARGV[7]), { 0, 0, 0 }
+  end
+end
+
+if demand then
+  local amounts = { requests, tokens, nano }
+  local names, at, sets = { {}, {} }, {}, { {}, {} }
+  local function want(hash, field)
+    local list = names[hash]
+    list[#list + 1] = field
+    return #list
+  end
+  local function set(hash, field, value)
+    local list = sets[hash]
+    list[#list + 1] = field
+    list[#list + 1] = type(value) == 'number' and string.format('%.0f', value) or value
+  end
+  for _, item in ipairs(demand[10]) do at[item] = want(item[1], item[2]) want(item[1], 'h' .. item[2]) end
+  for _, item in ipairs(demand[11]) do at[item] = want(item[1], item[2]) end
+  for _, item in ipairs(demand[12]) do at[item] = want(item[1], item[2]) end
+  local keys = { KEYS[2], KEYS[5] }
+  local values = { {}, {} }
+  for hash = 1, 2 do
+    if #names[hash] > 0 then values[hash] = redis.call('HMGET', keys[hash], unpack(names[hash])) end
+  end
+  for _, item in ipairs(demand[10]) do
+    local used, held = values[item[1]][at[item]], values[item[1]][at[item] + 1]
+    -- A counter that is missing stays so: it is read from the ledger when it is next wanted, this request included.
+    if used then set(item[1], item[2], tonumber(used) + amounts[item[3]]) end
+    if held then set(item[1], 'h' .. item[2], math.max(0, tonumber(held) - released[item[3]])) end
+  end
+  for _, item in ipairs(demand[11]) do
+    local state = values[item[1]][at[item]]
+    if state and taken_in and taken_in > 0 then
+      local ring = ring_read(state, slot)
+      ring.held = math.max(0, ring.held - released[2])
+      ring_add(ring, taken_in, requests - 1, tokens - released[2])
+      set(item[1], item[2], ring_pack(ring))
+    end
+  end
+  for _, item in ipairs(demand[12]) do
+    local busy = values[item[1]][at[item]]
+    if busy and packed then set(item[1], item[2], math.max(0, tonumber(busy) - 1)) end
+  end
+  for hash = 1, 2 do
+    if #sets[hash] > 0 then redis.call('HSET', keys[hash], unpack(sets[hash])) end
+  end
+end
+
+if KEYS[7] then
+  local owner = redis.call('HGET', KEYS[7], 'request')
+  if ARGV[8] ~= '' and (not owner or owner == id) then
+    redis.call('HSET', KEYS[7], 'answer', ARGV[8])
+    redis.call('EXPIRE', KEYS[7], 86400)
+  elseif owner == id then
+    redis.call('DEL', KEYS[7])
+  end
+end
+for index = 9, #ARGV do redis.call('XADD', KEYS[1], '*', 'r', ARGV[index]) end
+return outcome

@@ -31,7 +31,7 @@ def markers(company: Company) -> list[str]:
     ]
 
 
-KINDS = ["tenant", "key", "end_user", "subscription", "provider", "model", "task", "rule", "request"]
+KINDS = ["tenant", "key", "end_user", "subscription", "provider", "model", "task", "rule", "request", "budget"]
 
 
 def rows(company: Company) -> dict[str, Any]:

@@ -102,7 +102,9 @@ def test_a_tenant_s_own_model_hides_the_operator_s_of_the_same_name(world, simul
     provider.id = uuid7()
     provider.save()
     name = f"shared-{world.tenant.slug}"
-    shared = Model.objects.create(provider=provider, name=name, upstream_id="the-operators", capabilities=["chat"])
+    shared = Model.objects.create(
+        provider=provider, name=name, upstream_id="the-operators", price_ref="openai:gpt-4o", capabilities=["chat"]
+    )
     try:
         assert world.chat(name).status == 200
         world.model(name, "anthropic", upstream_id="our-own")

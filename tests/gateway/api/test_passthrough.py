@@ -14,6 +14,7 @@ def test_unknown_fields_reach_openai(world, simulator):
         "model": "gpt-4o",
         "messages": [{"role": "user", "content": "hello"}],
         "seed": 7,
+        "max_completion_tokens": 8192,  # an output cap always goes upstream
         **SECRETIVE,
     }
 

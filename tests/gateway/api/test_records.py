@@ -74,10 +74,12 @@ def test_counts_openai_s_cached_and_reasoning_tokens_once(world, simulator, stre
     assert record.cost_usd == Decimal("0.00472")
 
 
-def test_a_model_without_a_price_is_marked(world):
-    world.model("unheard-of", "openai")
-    assert "x-tollgate-cost-usd" not in world.chat("unheard-of").headers
-    assert (world.records()[0].is_priced, world.records()[0].cost_usd) == (False, 0)
+def test_a_model_without_a_price_is_refused_rather_than_free(world, simulator):
+    world.model("unheard-of", "openai", price_ref="")
+    refused = world.chat("unheard-of")
+    assert (refused.status, refused.json()["error"]["code"]) == (400, "model_unpriced")
+    assert simulator.totals()["requests"] == 0
+    assert world.records(1)[0].outcome == "refused"
 
 
 def test_an_operator_s_price_goes_before_the_catalog_s(world):

@@ -4,6 +4,9 @@ from uuid import uuid4
 
 import pytest
 
+from billing.limits import Limits, Pace
+from billing.prices import Price, Rates
+from billing.windows import Clock
 from gateway.errors import NotFound, PermissionDenied, Unsupported
 from gateway.pipeline import router
 from gateway.pipeline.validator import validate
@@ -12,10 +15,13 @@ from gateway.types import Endpoint, Key, Model, Provider, Rule, Secret, Snapshot
 PROVIDER = Provider(id=uuid4(), name="p", kind="openai", base_url="http://x", credential=Secret(""))
 
 
-def model(name: str, *capabilities: str) -> Model:
+FREE = Price(base=Rates(0, 0, 0, 0, 0), source="override")
+
+
+def model(name: str, *capabilities: str, price: Price | None = FREE) -> Model:
     return Model(
         name=name, upstream_id=name, provider=PROVIDER, capabilities=frozenset({"chat", *capabilities}), context_window=None,
-        max_output_tokens=None, price=None, created_at=0,
+        max_output_tokens=None, price=price, created_at=0,
     )  # fmt: skip
 
 
@@ -33,6 +39,8 @@ def snapshot(*rules: Rule) -> Snapshot:
         models=models,
         tasks={"sum": task},
         rules=rules,
+        limits=Limits(),
+        clock=Clock("UTC"),
         loaded_at=0,
     )
 
@@ -40,7 +48,7 @@ def snapshot(*rules: Rule) -> Snapshot:
 def key(models: set[str] | None = None, tasks: set[str] | None = None) -> Key:
     return Key(
         id=uuid4(), scopes=frozenset({"chat"}), allowed_models=frozenset(models or ()), allowed_tasks=frozenset(tasks or ()),
-        requests_per_minute=None, max_concurrency=None, expires_at=None,
+        expires_at=None, pace=Pace(), limits=(),
     )  # fmt: skip
 
 

@@ -1,0 +1,262 @@
+"""Redis's counters against PostgreSQL's ledger: what a counter has to be, and how one that is missing or wrong is put right.
+
+PostgreSQL is the truth: the request log, and what still waits in the tenant's stream. All work on a tenant's counters holds the
+advisory lock that keeps the drain away, so that no record moves from the stream to the log meanwhile. Serving goes on: a counter and
+the stream's end are read in one step, the difference to the truth at that moment is *added*, and what is settled in between adds to
+it, too. A counter that is missing is first set to `SEEDING`, which the reserve script takes for unknown and the settle script can add to.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+import secrets
+import time
+from collections import defaultdict
+from collections.abc import Iterable
+from decimal import Decimal
+from typing import Any, NamedTuple
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import msgspec
+from django.db import connection, transaction
+from django_redis import get_redis_connection
+from redis import Redis
+
+from billing import limits, selectors
+from billing.limits import CounterName
+from billing.models import DailyUsage
+from billing.windows import Window, window
+from gateway.stores import usage_record
+from gateway.stores.usage_record import UsageRecord
+from tenants import redis_keys, tiers
+from tenants.models import Tenant
+
+logger = logging.getLogger(__name__)
+
+LOCK_SPACE = 0x7011
+SEEDING = -(2**52)
+# After counters were lost, every process puts back what its requests hold before new ones are let in; they look every second.
+QUARANTINE_MS = 2500
+SLOT_SECONDS, SLOTS = 3, 21  # as in scripts/ring.lua
+
+
+class Field(NamedTuple):
+    """A counter: in the hash of `end_user` (empty: the tenant's), under `name`."""
+
+    end_user: str
+    name: str
+
+
+class Ring(NamedTuple):
+    """A ring of the last minute: of `subject` in `dimension`."""
+
+    end_user: str
+    name: str
+    dimension: str
+    subject: str
+
+
+def redis() -> Redis:
+    found: Redis = get_redis_connection("default")
+    return found
+
+
+def lock(tenant_id: UUID) -> None:
+    """Keep the drain and other bookkeepers of the tenant away until the transaction ends. Raises after 5 s in vain."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL lock_timeout = '5s'")
+        cursor.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", [LOCK_SPACE, str(tenant_id)])
+
+
+def open_counters(tenant_id: UUID) -> None:
+    """Let counting begin where Redis has no counters of the tenant: it is new, or Redis has lost its data. Idempotent.
+
+    "epoch" is `tag:since:open`: a mark of its own, from when on a missing counter means zero, and from when on requests are
+    admitted (Unix ms).
+    """
+    store = redis()
+    key = redis_keys.counters(tenant_id)
+    if store.hexists(key, "epoch"):
+        return
+    tiers.publish(tenant_id)
+    has_usage = DailyUsage.objects.filter(tenant_id=tenant_id).exists() or store.xlen(
+        redis_keys.usage_stream(tenant_id)
+    )
+    seconds, micros = store.time()
+    now_ms = seconds * 1000 + micros // 1000 + 1
+    since, opens = (now_ms, now_ms + QUARANTINE_MS) if has_usage else (0, 0)
+    if store.hsetnx(key, "epoch", f"{secrets.token_hex(4)}:{since}:{opens}") and has_usage:
+        logger.warning("Redis has no counters of tenant %s: they are read from the ledger again", tenant_id)
+
+
+def seed(tenant_id: UUID, fields: Iterable[Field], rings: Iterable[Ring] = ()) -> None:
+    """Set counters that Redis does not know to what the ledger says. Idempotent; may run while requests settle."""
+    wanted = sorted(set(fields))
+    with transaction.atomic():
+        lock(tenant_id)
+        zone = zone_of(tenant_id)
+        store = redis()
+        found, records = _peek(store, tenant_id, wanted)
+        truth = _truth(tenant_id, wanted, records, zone)
+        pipeline = store.pipeline(transaction=False)
+        _add_differences(pipeline, tenant_id, found, truth)
+        for ring in rings:
+            packed = msgspec.msgpack.encode(_last_minute(tenant_id, ring, records))
+            pipeline.hsetnx(hash_of(tenant_id, ring.end_user), ring.name, packed)
+        pipeline.execute()
+
+
+def correct(tenant_id: UUID, fields: Iterable[Field]) -> dict[str, int]:
+    """Put counters that exist right; returns by how much they were off. The caller holds the lock."""
+    wanted = sorted(set(fields))
+    store = redis()
+    found, records = _peek(store, tenant_id, wanted)
+    truth = _truth(tenant_id, wanted, records, zone_of(tenant_id))
+    pipeline = store.pipeline(transaction=False)
+    _add_differences(pipeline, tenant_id, found, truth)
+    pipeline.execute()
+    return {
+        f"{field.end_user}|{field.name}" if field.end_user else field.name: truth[field] - found[field]
+        for field in wanted
+        if truth[field] != found[field]
+    }
+
+
+def _add_differences(pipeline: Any, tenant_id: UUID, found: dict[Field, int], truth: dict[Field, int]) -> None:
+    for field, value in found.items():
+        if truth[field] != value:
+            pipeline.hincrby(hash_of(tenant_id, field.end_user), field.name, truth[field] - value)
+
+
+def hash_of(tenant_id: UUID, end_user: str) -> str:
+    return redis_keys.user_counters(tenant_id, end_user) if end_user else redis_keys.counters(tenant_id)
+
+
+def zone_of(tenant_id: UUID) -> dt.tzinfo:
+    return ZoneInfo(Tenant.objects.values_list("timezone", flat=True).get(id=tenant_id))
+
+
+def _peek(store: Redis, tenant_id: UUID, fields: list[Field]) -> tuple[dict[Field, int], list[UsageRecord]]:
+    """The counters, and the records in the stream that they count already but the log has not: as of one instant."""
+    stream = redis_keys.usage_stream(tenant_id)
+    pipeline = store.pipeline(transaction=True)
+    for field in fields:
+        pipeline.hsetnx(hash_of(tenant_id, field.end_user), field.name, SEEDING)
+    for field in fields:
+        pipeline.hget(hash_of(tenant_id, field.end_user), field.name)
+    pipeline.xrevrange(stream, count=1)
+    replies = pipeline.execute()
+    found = {field: int(value) for field, value in zip(fields, replies[len(fields) : -1], strict=True)}
+    return found, waiting(store, tenant_id, replies[-1][0][0] if replies[-1] else None)
+
+
+def waiting(store: Redis, tenant_id: UUID, last: bytes | None) -> list[UsageRecord]:
+    """Records in the stream up to entry `last` that are not in the log yet; each once, what was really used before what was held."""
+    by_id: dict[UUID, UsageRecord] = {}
+    start: Any = "-"
+    while last is not None:
+        entries: Any = store.xrange(redis_keys.usage_stream(tenant_id), min=start, max=last, count=5000)
+        for _, values in entries:
+            try:
+                record = usage_record.decode(values[b"r"])
+            except (msgspec.DecodeError, msgspec.ValidationError):
+                continue  # the drain sets it aside
+            if record.id not in by_id or by_id[record.id].usage_source == usage_record.HELD:
+                by_id[record.id] = record
+        if len(entries) < 5000:
+            break
+        start = b"(" + entries[-1][0]
+    if not by_id:
+        return []
+    times = [dt.datetime.fromtimestamp(record.accepted_ms / 1000, dt.UTC) for record in by_id.values()]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT id, usage_source, input_tokens, output_tokens, cost_usd FROM gateway_requestlog "
+            "WHERE accepted_at BETWEEN %s AND %s AND id = ANY(%s)",
+            [min(times), max(times), list(by_id)],
+        )
+        for known, source, *amounts in cursor.fetchall():
+            record = by_id.pop(known)
+            if source == usage_record.HELD and record.usage_source != usage_record.HELD:
+                by_id[known] = _beyond(record, *amounts)
+    return list(by_id.values())
+
+
+def _beyond(record: UsageRecord, input_tokens: int, output_tokens: int, cost_usd: Decimal) -> UsageRecord:
+    """What a record will add to the log once it has replaced the one of its swept hold; its request is counted already."""
+    return msgspec.structs.replace(
+        record,
+        attempt=0,
+        input_tokens=record.input_tokens - input_tokens,
+        output_tokens=record.output_tokens - output_tokens,
+        cost_nanousd=record.cost_nanousd - int(cost_usd * limits.NANO_PER_USD),
+    )
+
+
+def _truth(tenant_id: UUID, fields: list[Field], records: list[UsageRecord], zone: dt.tzinfo) -> dict[Field, int]:
+    """What each counter has to be, in its metric's integer unit."""
+    groups: dict[tuple[str, str, int], list[tuple[Field, CounterName]]] = defaultdict(list)
+    for field in fields:
+        name = limits.parse_field(field.name)
+        assert name is not None, field
+        groups[name.dimension, name.kind, name.start].append((field, name))
+    truth: dict[Field, int] = {}
+    for (dimension, kind, start), members in groups.items():
+        span = window(kind, start, zone)
+        subjects = {subject_of(field, name) for field, name in members}
+        ledger = selectors.used(tenant_id, dimension, subjects, span, zone)
+        fresh = _sums(records, dimension, span)
+        for field, name in members:
+            subject = subject_of(field, name)
+            truth[field] = ledger.get(subject, {}).get(name.metric, 0) + fresh[subject, name.metric]
+    return truth
+
+
+def subject_of(field: Field, name: CounterName) -> str:
+    """A counter of an end user does not repeat the name of the hash it is in."""
+    return field.end_user or name.subject
+
+
+def _sums(records: list[UsageRecord], dimension: str, span: Window) -> dict[tuple[str, str], int]:
+    sums: dict[tuple[str, str], int] = defaultdict(int)
+    for record in records:
+        if span.start * 1000 <= record.accepted_ms and (span.end is None or record.accepted_ms < span.end * 1000):
+            for subject in _subjects(record, dimension):
+                sums[subject, limits.REQUESTS] += record.attempt == 1
+                sums[subject, limits.TOKENS] += record.input_tokens + record.output_tokens
+                sums[subject, limits.USD] += record.cost_nanousd
+    return sums
+
+
+def _subjects(record: UsageRecord, dimension: str) -> list[str]:
+    counted = limits.subjects(
+        key=str(record.api_key_id),
+        end_user=record.end_user,
+        tier=record.tier,
+        task=record.task,
+        model=record.model_served,
+        tags=record.tags,
+    )
+    return [subject for found, subject in counted if found == dimension]
+
+
+def _last_minute(tenant_id: UUID, ring: Ring, records: list[UsageRecord]) -> list[Any]:
+    """A ring as scripts/ring.lua keeps it: [head, held, requests by slot, tokens by slot]."""
+    head = int(time.time()) // SLOT_SECONDS
+    oldest = (head - SLOTS + 1) * SLOT_SECONDS
+    requests, tokens = [0] * SLOTS, [0] * SLOTS
+    for at in range(oldest, (head + 1) * SLOT_SECONDS, SLOT_SECONDS):
+        span = Window("minute", at, at + SLOT_SECONDS)
+        index = at // SLOT_SECONDS % SLOTS
+        fresh = _sums(records, ring.dimension, span)
+        requests[index] += fresh[ring.subject, limits.REQUESTS]
+        tokens[index] += fresh[ring.subject, limits.TOKENS]
+    for slot, counted, used in selectors.used_by_slot(
+        tenant_id, ring.dimension, ring.subject, since=oldest, slot_seconds=SLOT_SECONDS
+    ):
+        if head - SLOTS < slot <= head:
+            requests[slot % SLOTS] += counted
+            tokens[slot % SLOTS] += used
+    return [head, 0, requests, tokens]

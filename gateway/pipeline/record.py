@@ -1,0 +1,129 @@
+"""What stands in the request log about an attempt: made from the exchange, at its end or, provisionally, when it is let in."""
+
+from __future__ import annotations
+
+import time
+
+from gateway.errors import GatewayError
+from gateway.pipeline.exchange import Exchange
+from gateway.stores import usage_record
+from gateway.stores.usage_record import UsageRecord
+from gateway.types import Model, Usage
+
+ABANDONED = "abandoned"
+_NOTHING = Usage()
+
+
+def record(
+    exchange: Exchange,
+    *,
+    status: int,
+    outcome: str,
+    usage: Usage = _NOTHING,
+    source: str = usage_record.NONE,
+    finish_reason: str = "",
+    cache: str = "",
+    error: GatewayError | None = None,
+    cost: int | None = None,
+) -> UsageRecord:
+    """The current attempt's record; of attempt 0 if no provider was called. `cost` None: not known."""
+    model = exchange.attempt.model if exchange.attempt else None
+    first = exchange.first_token_ns
+    return _record(
+        exchange,
+        attempt=exchange.attempts_made,
+        model=model,
+        status=status,
+        outcome=outcome,
+        usage=usage,
+        source=source,
+        finish_reason=_clean(finish_reason, 40),
+        cache=cache or ("bypass" if model else ""),
+        error_type=_clean(error.code, 64) if error else "",
+        error_message=_clean(error.message, 500) if error else "",
+        refused_by=_clean(error.source, 80) if error else "",
+        cost=cost,
+        latency_ms=(time.perf_counter_ns() - exchange.started_ns) / 1e6,
+        ttft_ms=(first - exchange.started_ns) / 1e6 if first else None,
+    )
+
+
+def provisional(exchange: Exchange) -> bytes:
+    """What is recorded if this process dies before the request ends; the sweeper puts in the amounts that were held."""
+    plan = exchange.plan
+    return usage_record.encode(
+        _record(
+            exchange,
+            attempt=1,
+            model=plan.attempts[0].model if plan else None,
+            status=500,
+            outcome=ABANDONED,
+            usage=Usage(input_tokens=exchange.input_bound),
+            source=usage_record.HELD,
+            cost=0,
+        )
+    )
+
+
+def _record(
+    exchange: Exchange,
+    *,
+    attempt: int,
+    model: Model | None,
+    status: int,
+    outcome: str,
+    usage: Usage,
+    source: str,
+    cost: int | None,
+    finish_reason: str = "",
+    cache: str = "",
+    error_type: str = "",
+    error_message: str = "",
+    refused_by: str = "",
+    latency_ms: float = 0.0,
+    ttft_ms: float | None = None,
+) -> UsageRecord:
+    request = exchange.request
+    return UsageRecord(
+        id=exchange.id_of_attempt(attempt),
+        request_id=exchange.request_id,
+        attempt=attempt,
+        accepted_ms=exchange.accepted_ms,
+        tenant_id=exchange.snapshot.tenant_id,
+        api_key_id=exchange.key.id,
+        endpoint=exchange.endpoint.value,
+        end_user=request.labels.end_user if request else "",
+        task=exchange.plan.task if exchange.plan else "",
+        feature=request.labels.feature if request else "",
+        tags=request.labels.tags if request else (),
+        model_asked=_clean(request.model_asked, 120) if request else "",
+        model_served=model.name if model else "",
+        provider=model.provider.name if model else "",
+        is_stream=request.is_stream if request else False,
+        status=status,
+        outcome=outcome,
+        error_type=error_type,
+        error_message=error_message,
+        finish_reason=finish_reason,
+        cache=cache,
+        input_tokens=usage.input_tokens,
+        cache_read_tokens=usage.cache_read_tokens,
+        cache_write_5m_tokens=usage.cache_write_5m_tokens,
+        cache_write_1h_tokens=usage.cache_write_1h_tokens,
+        output_tokens=usage.output_tokens,
+        reasoning_tokens=usage.reasoning_tokens,
+        usage_source=source,
+        cost_nanousd=cost or 0,
+        is_priced=cost is not None or source == usage_record.NONE,
+        latency_ms=latency_ms,
+        ttft_ms=ttft_ms,
+        steps_us=exchange.steps_us,
+        tier=exchange.tier,
+        refused_by=refused_by,
+        output_cap=exchange.output_cap,
+    )
+
+
+def _clean(text: str, limit: int) -> str:
+    """As PostgreSQL can store it: no NUL, not too long."""
+    return text.replace("\x00", "�")[:limit]

@@ -1,0 +1,174 @@
+"""A gateway process's own books: what its requests hold, what it has just settled, and what could not be settled while Redis was away.
+
+Once a second it prolongs the leases of requests under way. Where Redis has lost its data it puts their holds back, and the records of
+the last seconds into the stream (the drain drops those that the log has). Where Redis has been away it replays the spool.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections import deque
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from billing.limits import Allowance
+from gateway.errors import StoreUnavailable
+from gateway.stores import counters
+from gateway.stores.counters import Hold, Settlement
+from gateway.stores.redis import RedisStore
+from gateway.stores.spool import Spool, SpoolError
+from tenants import redis_keys
+
+logger = logging.getLogger(__name__)
+
+BEAT_SECONDS = 1.0
+RENEW_AFTER = 0.25  # of the lease: most requests are over before
+RECENT_SECONDS = 15.0  # a drain is a second behind, at most a few
+
+_settlements = msgspec.msgpack.Decoder(Settlement)
+
+
+class Accounts:
+    """The books of one process. To be used from its event loop only."""
+
+    def __init__(self, redis: RedisStore, spool: Spool, *, lease_seconds: float) -> None:
+        self.redis = redis
+        self.lease_ms = int(lease_seconds * 1000)
+        self.settled = asyncio.Event()  # set, and replaced, whenever a request has ended: there may be room now
+        self._spool = spool
+        self._holds: dict[str, Hold] = {}
+        self._recent: deque[tuple[float, UUID, tuple[bytes, ...]]] = deque()
+        self._epochs: dict[UUID, str] = {}
+        self._allowances: dict[UUID, list[int]] = {}
+        self._beating: asyncio.Task[None] | None = None
+        self.is_cut_off = False
+        self.lost_settlements = 0
+
+    async def reserve(self, hold: Hold, version: int) -> list[Any]:
+        """The reserve script's verdict; a request that is let in is on the books from then on. Raises `StoreUnavailable`."""
+        self._begin_beating()
+        if self.is_cut_off:
+            raise _away()
+        # On the books before it is sent: should the reply be lost, settling releases what may have been taken.
+        self._holds[hold.request_id] = hold
+        try:
+            verdict = await counters.reserve(self.redis, hold, version)
+        except StoreUnavailable:
+            self.is_cut_off = True
+            raise
+        if verdict[0] == b"ok":
+            hold.output_cap = int(verdict[1])
+            hold.epoch = verdict[3].decode()
+            self._epochs[hold.tenant_id] = hold.epoch
+        else:
+            del self._holds[hold.request_id]
+        return verdict
+
+    def take_allowance(self, tenant_id: UUID, allowance: Allowance, nanousd: int) -> bool:
+        """Let a request through while limits cannot be checked, if the tenant's allowance in this process has room for it."""
+        left = self._allowances.setdefault(tenant_id, [allowance.requests, allowance.nanousd])
+        if left[0] < 1 or left[1] < nanousd:
+            return False
+        left[0] -= 1
+        left[1] -= nanousd
+        return True
+
+    async def settle(self, settlement: Settlement) -> None:
+        """Charge, release and record; into the spool if Redis is away. Never raises but when cancelled."""
+        try:
+            if self.is_cut_off:
+                raise _away()
+            await counters.settle(self.redis, settlement)
+        except StoreUnavailable:
+            self.is_cut_off = True
+            self._begin_beating()
+            await self._keep(settlement)
+        finally:
+            self._holds.pop(settlement.request_id, None)
+            if settlement.records:
+                self._recent.append((time.monotonic(), UUID(settlement.tenant_id), settlement.records))
+            self.settled.set()
+            self.settled = asyncio.Event()
+
+    async def _keep(self, settlement: Settlement) -> None:
+        try:
+            await self._spool.append(msgspec.msgpack.encode(settlement))
+        except SpoolError:
+            self.lost_settlements += 1
+            logger.exception("a settlement could be kept nowhere: %s", settlement)
+
+    def _begin_beating(self) -> None:
+        if self._beating is None:
+            self._beating = asyncio.ensure_future(self._beat())
+
+    async def _beat(self) -> None:
+        while True:
+            try:
+                await self.look_after()
+            except StoreUnavailable:
+                self.is_cut_off = True
+            except Exception:
+                logger.exception("looking after the books failed")
+            await asyncio.sleep(BEAT_SECONDS)
+
+    async def look_after(self) -> None:
+        """One beat. Raises `StoreUnavailable` if Redis is away."""
+        now = time.monotonic()
+        while self._recent and now - self._recent[0][0] > RECENT_SECONDS:
+            self._recent.popleft()
+        if self.is_cut_off:
+            await self.redis.call("PING")
+            self.is_cut_off = False
+            self._allowances.clear()
+            logger.warning("Redis answers again")
+        tenants = {hold.tenant_id for hold in self._holds.values()} | {item[1] for item in self._recent}
+        for tenant_id in tenants:
+            await self._look_after_tenant(tenant_id, now)
+        for tenant_id in self._epochs.keys() - tenants:
+            del self._epochs[tenant_id]
+        await self._spool.replay(self._replay)
+
+    async def _look_after_tenant(self, tenant_id: UUID, now: float) -> None:
+        holds = [hold for hold in self._holds.values() if hold.tenant_id == tenant_id]
+        due = [hold.request_id for hold in holds if now - hold.reserved_at > self.lease_ms * RENEW_AFTER / 1000]
+        epoch, _ = await counters.renew(self.redis, tenant_id, due, self.lease_ms)
+        if epoch and self._epochs.setdefault(tenant_id, epoch) != epoch:
+            await self._put_back(tenant_id, holds, epoch)
+            self._epochs[tenant_id] = epoch
+
+    async def _put_back(self, tenant_id: UUID, holds: list[Hold], epoch: str) -> None:
+        """Redis has lost the tenant's data. What this process knows of it goes back, before requests are admitted again."""
+        lost = [hold for hold in holds if hold.epoch != epoch]
+        records = [record for _, owner, kept in self._recent if owner == tenant_id for record in kept]
+        logger.warning("tenant %s: %s holds and %s records go back to Redis", tenant_id, len(lost), len(records))
+        for hold in lost:
+            await counters.restore(self.redis, hold, epoch)
+            hold.epoch = epoch
+        for record in records:
+            await self.redis.call("XADD", redis_keys.usage_stream(tenant_id), "*", "r", record)
+
+    async def _replay(self, payload: bytes) -> None:
+        """A settlement out of the spool."""
+        try:
+            settlement = _settlements.decode(payload)
+        except msgspec.MsgspecError:
+            logger.exception("the spool holds something that is no settlement")
+            return
+        await counters.settle(self.redis, settlement)
+
+    async def close(self) -> None:
+        """Stop looking after the books; what the spool holds stays for the next process."""
+        if self._beating is not None:
+            self._beating.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._beating
+        await self._spool.close()
+
+
+def _away() -> StoreUnavailable:
+    return StoreUnavailable("Limits cannot be checked just now. Try again in a few seconds.", retry_after_seconds=1)

@@ -1,0 +1,182 @@
+"""The tenants' counters in Redis: what is asked of the scripts, and what they answer. No policy; `scripts/reserve.lua` has the contract.
+
+Every call is one atomic step and raises `StoreUnavailable` where Redis cannot be reached (then it may or may not have been done; done
+again it has no second effect).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from billing import limits
+from gateway.stores.redis import RedisStore, Script
+from tenants import redis_keys
+
+RESERVE = Script("ring", "reserve")
+SETTLE = Script("ring", "settle")
+_RESTORE = Script("restore")
+_RENEW = Script("renew")
+
+METRICS = {limits.REQUESTS: 1, limits.TOKENS: 2, limits.USD: 3}
+TENANT_HASH, USER_HASH = 1, 2
+UNLIMITED = -1
+
+
+class CounterLine(msgspec.Struct, array_like=True, frozen=True):
+    """A counter to check and hold in. `amount` -1: only count. `mark`: usage from which the plan has to change, 0 for none."""
+
+    hash: int
+    field: str
+    metric: int
+    amount: int
+    window_start_ms: int
+    counted_from_ms: int
+    mark: int
+
+
+class RingLine(msgspec.Struct, array_like=True, frozen=True):
+    """A subject's last minute; a limit of 0 does not limit."""
+
+    hash: int
+    field: str
+    requests: int
+    tokens: int
+
+
+class SlotLine(msgspec.Struct, array_like=True, frozen=True):
+    """A subject's requests under way."""
+
+    hash: int
+    field: str
+    amount: int
+
+
+class Demand(msgspec.Struct, array_like=True, frozen=True):
+    """What a request asks of its limits. Tokens, nano-dollars, pico-dollars per token."""
+
+    lease_ms: int
+    end_user: str
+    tier: str
+    input_tokens: int
+    output_wanted: int
+    output_least: int
+    choices: int
+    input_nanousd: int
+    output_pico: int
+    counters: list[CounterLine]
+    rings: list[RingLine]
+    slots: list[SlotLine]
+    fingerprint: str
+    user_seconds: int
+
+
+class Hold(msgspec.Struct):
+    """A reservation of this process: enough to settle it, to prolong it, and to put it back after Redis has lost it."""
+
+    tenant_id: UUID
+    request_id: str
+    end_user: str
+    idempotency: str
+    demand: bytes
+    record: bytes
+    output_cap: int
+    epoch: str
+    reserved_at: float
+
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(Demand)
+
+
+def encode(demand: Demand) -> bytes:
+    return _encoder.encode(demand)
+
+
+def decode(data: bytes) -> Demand:
+    return _decoder.decode(data)
+
+
+async def reserve(redis: RedisStore, hold: Hold, version: int) -> list[Any]:
+    """The script's verdict."""
+    tenant_id, end_user = hold.tenant_id, hold.end_user
+    own = redis_keys.counters(tenant_id)
+    keys = [
+        redis_keys.config_version(tenant_id),
+        own,
+        redis_keys.holds(tenant_id),
+        redis_keys.leases(tenant_id),
+        redis_keys.user_counters(tenant_id, end_user) if end_user else own,
+        redis_keys.tiers(tenant_id),
+    ]
+    if hold.idempotency:
+        keys.append(hold.idempotency)
+    verdict: list[Any] = await redis.run(RESERVE, keys, [version, hold.request_id, hold.demand, hold.record])
+    return verdict
+
+
+class Settlement(msgspec.Struct, array_like=True, frozen=True):
+    """Everything the settle script is called with; what the spool keeps while Redis is away."""
+
+    tenant_id: str
+    end_user: str
+    idempotency: str
+    request_id: str
+    mode: str
+    requests: int
+    tokens: int
+    nanousd: int
+    epoch: str
+    demand: bytes
+    answer: bytes
+    records: tuple[bytes, ...]
+
+    def keys(self) -> list[str]:
+        own = redis_keys.counters(self.tenant_id)
+        keys = [
+            redis_keys.usage_stream(self.tenant_id),
+            own,
+            redis_keys.holds(self.tenant_id),
+            redis_keys.leases(self.tenant_id),
+            redis_keys.user_counters(self.tenant_id, self.end_user) if self.end_user else own,
+            redis_keys.swept(self.tenant_id),
+        ]
+        if self.idempotency:
+            keys.append(self.idempotency)
+        return keys
+
+    def arguments(self) -> list[Any]:
+        return [
+            self.request_id,
+            self.mode,
+            self.requests,
+            self.tokens,
+            self.nanousd,
+            self.epoch,
+            self.demand,
+            self.answer,
+            *self.records,
+        ]
+
+
+async def settle(redis: RedisStore, settlement: Settlement) -> str:
+    """'ok', 'corrected' (it had been swept), 'again' (it was settled before) or 'alive' (its lease is not over)."""
+    outcome: bytes = await redis.run(SETTLE, settlement.keys(), settlement.arguments())
+    return outcome.decode()
+
+
+async def renew(redis: RedisStore, tenant_id: UUID, request_ids: list[str], lease_ms: int) -> tuple[str, list[str]]:
+    """Prolong leases; returns the epoch ('' if the counters are lost) and the requests whose holds are gone."""
+    keys = [redis_keys.counters(tenant_id), redis_keys.leases(tenant_id)]
+    epoch, gone = await redis.run(_RENEW, keys, [lease_ms, *request_ids])
+    return epoch.decode(), [item.decode() for item in gone]
+
+
+async def restore(redis: RedisStore, hold: Hold, epoch: str) -> None:
+    """Put a hold back that was lost with Redis's data. Idempotent."""
+    own = redis_keys.counters(hold.tenant_id)
+    user = redis_keys.user_counters(hold.tenant_id, hold.end_user) if hold.end_user else own
+    keys = [own, redis_keys.holds(hold.tenant_id), redis_keys.leases(hold.tenant_id), user]
+    await redis.run(_RESTORE, keys, [hold.request_id, hold.demand, hold.output_cap, epoch, hold.record])

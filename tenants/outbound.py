@@ -1,0 +1,239 @@
+"""HTTP to addresses that tenants give: their webhooks, and providers of their own. It reaches the public internet and nothing else.
+
+What a name leads to decides, not how it is written: every address is judged when the socket for it is made, so there is no second
+look-up between the check and the connection, and no spelling, redirect or proxy variable leads around it. The operator may open
+networks of their own (`TOLLGATE_OUTBOUND_ALLOW`). This module decides where to; what is sent, and when again, is the caller's.
+
+A name that is unknown and one that leads inside look the same to a tenant, who could otherwise ask for the names of our network.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ipaddress
+import socket
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import aiohttp
+from aiohttp.abc import AbstractResolver, ResolveResult
+from django.conf import settings
+from yarl import URL
+
+TIMEOUT_SECONDS = 10.0
+LOOKUP_SECONDS = 5.0
+MAX_ANSWER_BYTES = 64 * 1024
+LOOKUPS_AT_ONCE = 8
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+# The IANA special-purpose registries. Written out, for `ipaddress.is_global` says yes to 192.0.0.0/24 and multicast. Public
+# anycast blocks among them (AMT, AS112, the 6to4 relay) serve no HTTP and are left out with the rest.
+_NOT_PUBLIC_V4 = [
+    ipaddress.ip_network(network)
+    for network in (
+        "0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.0.0.0/24",
+        "192.0.2.0/24", "192.31.196.0/24", "192.52.193.0/24", "192.88.99.0/24", "192.168.0.0/16", "192.175.48.0/24",
+        "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24", "224.0.0.0/4", "240.0.0.0/4",
+    )
+]  # fmt: skip
+# Of IPv6 only 2000::/3 is given out. All that carries an IPv4 address inside lies outside of it (mapped ::ffff:0:0/96, compatible
+# ::/96, NAT64 64:ff9b::/96) or is named here: Teredo is in 2001::/23, 6to4 is 2002::/16.
+_PUBLIC_V6 = ipaddress.ip_network("2000::/3")
+_NOT_PUBLIC_V6 = [
+    ipaddress.ip_network(network)
+    for network in ("2001::/23", "2001:db8::/32", "2002::/16", "2620:4f:8000::/48", "3fff::/20")
+]
+
+
+class OutboundError(Exception):
+    """A call that did not come to an answer. The text is for the tenant: it names no address of ours and nothing that was sent.
+
+    OutboundError
+    ├── Refused   the guard does not let the call out; no connection was made
+    └── Failed    no connection, no answer in time, or one that is no HTTP
+    """
+
+    def __init__(self, text: str, *, is_permanent: bool = False) -> None:
+        super().__init__(text)
+        self.is_permanent = is_permanent  # trying again cannot help
+
+
+class Refused(OutboundError):
+    pass
+
+
+class Failed(OutboundError):
+    pass
+
+
+class _NotPublic(OSError):
+    """Raised inside aiohttp, which hands an OSError on as the cause of its own error."""
+
+
+def check(url: str) -> None:
+    """Raises `Refused` unless every address that the URL leads to now may be called. Looks the name up, for at most 5 seconds.
+
+    For forms, so that a mistake is told early. It protects nothing by itself: what a name leads to may change, so a call goes
+    through `post` or `connector`, which look at what they connect to.
+    """
+    host = _host(url)
+    if _literal(host) is not None:
+        return
+    pool = ThreadPoolExecutor(1)
+    try:
+        pool.submit(_look_up, host, 0).result(LOOKUP_SECONDS)
+    except (_NotPublic, TimeoutError) as error:
+        raise _refusal(host) from error
+    finally:
+        pool.shutdown(wait=False)
+
+
+def post(url: str, *, body: bytes, headers: Mapping[str, str], timeout_seconds: float = TIMEOUT_SECONDS) -> int:
+    """Send a POST and return the answer's status. Not to be called on an event loop; there is `post_async`."""
+    return asyncio.run(post_async(url, body=body, headers=headers, timeout_seconds=timeout_seconds))
+
+
+async def post_async(
+    url: str, *, body: bytes, headers: Mapping[str, str], timeout_seconds: float = TIMEOUT_SECONDS
+) -> int:
+    """Send a POST and return the answer's status. Raises `Refused` or `Failed`.
+
+    Everything together takes at most `timeout_seconds`. A redirect is an answer like any other and is not followed. The answer's
+    body is read politely, up to 64 KiB, and thrown away.
+    """
+    host = _host(url)
+    _literal(host)
+    session = aiohttp.ClientSession(
+        connector=connector(force_close=True),
+        timeout=aiohttp.ClientTimeout(total=timeout_seconds),
+        auto_decompress=False,
+        trust_env=False,
+        cookie_jar=aiohttp.DummyCookieJar(),
+        headers={"User-Agent": "tollgate", "Accept-Encoding": "identity"},
+    )
+    try:
+        async with session:
+            response = await session.post(URL(url), data=body, headers=dict(headers), allow_redirects=False)
+            with contextlib.suppress(aiohttp.ClientError, TimeoutError, OSError):  # the status is what counts
+                await _read(response)
+            response.close()
+            return response.status
+    except TimeoutError as error:
+        raise Failed(f"{host} did not answer within {timeout_seconds:g} seconds.") from error
+    except (aiohttp.ClientError, OSError, ValueError) as error:
+        raise _failure(host, error) from error
+
+
+def connector(**options: Any) -> aiohttp.TCPConnector:
+    """A connector whose every connection goes to an address that may be called. `options` are aiohttp's.
+
+    A session on it must neither follow redirects to other schemes nor trust the environment's proxies: behind a proxy, the
+    addresses seen here would be the proxy's.
+    """
+    return aiohttp.TCPConnector(resolver=_Resolver(), socket_factory=_socket, **options)
+
+
+def is_allowed(address: Address) -> bool:
+    """Whether the address is on the public internet, or in a network that the operator opened."""
+    if any(address in network for network in settings.OUTBOUND_ALLOW):
+        return True
+    if isinstance(address, ipaddress.IPv4Address):
+        return not any(address in network for network in _NOT_PUBLIC_V4)
+    return address in _PUBLIC_V6 and not any(address in network for network in _NOT_PUBLIC_V6)
+
+
+def _host(url: str) -> str:
+    """The URL's host as it is going to be looked up; raises `Refused` for a URL that is none of ours to call."""
+    try:
+        parsed = URL(url)
+        host = parsed.raw_host
+    except ValueError as error:
+        raise Refused("This is not an address that can be called.", is_permanent=True) from error
+    if parsed.scheme not in ("http", "https"):
+        raise Refused("The address must begin with https:// or http://.", is_permanent=True)
+    if not host:
+        raise Refused("The address names no host.", is_permanent=True)
+    if parsed.user is not None or parsed.password is not None:
+        raise Refused("The address must not hold a user name or password.", is_permanent=True)
+    return host
+
+
+def _literal(host: str) -> Address | None:
+    """The address that `host` is, if it is one and no name; raises `Refused` if it may not be called."""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return None
+    if not is_allowed(address):
+        raise Refused(f"{host} is not an address on the public internet.", is_permanent=True)
+    return address
+
+
+def _look_up(host: str, port: int) -> list[tuple[Any, Any, Any, Any, Any]]:
+    """What the system's resolver knows. Raises `_NotPublic` if that is nothing, or if one of the addresses may not be called."""
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError, ValueError) as error:
+        raise _NotPublic(f"{host} is not known") from error
+    if not found or not all(is_allowed(ipaddress.ip_address(item[4][0])) for item in found):
+        raise _NotPublic(f"{host} leads to an address that may not be called")
+    return found
+
+
+class _Resolver(AbstractResolver):
+    """Looks names up in threads of its own: the loop's are waited for when it ends, however long a name server takes."""
+
+    def __init__(self) -> None:
+        self._threads = ThreadPoolExecutor(LOOKUPS_AT_ONCE, thread_name_prefix="outbound-lookup")
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+    ) -> list[ResolveResult]:
+        found = await asyncio.get_running_loop().run_in_executor(self._threads, _look_up, host, port)
+        return [
+            ResolveResult(
+                hostname=host,
+                host=str(address[0]),
+                port=port,
+                family=kind,
+                proto=protocol,
+                flags=socket.AI_NUMERICHOST | socket.AI_NUMERICSERV,
+            )
+            for kind, _type, protocol, _name, address in found
+        ]
+
+    async def close(self) -> None:
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+
+def _socket(address_info: Any) -> socket.socket:
+    """The last look: aiohttp asks no resolver about addresses, but it makes every socket here, for the address it then connects to."""
+    family, kind, protocol, _name, address = address_info
+    if not is_allowed(ipaddress.ip_address(address[0])):
+        raise _NotPublic(f"{address[0]} may not be called")
+    return socket.socket(family=family, type=kind, proto=protocol)
+
+
+async def _read(response: aiohttp.ClientResponse) -> None:
+    left = MAX_ANSWER_BYTES
+    while left > 0 and (chunk := await response.content.read(left)):
+        left -= len(chunk)
+
+
+def _failure(host: str, error: Exception) -> OutboundError:
+    if isinstance(error, aiohttp.ClientConnectorError) and isinstance(error.os_error, _NotPublic):
+        return _refusal(host)
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        return Failed(f"The certificate of {host} is not valid.")
+    if isinstance(error, aiohttp.ClientConnectorError):
+        return Failed(f"{host} cannot be reached.")
+    if isinstance(error, aiohttp.InvalidURL):
+        return Refused("This is not an address that can be called.", is_permanent=True)
+    return Failed(f"{host} broke off the connection.")
+
+
+def _refusal(host: str) -> Refused:
+    return Refused(f"{host} does not lead to addresses on the public internet.")

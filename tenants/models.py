@@ -150,6 +150,7 @@ class ApiKey(TenantOwned, ConfigModel):
         CHAT = "chat", _("Chat: /v1/chat/completions and /v1/messages")
         EMBEDDINGS = "embeddings", _("Embeddings: /v1/embeddings")
         MODELS = "models", _("Models: list the catalog")
+        USAGE = "usage", _("Usage: the whole tenant's, by key, end user, task, model")
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     name = models.CharField(

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema
 
 _JSON: dict[str, Any] = {"type": "object", "additionalProperties": True}
@@ -162,5 +163,28 @@ retrieve_model = extend_schema(
     summary="One model or task",
     tags=["Catalog"],
     parameters=[_VERSION],
+    responses={200: _JSON},
+)
+budgets = extend_schema(
+    operation_id="list_budgets",
+    summary="Budgets that apply to this key",
+    tags=["Usage"],
+    parameters=[OpenApiParameter("user", str, description="An end user, whose budgets are listed, too.")],
+    responses={200: _JSON},
+)
+usage = extend_schema(
+    operation_id="get_usage",
+    summary="What was used, by day",
+    tags=["Usage"],
+    parameters=[
+        OpenApiParameter("from", OpenApiTypes.DATE, description="First day; by default the first of this month."),
+        OpenApiParameter("to", OpenApiTypes.DATE, description="Last day; by default today."),
+        OpenApiParameter(
+            "group_by",
+            str,
+            enum=["day", "key", "end_user", "tier", "task", "model", "tag"],
+            description="The whole tenant's usage instead of this key's own; needs the scope “usage”.",
+        ),
+    ],
     responses={200: _JSON},
 )

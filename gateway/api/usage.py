@@ -1,0 +1,158 @@
+"""GET /v1/budgets and GET /v1/usage: where an application stands, before it is refused."""
+
+from __future__ import annotations
+
+import datetime as dt
+import time
+from decimal import Decimal
+from functools import partial
+from typing import Any
+
+import msgspec
+from django.http import HttpResponse
+from drf_spectacular.utils import extend_schema_view
+
+from billing import limits
+from gateway import runtime, standings
+from gateway.api import schemas
+from gateway.api.base import GatewayView
+from gateway.errors import InvalidRequest, PermissionDenied
+from gateway.pipeline import credentials
+from gateway.pipeline.reservation import shown
+from gateway.pipeline.validator import MAX_END_USER
+from gateway.standings import Standing, UsageRow
+from gateway.types import Snapshot
+
+MAX_DAYS = 400
+GROUPS = ("day", limits.KEY, limits.END_USER, limits.TIER, limits.TASK, limits.MODEL, limits.TAG)
+WHOLE_TENANT = "usage"  # the scope that a key needs to see more than its own
+
+
+class _StandingView(GatewayView):
+    async def current(self, snapshot: Snapshot, digest: str) -> Snapshot:
+        """The configuration in force."""
+        state = runtime.current()
+        if await state.snapshots.is_current(snapshot):
+            return snapshot
+        return await credentials.renewed(snapshot, digest, self.scope, state.snapshots)
+
+
+@extend_schema_view(get=schemas.budgets)
+class BudgetsView(_StandingView):
+    """The budgets that apply to this key, and with `?user=` to that end user: limit, used, held, left, and when they reset."""
+
+    async def get(self, snapshot: Snapshot, digest: str) -> HttpResponse:
+        snapshot = await self.current(snapshot, digest)
+        end_user = self.request.query_params.get("user", "").strip()
+        if len(end_user) > MAX_END_USER or not end_user.isprintable():
+            raise InvalidRequest(f"user takes at most {MAX_END_USER} printable characters.", param="user")
+        found = await standings.budgets(snapshot, snapshot.keys[digest], end_user, runtime.current(), time.time())
+        return _json({"object": "list", "data": [_budget(item) for item in found]})
+
+
+def _budget(item: Standing) -> dict[str, Any]:
+    counter, limit = item.counter, item.counter.limit
+    left = max(0, counter.amount - item.used - item.held)
+    return {
+        "object": "budget",
+        "name": limit.name,
+        "scope": limit.dimension,
+        "subject": counter.subject or None,
+        "metric": limit.metric,
+        "window": limit.window,
+        "limit": shown(limit.metric, counter.amount),
+        "used": shown(limit.metric, item.used),
+        "held": shown(limit.metric, item.held),
+        "left": shown(limit.metric, left),
+        "share_used": round(item.used / counter.amount, 4) if counter.amount else None,
+        "starts_at": _time(counter.window.start) if counter.window.start else None,
+        "resets_at": _time(counter.window.end) if counter.window.end is not None else None,
+    }
+
+
+@extend_schema_view(get=schemas.usage)
+class UsageView(_StandingView):
+    """What was used, by day of the tenant's time zone: this key's own, or with the scope “usage” the whole tenant's by what one likes."""
+
+    async def get(self, snapshot: Snapshot, digest: str) -> HttpResponse:
+        snapshot = await self.current(snapshot, digest)
+        key = snapshot.keys[digest]
+        query = self.request.query_params
+        today = dt.datetime.now(snapshot.clock.zone).date()
+        first = _day(query.get("from"), "from", today.replace(day=1))
+        last = _day(query.get("to"), "to", today)
+        if not 0 <= (last - first).days < MAX_DAYS:
+            raise InvalidRequest(
+                f"“from” must not be after “to”, nor more than {MAX_DAYS} days before it.", param="from"
+            )
+        group = query.get("group_by", "")
+        if group and group not in GROUPS:
+            raise InvalidRequest(f"group_by takes one of {', '.join(GROUPS)}.", param="group_by")
+        if group and WHOLE_TENANT not in key.scopes:
+            raise PermissionDenied(
+                "Grouping shows the whole tenant, for which this key lacks the scope “usage”.", code="missing_scope"
+            )
+        by_day = group in ("", "day")
+        dimension = limits.KEY if not group else limits.TENANT if by_day else group
+        read = partial(
+            standings.usage,
+            snapshot.tenant_id,
+            dimension=dimension,
+            subject=None if group else str(key.id),
+            by_day=by_day,
+            first=first,
+            last=last,
+        )
+        rows = await runtime.current().threads.once(
+            ("usage", snapshot.tenant_id, dimension, group, key.id, first, last), read
+        )
+        return _json(
+            {
+                "object": "usage",
+                "of": "tenant" if group else "key",
+                "from": first.isoformat(),
+                "to": last.isoformat(),
+                "total": _row(_total(rows), None),
+                "data": [_row(row, group or "day") for row in rows],
+            }
+        )
+
+
+def _total(rows: list[UsageRow]) -> UsageRow:
+    return UsageRow(
+        label="",
+        requests=sum(row.requests for row in rows),
+        input_tokens=sum(row.input_tokens for row in rows),
+        cache_read_tokens=sum(row.cache_read_tokens for row in rows),
+        output_tokens=sum(row.output_tokens for row in rows),
+        cost_usd=sum((row.cost_usd for row in rows), Decimal(0)),
+    )
+
+
+def _row(row: UsageRow, label: str | None) -> dict[str, Any]:
+    """`cost_usd` is a string: exact, to the nano-dollar."""
+    named = {label: row.label} if label else {}
+    numbers = {
+        "requests": row.requests,
+        "input_tokens": row.input_tokens,
+        "cache_read_tokens": row.cache_read_tokens,
+        "output_tokens": row.output_tokens,
+    }
+    return {**named, **numbers, "cost_usd": f"{row.cost_usd:.9f}"}
+
+
+def _day(text: str | None, param: str, default: dt.date) -> dt.date:
+    if not text:
+        return default
+    try:
+        return dt.date.fromisoformat(text)
+    except ValueError:
+        raise InvalidRequest(f"“{param}” takes a day such as 2026-11-23.", param=param) from None
+
+
+def _time(seconds: int) -> str:
+    return dt.datetime.fromtimestamp(seconds, dt.UTC).isoformat().replace("+00:00", "Z")
+
+
+def _json(content: dict[str, Any]) -> HttpResponse:
+    return HttpResponse(msgspec.json.encode(content), content_type="application/json")

@@ -1,0 +1,101 @@
+"""Where an application stands: the budgets that apply to a key, as enforced at this moment, and what the ledger says was used."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable
+from decimal import Decimal
+from functools import partial
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from django.db.models import Sum
+
+from billing import limits, selectors
+from billing.limits import Counter, Limit
+from billing.models import DailyUsage
+from gateway.ledger import SEEDING, hash_of
+from gateway.runtime import Runtime
+from gateway.types import Key, Snapshot
+from tenants import redis_keys
+from tenants.tiers import DEFAULT_TIER
+
+
+class Standing(NamedTuple):
+    """One budget of one subject: amounts in requests, tokens or nano-dollars."""
+
+    counter: Counter
+    used: int
+    held: int
+
+
+class UsageRow(NamedTuple):
+    """Usage of a day or of a subject."""
+
+    label: str
+    requests: int
+    input_tokens: int
+    cache_read_tokens: int
+    output_tokens: int
+    cost_usd: Decimal
+
+
+async def budgets(snapshot: Snapshot, key: Key, end_user: str, runtime: Runtime, now: float) -> list[Standing]:
+    """The budgets that a request of this key, for this end user (empty: none), would be checked against, whatever task, model and tags.
+
+    Counters that Redis has not are read from the ledger. Raises `StoreUnavailable`.
+    """
+    tier = ""
+    if end_user:
+        kept = await runtime.redis.call("HGET", redis_keys.tiers(snapshot.tenant_id), end_user)
+        tier = kept.decode() if kept else DEFAULT_TIER
+    own = snapshot.limits.tiers.get(tier) if end_user else None
+    applying = [*snapshot.limits.limits, *key.limits, *(own.limits if own else ())]
+    found = []
+    for limit in applying:
+        for subject in _subjects(limit, key, end_user, tier):
+            window = snapshot.clock.window(limit.window, now)
+            counter = Counter(limit, subject, window, limit.amount_at(now))
+            found.append(await _standing(snapshot, counter, runtime))
+    return found
+
+
+def _subjects(limit: Limit, key: Key, end_user: str, tier: str) -> Iterable[str]:
+    """Of tasks, models and tags only what the budget names: which ones a request will have is not known here."""
+    own = {limits.TENANT: "", limits.KEY: str(key.id), limits.END_USER: end_user, limits.TIER: tier}
+    if limit.dimension not in own:
+        return [limit.subject] if limit.subject else []
+    subject = own[limit.dimension]
+    if limit.dimension != limits.TENANT and (not subject or limit.subject not in ("", subject)):
+        return []
+    return [subject]
+
+
+async def _standing(snapshot: Snapshot, counter: Counter, runtime: Runtime) -> Standing:
+    tenant_id, limit = snapshot.tenant_id, counter.limit
+    owner = counter.subject if limit.dimension == limits.END_USER else ""
+    used, held = await runtime.redis.call("HMGET", hash_of(tenant_id, owner), counter.field, f"h{counter.field}")
+    if used is None or int(used) < SEEDING // 2:
+        read = partial(
+            selectors.used, tenant_id, limit.dimension, [counter.subject], counter.window, snapshot.clock.zone
+        )
+        ledger = await runtime.threads.once(("used", tenant_id, counter.field, counter.subject), read)
+        used = ledger.get(counter.subject, {}).get(limit.metric, 0)
+    return Standing(counter, int(used), int(held or 0))
+
+
+def usage(
+    tenant_id: UUID, *, dimension: str, subject: str | None, by_day: bool, first: dt.date, last: dt.date
+) -> list[UsageRow]:
+    """What was used from `first` to `last` (days of the tenant), by day or by subject; `subject` None: all of the dimension."""
+    label = "day" if by_day else "subject"
+    rows: Any = DailyUsage.objects.filter(tenant_id=tenant_id, dimension=dimension, day__gte=first, day__lte=last)
+    if subject is not None:
+        rows = rows.filter(subject=subject)
+    sums = {name: Sum(name) for name in UsageRow._fields[1:]}
+    return [
+        UsageRow(str(row[label]), *(row[f"{name}__sum"] for name in sums))
+        for row in rows.values(label)
+        .annotate(**{f"{name}__sum": value for name, value in sums.items()})
+        .order_by(label)
+    ]

@@ -13,7 +13,7 @@ import statistics
 from dataclasses import dataclass
 
 from benchmarks import stack
-from benchmarks.load import Load, Result, run
+from benchmarks.load import Load, Result, Watched, run
 
 ANTHROPIC = {"anthropic-version": "2023-06-01"}
 
@@ -29,6 +29,7 @@ class Case:
     count: int
     is_stream: bool = False
     prompt_bytes: int = 2000
+    is_enforced: bool = False
 
     def body(self) -> bytes:
         content = "word " * (self.prompt_bytes // 5)
@@ -45,6 +46,7 @@ CHAT, MESSAGES = "/v1/chat/completions", "/v1/messages"
 CASES = [
     Case("whole, 1 client", CHAT, "gpt-4o", 1, 600),
     Case("whole, 16 clients", CHAT, "gpt-4o", 16, 4800),
+    Case("whole, 16 clients, every limit", CHAT, "gpt-4o", 16, 4800, is_enforced=True),
     Case("whole, 64 clients", CHAT, "gpt-4o", 64, 6400),
     Case("whole, 20 kB, 16 clients", CHAT, "gpt-4o", 16, 2400, prompt_bytes=20_000),
     Case("whole, translated to Anthropic, 16 clients", CHAT, "claude-sonnet-4-5", 16, 2400),
@@ -77,7 +79,7 @@ async def _measure(running: stack.Stack, cases: list[Case], *, rounds: int, scal
         f"\nPython {platform.python_version()}, one gateway process, the simulator at 0 ms; medians of {rounds} rounds\n"
     )
     print(
-        f"{'':45}{'CPU µs':>8}{'req/s':>8}{'p50 ms':>9}{'p99 ms':>9}{'direct p50':>12}{'added p50':>11}{'added p99':>11}"
+        f"{'':45}{'CPU µs':>8}{'Redis µs':>10}{'scripts':>9}{'req/s':>8}{'p50 ms':>9}{'p99 ms':>9}{'direct p50':>12}{'added p50':>11}{'added p99':>11}"
     )
     for name, pairs in results.items():
         through, direct = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
@@ -89,11 +91,15 @@ async def _measure(running: stack.Stack, cases: list[Case], *, rounds: int, scal
             return mid([result.percentile(share) * 1000 for result in side])
 
         print(
-            f"{name:45}{mid([r.cpu_us for r in through]):8.0f}{mid([r.per_second for r in through]):8.0f}"
+            f"{name:45}{mid([r.cpu_us for r in through]):8.0f}{mid([r.redis_us for r in through]):10.0f}{mid([r.scripts for r in through]):9.2f}{mid([r.per_second for r in through]):8.0f}"
             f"{ms(through, 0.5):9.2f}{ms(through, 0.99):9.2f}{ms(direct, 0.5):12.2f}"
             f"{ms(through, 0.5) - ms(direct, 0.5):11.2f}{ms(through, 0.99) - ms(direct, 0.99):11.2f}"
         )
-    print("\nCPU µs: user and system time of the gateway process per request. added: through Tollgate less directly.")
+    print(
+        "\nCPU µs: user and system time of the gateway process per request; Redis µs: of Redis; scripts: round trips to Redis that a request\n"
+        "waits for. added: through Tollgate less directly. every limit: a plan, a tier, a key with limits of its own and five budgets, against\n"
+        "a key with a pace only."
+    )
 
 
 async def _pair(running: stack.Stack, case: Case, scale: float) -> tuple[Result, Result]:
@@ -103,7 +109,7 @@ async def _pair(running: stack.Stack, case: Case, scale: float) -> tuple[Result,
         running.gateway_url,
         case.path,
         case.body(),
-        {**common, "authorization": f"Bearer {running.api_key}"},
+        {**common, **_identity(running, case)},
         case.clients,
         count,
     )
@@ -115,7 +121,14 @@ async def _pair(running: stack.Stack, case: Case, scale: float) -> tuple[Result,
         else {**common, "authorization": "Bearer sk-bench"}
     )
     direct = Load(running.simulator_url, MESSAGES if is_anthropic else CHAT, case.body(), headers, case.clients, count)
-    return await run(through, running.gateway_pid), await run(direct, running.gateway_pid)
+    watched = Watched(gateway_pid=running.gateway_pid, redis_pid=running.redis_pid, redis_url=running.redis_url)
+    return await run(through, watched), await run(direct, watched)
+
+
+def _identity(running: stack.Stack, case: Case) -> dict[str, str]:
+    if case.is_enforced:
+        return {"authorization": f"Bearer {running.enforced_key}", "x-tollgate-user": "ada"}
+    return {"authorization": f"Bearer {running.api_key}"}
 
 
 if __name__ == "__main__":

@@ -8,9 +8,11 @@ from __future__ import annotations
 import asyncio
 import time
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import urlsplit
 
 import psutil
+from redis import Redis
 
 
 @dataclass(frozen=True)
@@ -27,11 +29,14 @@ class Load:
 
 @dataclass(frozen=True)
 class Result:
-    """Seconds, but for `cpu_us`: CPU microseconds per request of the watched process, user and system."""
+    """Seconds, but for CPU microseconds (user and system) per request of the watched gateway and its Redis, and calls of Redis scripts
+    per request."""
 
     latencies: list[float]
     elapsed: float
     cpu_us: float
+    redis_us: float
+    scripts: float
 
     def percentile(self, share: float) -> float:
         return self.latencies[min(len(self.latencies) - 1, int(len(self.latencies) * share))]
@@ -41,7 +46,21 @@ class Result:
         return len(self.latencies) / self.elapsed
 
 
-async def run(load: Load, pid: int) -> Result:
+class Watched:
+    """The processes whose work counts."""
+
+    def __init__(self, *, gateway_pid: int, redis_pid: int, redis_url: str) -> None:
+        self._gateway = psutil.Process(gateway_pid)
+        self._redis = psutil.Process(redis_pid)
+        self._client = Redis.from_url(redis_url)
+
+    def read(self) -> tuple[float, float, float]:
+        """CPU seconds of the gateway and of Redis, and scripts that Redis has run."""
+        calls: Any = self._client.info("commandstats")
+        return _cpu(self._gateway), _cpu(self._redis), float(calls.get("cmdstat_evalsha", {}).get("calls", 0))
+
+
+async def run(load: Load, watched: Watched) -> Result:
     """Send it all; raises RuntimeError on any answer but 200."""
     address = urlsplit(load.url)
     lines = [f"POST {load.path} HTTP/1.1", f"host: {address.netloc}", f"content-length: {len(load.body)}"]
@@ -49,7 +68,6 @@ async def run(load: Load, pid: int) -> Result:
     request = "\r\n".join([*lines, "", ""]).encode() + load.body
     latencies: list[float] = []
     connections = [await asyncio.open_connection(address.hostname, address.port) for _ in range(load.clients)]
-    process = psutil.Process(pid)
 
     async def client(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         for _ in range(load.count // load.clients):
@@ -58,12 +76,14 @@ async def run(load: Load, pid: int) -> Result:
             await _answer(reader)
             latencies.append(time.perf_counter() - began)
 
-    before, began = _cpu(process), time.perf_counter()
+    before, began = watched.read(), time.perf_counter()
     await asyncio.gather(*(client(*connection) for connection in connections))
-    elapsed, cpu = time.perf_counter() - began, _cpu(process) - before
+    elapsed = time.perf_counter() - began
+    cpu, redis_cpu, scripts = (after - start for after, start in zip(watched.read(), before, strict=True))
     for _, writer in connections:
         writer.close()
-    return Result(sorted(latencies), elapsed, cpu / len(latencies) * 1e6)
+    count = len(latencies)
+    return Result(sorted(latencies), elapsed, cpu / count * 1e6, redis_cpu / count * 1e6, scripts / count)
 
 
 def _cpu(process: psutil.Process) -> float:

@@ -1,4 +1,5 @@
-"""The configuration a measurement runs on: one tenant, one key with its limits, an OpenAI and an Anthropic model."""
+"""The configuration a measurement runs on: an OpenAI and an Anthropic model, a tenant whose key has only a pace, and one with everything:
+a plan, an end-user tier, a key with limits of its own, and five budgets."""
 
 from __future__ import annotations
 
@@ -8,6 +9,8 @@ import sys
 
 import django
 
+LOTS = 1_000_000_000
+
 
 def main(simulator_url: str) -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
@@ -16,15 +19,40 @@ def main(simulator_url: str) -> None:
     from tenants import api_keys
     from tenants.models import Tenant
 
-    tenant = Tenant.objects.create(name="Bench", slug="bench")
     for kind, name, base_url in (
         ("openai", "gpt-4o", f"{simulator_url}/v1"),
         ("anthropic", "claude-sonnet-4-5", simulator_url),
     ):
         provider = Provider.objects.create(name=kind, kind=kind, base_url=base_url, credential="sk-bench")
         Model.objects.create(provider=provider, name=name, capabilities=["chat", "streaming", "tools"])
-    key = api_keys.create(tenant, name="bench", requests_per_minute=100_000_000, max_concurrency=10_000)
-    print(json.dumps({"api_key": key.secret}))
+    tenant = Tenant.objects.create(name="Bench", slug="bench")
+    key = api_keys.create(tenant, name="bench", requests_per_minute=LOTS, max_concurrency=10_000)
+    print(json.dumps({"api_key": key.secret, "enforced_key": _enforced()}))
+
+
+def _enforced() -> str:
+    from django.utils import timezone
+
+    from billing.models import Budget, Plan, Subscription
+    from tenants import api_keys
+    from tenants.models import Tenant
+
+    tenant = Tenant.objects.create(name="Enforced", slug="enforced", timezone="Europe/Vienna")
+    pace = {"requests_per_minute": LOTS, "tokens_per_minute": LOTS, "max_concurrency": 10_000}
+    plan = Plan.objects.create(
+        name="Full", slug="full", tokens_per_month=LOTS**2 // 1000, usd_per_month=1_000_000, **pace
+    )
+    plan.tiers.create(tier="free", tokens_per_day=LOTS * 1000, **pace)
+    Subscription.objects.create(tenant=tenant, plan=plan, started_at=timezone.now())
+    for name, fields in {
+        "tenant, a day": {"scope": "tenant", "window": "day"},
+        "each end user": {"scope": "end_user", "window": "month"},
+        "each model": {"scope": "model", "window": "week"},
+        "free users": {"scope": "tier", "subject": "free", "window": "day"},
+        "each key": {"scope": "key", "window": "hour"},
+    }.items():
+        Budget.objects.create(tenant=tenant, name=name, amount=1_000_000, metric="usd", **fields)
+    return api_keys.create(tenant, name="bench", tokens_per_month=LOTS * 1000, usd_per_month=1_000_000, **pace).secret
 
 
 if __name__ == "__main__":

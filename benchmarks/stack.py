@@ -27,8 +27,10 @@ class Stack:
     gateway_url: str
     simulator_url: str
     api_key: str
+    enforced_key: str
     gateway_pid: int
     redis_pid: int
+    redis_url: str
 
 
 def free_port() -> int:
@@ -77,7 +79,7 @@ def running() -> Iterator[Stack]:
                 check=True,
                 capture_output=True,
             )
-            api_key = json.loads(seeded.stdout.splitlines()[-1])["api_key"]
+            keys = json.loads(seeded.stdout.splitlines()[-1])
             simulator = [
                 sys.executable,
                 "-m",
@@ -96,7 +98,14 @@ def running() -> Iterator[Stack]:
             children.append(process.start("gateway", gateway, log=folder / "gateway.log", env=env, cwd=ROOT))
             _wait(f"{gateway_url}/readyz", children[-1])
             redis_pid = next(child.pid for child in services.children if child.name.lower().startswith("redis"))
-            yield Stack(gateway_url, simulator_url, api_key, children[-1].pid, redis_pid)
+            yield Stack(
+                gateway_url=gateway_url,
+                simulator_url=simulator_url,
+                gateway_pid=children[-1].pid,
+                redis_pid=redis_pid,
+                redis_url=services.redis_url,
+                **keys,
+            )
         finally:
             for child in reversed(children):
                 child.stop(seconds=5)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -127,7 +128,8 @@ class Key(msgspec.Struct, frozen=True):
 
 
 class Snapshot(msgspec.Struct, frozen=True):
-    """A tenant's configuration at one version, whole and immutable. `keys` is by the SHA-256 of the secret."""
+    """A tenant's configuration at one version, whole and immutable. `keys` is by the SHA-256 of the secret. `remembered` is room for what
+    others derive from it."""
 
     tenant_id: UUID
     version: int
@@ -139,6 +141,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     limits: Limits
     clock: Clock
     loaded_at: float
+    remembered: dict[Any, Any] = {}
 
 
 class Attempt(msgspec.Struct, frozen=True):

@@ -8,28 +8,23 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from billing import limits
-from billing.limits import Counter, Limit, Pace
 from billing.prices import PICO_PER_NANO, Price
 from gateway import tokens
 from gateway.errors import InvalidRequest
+from gateway.pipeline.applying import Applying, applying
 from gateway.pipeline.exchange import Exchange
 from gateway.runtime import Runtime
-from gateway.stores.counters import METRICS, TENANT_HASH, UNLIMITED, USER_HASH, CounterLine, Demand, RingLine, SlotLine
+from gateway.stores.counters import Demand
 from gateway.types import Endpoint, Model, Plan, Request
 
-DAY_SECONDS = 86_400
-RING_SECONDS = 120  # how long an end user's counters are kept at least
 THINKING_MARGIN = 64  # output tokens that thinking must leave
 
 
 class Terms(NamedTuple):
-    """A demand, and what its lines stand for: the counters, and (who, limits) of each ring and slot, in the same order."""
+    """A demand, and what its lines stand for."""
 
     demand: Demand
-    counters: list[Counter]
-    rings: list[tuple[str, str, Pace]]
-    slots: list[tuple[str, int]]
+    applying: Applying
 
 
 def terms(exchange: Exchange, request: Request, plan: Plan, tier: str, runtime: Runtime) -> Terms:
@@ -45,17 +40,14 @@ def terms(exchange: Exchange, request: Request, plan: Plan, tier: str, runtime: 
         assert model.price is not None  # the router leaves models without a price out
         input_nanousd, output_pico = _prices(model.price, bound, b'"cache_control"' in request.content)
         wanted = _affordable(exchange, wanted, least, choices, input_nanousd, output_pico)
-    counters, lines = _counters(exchange, request, plan, model, tier, now)
-    paces = _paces(exchange, request, tier)
-    for who, _, pace in paces:
+    found = applying(exchange, request, plan, tier, now)
+    for who, pace in found.rings:
         if pace.tokens_per_minute and bound + least * choices > pace.tokens_per_minute:
             raise InvalidRequest(
                 f"The request may use {bound + least * choices} tokens, more than the {pace.tokens_per_minute} per minute of {who}.",
                 code="exceeds_tokens_per_minute",
                 source="tokens_per_minute",
             )
-    rings = [item for item in paces if item[2].requests_per_minute or item[2].tokens_per_minute]
-    slots = [(item[0], item[1], item[2].max_concurrency) for item in paces if item[2].max_concurrency]
     user = request.labels.end_user
     exchange.input_bound = bound
     demand = Demand(
@@ -68,20 +60,13 @@ def terms(exchange: Exchange, request: Request, plan: Plan, tier: str, runtime: 
         choices=choices,
         input_nanousd=input_nanousd,
         output_pico=output_pico,
-        counters=lines,
-        rings=[
-            RingLine(_hash(subject), f"ring|{subject}", pace.requests_per_minute or 0, pace.tokens_per_minute or 0)
-            for _, subject, pace in rings
-        ],
-        slots=[SlotLine(_hash(subject), f"slot|{subject}", amount) for _, subject, amount in slots],
+        counters=found.counter_lines,
+        rings=found.ring_lines,
+        slots=found.slot_lines,
         fingerprint=exchange.fingerprint,
-        user_seconds=_user_seconds(counters, now) if user else 0,
+        user_seconds=found.user_seconds(now) if user else 0,
     )
-    return Terms(demand, counters, rings, [(who, amount) for who, _, amount in slots])
-
-
-def _hash(subject: str) -> int:
-    return USER_HASH if subject.startswith(limits.END_USER) else TENANT_HASH
+    return Terms(demand, found)
 
 
 def _output(exchange: Exchange, request: Request, model: Model, runtime: Runtime) -> tuple[int, int, int]:
@@ -151,87 +136,3 @@ def _affordable(exchange: Exchange, wanted: int, least: int, choices: int, input
             source="plan:max_request_usd",
         )
     return min(cap, wanted)
-
-
-def _counters(
-    exchange: Exchange, request: Request, plan: Plan, model: Model, tier: str, now: float
-) -> tuple[list[Counter], list[CounterLine]]:
-    snapshot, labels = exchange.snapshot, request.labels
-    counters: list[Counter] = []
-    lines: list[CounterLine] = []
-    subjects: dict[str, tuple[str, ...]] = {
-        limits.TENANT: ("",),
-        limits.KEY: (str(exchange.key.id),),
-        limits.END_USER: (labels.end_user,) if labels.end_user else (),
-        limits.TIER: (tier,) if labels.end_user else (),
-        limits.TASK: (plan.task,) if plan.task else (),
-        limits.MODEL: (model.name,),
-        limits.TAG: labels.tags,
-    }
-    applying = [*snapshot.limits.limits, *exchange.key.limits]
-    if labels.end_user and snapshot.limits.tiers:
-        own = snapshot.limits.tiers.get(tier)
-        if own is not None and own.limits:
-            applying += own.limits
-        else:
-            applying += _only_counted(snapshot.limits.tiers)
-    for limit in applying:
-        for subject in subjects[limit.dimension]:
-            if limit.subject and limit.subject != subject:
-                continue
-            window = snapshot.clock.window(limit.window, now)
-            amount = limit.amount_at(now) if limit.amount >= 0 else UNLIMITED
-            counter = Counter(limit, subject, window, amount)
-            counters.append(counter)
-            lines.append(
-                CounterLine(
-                    hash=USER_HASH if limit.dimension == limits.END_USER else TENANT_HASH,
-                    field=counter.field,
-                    metric=METRICS[limit.metric],
-                    amount=amount,
-                    window_start_ms=window.start * 1000,
-                    counted_from_ms=int(limit.counted_from * 1000),
-                    mark=_mark(limit, amount, is_cheaper=exchange.cheaper is not None),
-                )
-            )
-    return counters, lines
-
-
-def _only_counted(tiers: dict[str, Any]) -> list[Limit]:
-    """What other tiers limit is counted for everyone: an end user may be moved to one of them today."""
-    for tier in tiers.values():
-        if tier.limits:
-            limit: Limit = tier.limits[0]
-            return [
-                Limit("", "", limit.dimension, limit.metric, limit.window, UNLIMITED, counted_from=limit.counted_from)
-            ]
-    return []
-
-
-def _mark(limit: Limit, amount: int, *, is_cheaper: bool) -> int:
-    """From which usage on the plan has to change; 0 if it has already, or need not."""
-    share = limit.cached_only_at if is_cheaper or limit.cheaper_at is None else limit.cheaper_at
-    return max(1, -(-amount * share // 100)) if share is not None and amount > 0 else 0
-
-
-def _paces(exchange: Exchange, request: Request, tier: str) -> list[tuple[str, str, Pace]]:
-    """(who, as messages say it; which ring; limits), of everybody who has any."""
-    found = []
-    key, snapshot = exchange.key, exchange.snapshot
-    if key.pace:
-        found.append(("this key", f"{limits.KEY}|{key.id}", key.pace))
-    if request.labels.end_user and snapshot.limits.tiers:
-        own = snapshot.limits.tiers.get(tier)
-        if own is not None and own.pace:
-            found.append((f"each end user of tier {tier}", f"{limits.END_USER}|", own.pace))
-    if snapshot.limits.pace:
-        found.append(("the tenant", f"{limits.TENANT}|", snapshot.limits.pace))
-    return found
-
-
-def _user_seconds(counters: list[Counter], now: float) -> int:
-    """How long the end user's counters are kept, seconds; 0: for good."""
-    ends = [counter.window.end for counter in counters if counter.limit.dimension == limits.END_USER]
-    if None in ends:
-        return 0
-    return int(max([end - now for end in ends if end is not None], default=0)) + DAY_SECONDS + RING_SECONDS

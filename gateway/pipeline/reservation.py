@@ -97,7 +97,7 @@ async def reserve(exchange: Exchange, request: Request, plan: Plan, runtime: Run
         elif kind == b"closed":
             await asyncio.sleep(int(verdict[1]) / 1000 + 0.01)
         elif kind == b"mark":
-            _degrade(exchange, terms.counters[int(verdict[1]) - 1], int(verdict[2]))
+            _degrade(exchange, terms.applying.counters[int(verdict[1]) - 1], int(verdict[2]))
         elif kind == b"replay":
             raise Repeated(verdict[1])
         elif kind in (b"held", b"in progress") and time.monotonic() < deadline:
@@ -128,14 +128,14 @@ def _accept(exchange: Exchange, terms: Terms, hold: Hold, verdict: list[Any]) ->
     exchange.hold = hold
     _set_cap(exchange, terms, int(cap))
     if lowered_by > 0:
-        exchange.lowered_by = terms.counters[lowered_by - 1].limit.name
+        exchange.lowered_by = terms.applying.counters[lowered_by - 1].limit.name
     elif lowered_by < 0:
-        exchange.lowered_by = f"tokens per minute of {terms.rings[-lowered_by - 1][0]}"
+        exchange.lowered_by = f"tokens per minute of {terms.applying.rings[-lowered_by - 1][0]}"
     if ring_r or ring_t:
         exchange.pace = PaceLeft(
-            requests_limit=terms.rings[ring_r - 1][2].requests_per_minute or 0 if ring_r else 0,
+            requests_limit=terms.applying.rings[ring_r - 1][1].requests_per_minute or 0 if ring_r else 0,
             requests_left=int(requests_left),
-            tokens_limit=terms.rings[ring_t - 1][2].tokens_per_minute or 0 if ring_t else 0,
+            tokens_limit=terms.applying.rings[ring_t - 1][1].tokens_per_minute or 0 if ring_t else 0,
             tokens_left=max(0, int(tokens_left)),
         )
 
@@ -215,7 +215,7 @@ def _refusal(terms: Terms, verdict: list[Any]) -> GatewayError:
             "A request with this Idempotency-Key is under way. Try again for its answer.", retry_after_seconds=1
         )
     if kind == b"busy":
-        who, amount = terms.slots[int(verdict[1]) - 1]
+        who, amount = terms.applying.slots[int(verdict[1]) - 1]
         return RateLimited(
             f"At most {amount} requests of {who} may be under way at once, and {int(verdict[2])} are. Try again in a moment.",
             code="concurrency_exceeded",
@@ -225,18 +225,20 @@ def _refusal(terms: Terms, verdict: list[Any]) -> GatewayError:
     if kind == b"rate":
         return _rate_refusal(terms, verdict)
     if int(verdict[1]) < 0:
-        who, _, pace = terms.rings[-int(verdict[1]) - 1]
+        who, pace = terms.applying.rings[-int(verdict[1]) - 1]
         return BudgetHeld(
             f"The {pace.tokens_per_minute} tokens per minute of {who} are held by requests under way. Try again in a moment.",
             code="tokens_per_minute_held",
             retry_after_seconds=RETRY_SECONDS,
             source="tokens_per_minute",
         )
-    return budget_refusal(terms.counters[int(verdict[1]) - 1], int(verdict[2]), int(verdict[3]), kind == b"held")
+    return budget_refusal(
+        terms.applying.counters[int(verdict[1]) - 1], int(verdict[2]), int(verdict[3]), kind == b"held"
+    )
 
 
 def _rate_refusal(terms: Terms, verdict: list[Any]) -> RateLimited:
-    who, _, pace = terms.rings[int(verdict[1]) - 1]
+    who, pace = terms.applying.rings[int(verdict[1]) - 1]
     metric = verdict[2].decode()
     amount = pace.requests_per_minute if metric == "requests" else pace.tokens_per_minute
     wait = max(0.05, int(verdict[3]) / 1000)

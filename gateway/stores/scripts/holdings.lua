@@ -10,8 +10,12 @@ for _, packed in ipairs(entries) do
   local demand = cmsgpack.unpack(hold[8])
   if hash == 1 or demand[2] == ARGV[2] then
     local amounts = { 1, hold[1], hold[2] }
+    local seen = {} -- limits on the same thing share a counter
     for _, item in ipairs(demand[10]) do
-      if item[1] == hash then truth['h' .. item[2]] = (truth['h' .. item[2]] or 0) + amounts[item[3]] end
+      if item[1] == hash and not seen[item[2]] then
+        seen[item[2]] = true
+        truth['h' .. item[2]] = (truth['h' .. item[2]] or 0) + amounts[item[3]]
+      end
     end
     for _, item in ipairs(demand[12]) do
       if item[1] == hash then truth[item[2]] = (truth[item[2]] or 0) + 1 end

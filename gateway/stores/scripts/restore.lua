@@ -13,8 +13,12 @@ local nano = demand[8] + math.ceil(cap * demand[9] * choices / 1000)
 local amounts, keys = { 1, tokens, nano }, { KEYS[1], KEYS[4] }
 local time = redis.call('TIME')
 local now_ms = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+local seen = { {}, {} } -- limits on the same thing share a counter
 for _, item in ipairs(demand[10]) do
-  redis.call('HINCRBY', keys[item[1]], 'h' .. item[2], string.format('%.0f', amounts[item[3]]))
+  if not seen[item[1]][item[2]] then
+    seen[item[1]][item[2]] = true
+    redis.call('HINCRBY', keys[item[1]], 'h' .. item[2], string.format('%.0f', amounts[item[3]]))
+  end
 end
 for _, item in ipairs(demand[12]) do redis.call('HINCRBY', keys[item[1]], item[2], 1) end
 if KEYS[4] ~= KEYS[1] and demand[14] > 0 then redis.call('EXPIRE', KEYS[4], demand[14]) end

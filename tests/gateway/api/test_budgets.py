@@ -158,3 +158,11 @@ def test_a_key_s_own_month(world):
     body = {"model": "gpt-4o", "messages": [{"role": "user", "content": "hello" * 200}]}
     assert error(world.post("/v1/chat/completions", body, secret=made.secret)) == (429, "budget_spent")
     assert world.chat().status == 200
+
+
+def test_two_budgets_on_the_same_thing_share_a_counter_and_the_lower_one_stops(world):
+    budget(world, 5, name="Five")
+    budget(world, 2, name="Two")
+    assert [world.chat().status for _ in range(3)] == [200, 200, 429]
+    assert world.chat().json()["error"]["detail"]["budget"] == "Two"
+    assert counter(world, "requests") == (2, 0)

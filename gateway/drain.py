@@ -20,7 +20,7 @@ import psycopg
 from django.db import DataError, connection, transaction
 from redis import Redis
 
-from billing import prices
+from billing import alerts, limits, prices
 from gateway import daily_usage, ledger
 from gateway.stores import usage_record
 from gateway.stores.usage_record import UsageRecord
@@ -29,6 +29,7 @@ from tenants import redis_keys
 logger = logging.getLogger(__name__)
 
 BATCH = 2000
+BUDGET_SPENT = "budget_spent"  # the code of requests that a used-up budget refused
 REFUSED = (DataError, psycopg.DataError)  # COPY raises psycopg's own
 
 COLUMNS = (
@@ -145,6 +146,9 @@ def _insert(tenant_id: UUID, timezone: str, records: list[tuple[Entry, UsageReco
             daily_usage.add(cursor, inserted="inserted", replaced="replaced", timezone=timezone)
             _note_end_users(cursor)
             _note_last_use(cursor)
+            cursor.execute("SELECT id FROM inserted")
+            new = {row[0] for row in cursor.fetchall()}
+            _note_crossings(tenant_id, [record for _, record in records if record.id in new])
     return inserted
 
 
@@ -155,6 +159,33 @@ def _once_each(records: list[tuple[Entry, UsageRecord]]) -> Iterable[UsageRecord
         if record.id not in by_id or by_id[record.id].usage_source == usage_record.HELD:
             by_id[record.id] = record
     return by_id.values()
+
+
+def _note_crossings(tenant_id: UUID, records: list[UsageRecord]) -> None:
+    """Thresholds of budgets that these records have crossed become alerts, in this very transaction."""
+    touched = {pair for record in records if record.attempt for pair in _counted(record)}
+    refused = [
+        alerts.Refusal(source=record.refused_by, dimension=dimension, subject=subject, at=_accepted_at(record))
+        for record in records
+        if record.error_type == BUDGET_SPENT
+        for dimension, subject in (*_counted(record), (limits.MODEL, record.model_asked))
+    ]
+    alerts.note_crossings(tenant_id, touched=touched, at={_accepted_at(record) for record in records}, refused=refused)
+
+
+def _counted(record: UsageRecord) -> Iterable[tuple[str, str]]:
+    return limits.subjects(
+        key=str(record.api_key_id),
+        end_user=record.end_user,
+        tier=record.tier,
+        task=record.task,
+        model=record.model_served,
+        tags=record.tags,
+    )
+
+
+def _accepted_at(record: UsageRecord) -> dt.datetime:
+    return dt.datetime.fromtimestamp(record.accepted_ms / 1000, dt.UTC)
 
 
 def _note_end_users(cursor: Any) -> None:
@@ -202,7 +233,7 @@ def _set_aside(redis: Redis, tenant_id: UUID, bad: list[Entry]) -> None:
 
 def _row(record: UsageRecord) -> tuple[Any, ...]:
     return (
-        dt.datetime.fromtimestamp(record.accepted_ms / 1000, dt.UTC),
+        _accepted_at(record),
         record.id,
         record.request_id,
         record.attempt,

@@ -91,8 +91,15 @@ def open_counters(tenant_id: UUID) -> None:
         logger.warning("Redis has no counters of tenant %s: they are read from the ledger again", tenant_id)
 
 
-def seed(tenant_id: UUID, fields: Iterable[Field], rings: Iterable[Ring] = ()) -> None:
-    """Set counters that Redis does not know to what the ledger says. Idempotent; may run while requests settle."""
+def seed(
+    tenant_id: UUID,
+    fields: Iterable[Field],
+    rings: Iterable[Ring] = (),
+    *,
+    verified_from_ms: dict[Field, int] | None = None,
+) -> None:
+    """Set counters that Redis does not know, or may not have counted all the time, to what the ledger says. Idempotent; may run while
+    requests settle. `verified_from_ms`: from when on a counter's limit wants it to have been compared (Unix ms)."""
     wanted = sorted(set(fields))
     with transaction.atomic():
         lock(tenant_id)
@@ -102,6 +109,9 @@ def seed(tenant_id: UUID, fields: Iterable[Field], rings: Iterable[Ring] = ()) -
         truth = _truth(tenant_id, wanted, records, zone)
         pipeline = store.pipeline(transaction=False)
         _add_differences(pipeline, tenant_id, found, truth)
+        for field, since_ms in (verified_from_ms or {}).items():
+            # By the limit's own clock, should it go ahead of this one.
+            pipeline.hset(hash_of(tenant_id, field.end_user), f"v{field.name}", max(since_ms, int(time.time() * 1000)))
         for ring in rings:
             packed = msgspec.msgpack.encode(_last_minute(tenant_id, ring, records))
             pipeline.hsetnx(hash_of(tenant_id, ring.end_user), ring.name, packed)

@@ -96,7 +96,7 @@ def _forget_old(store: Redis, tenant_id: UUID, zone: dt.tzinfo, fields: list[Fie
         assert name is not None
         end = window(name.kind, name.start, zone).end
         if end is not None and end + OLD_SECONDS < now:
-            pipeline.hdel(ledger.hash_of(tenant_id, item.end_user), item.name, f"h{item.name}")
+            pipeline.hdel(ledger.hash_of(tenant_id, item.end_user), item.name, f"h{item.name}", f"v{item.name}")
         else:
             kept.append(item)
     pipeline.execute()

@@ -126,7 +126,7 @@ def _line(counter: Counter, *, is_cheaper: bool) -> CounterLine:
         metric=METRICS[limit.metric],
         amount=counter.amount,
         window_start_ms=counter.window.start * 1000,
-        counted_from_ms=int(limit.counted_from * 1000),
+        verified_from_ms=int(limit.counted_from * 1000) if limit.counted_from > counter.window.start else 0,
         mark=_mark(limit, counter.amount, is_cheaper=is_cheaper),
     )
 

@@ -164,18 +164,19 @@ async def _restore(exchange: Exchange, end_user: str, terms: Terms, verdict: lis
     if verdict[0] == b"unknown":
         await runtime.threads.once(("open", tenant_id), partial(ledger.open_counters, tenant_id))
         return
-    fields = []
+    verified: dict[ledger.Field, int] = {}
     for index in verdict[1]:
         line = terms.demand.counters[index - 1]
-        fields.append(ledger.Field("" if line.hash == TENANT_HASH else end_user, line.field))
+        field = ledger.Field("" if line.hash == TENANT_HASH else end_user, line.field)
+        verified[field] = max(line.verified_from_ms, verified.get(field, 0))
     rings = []
     for index in verdict[2]:
         ring = terms.demand.rings[index - 1]
         _, dimension, subject = ring.field.split("|", 2)
         owner = "" if ring.hash == TENANT_HASH else end_user
         rings.append(ledger.Ring(owner, ring.field, dimension, owner or subject))
-    name = ("seed", tenant_id, tuple(fields), tuple(rings))
-    await runtime.threads.once(name, partial(ledger.seed, tenant_id, fields, rings))
+    name = ("seed", tenant_id, tuple(verified.items()), tuple(rings))
+    await runtime.threads.once(name, partial(ledger.seed, tenant_id, verified, rings, verified_from_ms=verified))
 
 
 def _degrade(exchange: Exchange, counter: Counter, used: int) -> None:

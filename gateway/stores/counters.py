@@ -26,14 +26,17 @@ UNLIMITED = -1
 
 
 class CounterLine(msgspec.Struct, array_like=True, frozen=True):
-    """A counter to check and hold in. `amount` -1: only count. `mark`: usage from which the plan has to change, 0 for none."""
+    """A counter to check and hold in. `amount` -1: only count. `mark`: usage from which the plan has to change, 0 for none.
+
+    `verified_from_ms`: the limit was made or changed in this window, so the counter must have been compared with the ledger since; or 0.
+    """
 
     hash: int
     field: str
     metric: int
     amount: int
     window_start_ms: int
-    counted_from_ms: int
+    verified_from_ms: int
     mark: int
 
 

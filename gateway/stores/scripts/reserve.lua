@@ -5,12 +5,13 @@
 -- ARGV  1 version of the caller's snapshot  2 request id  3 the demand, a msgpack array (gateway.stores.counters.Demand):
 --       lease ms, end user, tier, input tokens, output cap wanted, least useful cap, choices, input nano-dollars, output
 --       pico-dollars per token, counters, rings, slots, fingerprint, seconds to keep the end user's counters
---       counter: {hash, field, metric, amount, window start ms, counted from ms, mark}   amount -1: only counted; mark 0: none
+--       counter: {hash, field, metric, amount, window start ms, verified from ms, mark}   amount -1: only counted; mark 0: none
 --       ring: {hash, field, requests or 0, tokens or 0}      slot: {hash, field, amount}      hash: 1 tenant's, 2 end user's
 --       4 the record to write if the request's process dies
 --
 -- A counter is two fields of a hash: its name holds what was used, "h" and its name what is held. One that is missing is zero only if
 -- its window began after counting did; else, and where it is far below zero because that is under way, the ledger is asked ("seed").
+-- A limit that was made or changed within the window wants its counter verified since ("v" and its name): it may not have been counted.
 --
 -- Returns {'ok', output cap, counter that lowered it or 0, epoch, tightest requests ring, left, tightest tokens ring, left}
 --   or {'stale', version in force}, {'tier', tier}, {'closed', ms}, {'unknown'}, {'seed', counters, rings},
@@ -54,7 +55,11 @@ local function want(hash, field)
   list[#list + 1] = field
   return #list
 end
-for _, item in ipairs(counters) do at[item] = want(item[1], item[2]) want(item[1], 'h' .. item[2]) end
+for _, item in ipairs(counters) do
+  at[item] = want(item[1], item[2])
+  want(item[1], 'h' .. item[2])
+  if item[6] > 0 then want(item[1], 'v' .. item[2]) end
+end
 for _, item in ipairs(rings) do at[item] = want(item[1], item[2]) end
 for _, item in ipairs(slots) do at[item] = want(item[1], item[2]) end
 local values = { redis.call('HMGET', KEYS[2], unpack(names[1])), {} }
@@ -69,9 +74,9 @@ if now_ms < open_ms then return { 'closed', open_ms - now_ms } end
 local unseeded, unseeded_rings = {}, {}
 for index, item in ipairs(counters) do
   local used = values[item[1]][at[item]]
-  if used and tonumber(used) < -2^51 or not used and item[5] < math.max(since_ms, item[6]) then
-    unseeded[#unseeded + 1] = index
-  end
+  local is_known = used and tonumber(used) > -2^51 or not used and item[5] >= since_ms
+  if is_known and item[6] > 0 then is_known = tonumber(values[item[1]][at[item] + 2] or '0') >= item[6] end
+  if not is_known then unseeded[#unseeded + 1] = index end
 end
 for index, item in ipairs(rings) do
   if not values[item[1]][at[item]] and now_ms - since_ms < (SLOTS + 1) * SLOT_SECONDS * 1000 then

@@ -166,3 +166,15 @@ def test_two_budgets_on_the_same_thing_share_a_counter_and_the_lower_one_stops(w
     assert [world.chat().status for _ in range(3)] == [200, 200, 429]
     assert world.chat().json()["error"]["detail"]["budget"] == "Two"
     assert counter(world, "requests") == (2, 0)
+
+
+def test_a_budget_that_was_switched_off_counts_what_was_used_meanwhile(world):
+    row = budget(world, 4)
+    assert world.chat().status == 200
+    row.is_active = False
+    row.save()
+    assert [world.chat().status, world.chat().status] == [200, 200]
+    row.is_active = True
+    row.save()
+    assert [world.chat().status, world.chat().status] == [200, 429]
+    assert counter(world, "requests") == (4, 0)

@@ -78,9 +78,8 @@ async def _measure(running: stack.Stack, cases: list[Case], *, rounds: int, scal
     print(
         f"\nPython {platform.python_version()}, one gateway process, the simulator at 0 ms; medians of {rounds} rounds\n"
     )
-    print(
-        f"{'':45}{'CPU µs':>8}{'Redis µs':>10}{'scripts':>9}{'req/s':>8}{'p50 ms':>9}{'p99 ms':>9}{'direct p50':>12}{'added p50':>11}{'added p99':>11}"
-    )
+    titles = ["CPU µs", "Redis µs", "scripts", "req/s", "p50 ms", "p99 ms", "direct p50", "added p50", "added p99"]
+    print(f"{'':45}" + "".join(f"{title:>11}" for title in titles))
     for name, pairs in results.items():
         through, direct = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
 
@@ -90,15 +89,22 @@ async def _measure(running: stack.Stack, cases: list[Case], *, rounds: int, scal
         def ms(side: list[Result], share: float) -> float:
             return mid([result.percentile(share) * 1000 for result in side])
 
-        print(
-            f"{name:45}{mid([r.cpu_us for r in through]):8.0f}{mid([r.redis_us for r in through]):10.0f}{mid([r.scripts for r in through]):9.2f}{mid([r.per_second for r in through]):8.0f}"
-            f"{ms(through, 0.5):9.2f}{ms(through, 0.99):9.2f}{ms(direct, 0.5):12.2f}"
-            f"{ms(through, 0.5) - ms(direct, 0.5):11.2f}{ms(through, 0.99) - ms(direct, 0.99):11.2f}"
-        )
+        cells = [
+            f"{mid([result.cpu_us for result in through]):.0f}",
+            f"{mid([result.redis_us for result in through]):.0f}",
+            f"{mid([result.scripts for result in through]):.2f}",
+            f"{mid([result.per_second for result in through]):.0f}",
+            f"{ms(through, 0.5):.2f}",
+            f"{ms(through, 0.99):.2f}",
+            f"{ms(direct, 0.5):.2f}",
+            f"{ms(through, 0.5) - ms(direct, 0.5):.2f}",
+            f"{ms(through, 0.99) - ms(direct, 0.99):.2f}",
+        ]
+        print(f"{name:45}" + "".join(f"{cell:>11}" for cell in cells))
     print(
-        "\nCPU µs: user and system time of the gateway process per request; Redis µs: of Redis; scripts: round trips to Redis that a request\n"
-        "waits for. added: through Tollgate less directly. every limit: a plan, a tier, a key with limits of its own and five budgets, against\n"
-        "a key with a pace only."
+        "\nCPU µs: user and system time of the gateway process per request; Redis µs: of Redis; scripts: round trips to Redis.\n"
+        "added: through Tollgate less directly. every limit: a plan, an end-user tier, a key with limits of its own and five\n"
+        "budgets; otherwise a key with a pace only."
     )
 
 

@@ -56,7 +56,7 @@ class InferenceView(GatewayView):
             answer = await pipeline.run(exchange, self.request._request.body, self.headers, runtime.current())
         except GatewayError as error:
             response = rendering.error_response(error, self.surface, exchange.public_id)
-            response.headers["x-tollgate-cost-usd"] = rendering.dollars(0)
+            response.headers["x-tollgate-cost-usd"] = rendering.dollars(exchange.cost_nanousd)
         else:
             response = self._render(answer)
         _describe(response, exchange, self.surface)

@@ -37,6 +37,7 @@ class Exchange:
         "attempt",
         "attempts_made",
         "cheaper",
+        "cost_nanousd",
         "demand",
         "endpoint",
         "fingerprint",
@@ -80,6 +81,7 @@ class Exchange:
         self.attempts_made = 0
         self.first_token_ns = 0
         self.is_settled = False
+        self.cost_nanousd = 0
         # What reservation found and took.
         self.tier = ""
         self.cheaper: Cheaper | None = None

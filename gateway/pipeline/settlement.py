@@ -146,6 +146,7 @@ async def _settle(
         cost=cost,
     )
     observability.count(line)
+    exchange.cost_nanousd = cost or 0
     hold = exchange.hold
     await accounts.settle(
         Settlement(

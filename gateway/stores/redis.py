@@ -59,11 +59,18 @@ class RedisStore:
         return await reply
 
     async def run(self, script: Script, keys: list[str], args: list[Any]) -> Any:
-        """Run a script: atomic, one round trip (two the first time after Redis lost its script cache)."""
+        """Run a script: atomic, one round trip (two the first time after Redis lost its script cache).
+
+        A Redis that answers with an error (out of memory, read-only, loading) is as good as one that does not answer.
+        """
         try:
-            return await self.call("EVALSHA", script.sha1, len(keys), *keys, *args)
-        except NoScriptError:
-            return await self.call("EVAL", script.text, len(keys), *keys, *args)
+            try:
+                return await self.call("EVALSHA", script.sha1, len(keys), *keys, *args)
+            except NoScriptError:
+                return await self.call("EVAL", script.text, len(keys), *keys, *args)
+        except ResponseError as error:
+            logger.error("Redis refuses a script: %s", error)
+            raise _unavailable() from error
 
     async def close(self) -> None:
         await self._client.aclose()
@@ -85,9 +92,7 @@ class RedisStore:
             logger.warning("Redis: %s: %s", type(error).__name__, error)
             for _, reply in batch:
                 if not reply.done():
-                    failure = StoreUnavailable(
-                        "Limits cannot be checked just now. Try again in a few seconds.", retry_after_seconds=1
-                    )
+                    failure = _unavailable()
                     failure.__cause__ = error
                     reply.set_exception(failure)
             return
@@ -98,3 +103,7 @@ class RedisStore:
                 reply.set_exception(value)
             else:
                 reply.set_result(value)
+
+
+def _unavailable() -> StoreUnavailable:
+    return StoreUnavailable("Limits cannot be checked just now. Try again in a few seconds.", retry_after_seconds=1)

@@ -190,6 +190,11 @@ class World:
         assert len(rows) == count
         return rows
 
+    def records_so_far(self) -> list[RequestLog]:
+        """The tenant's request log, drained, whatever it has."""
+        drain.drain(get_redis_connection("default"), self.tenant.id)
+        return list(RequestLog.objects.filter(tenant=self.tenant).order_by("accepted_at", "id"))
+
     def record(self, request_id: str) -> RequestLog:
         """The record of one request, drained."""
         drain.drain(get_redis_connection("default"), self.tenant.id)

@@ -102,7 +102,7 @@ async def reserve(exchange: Exchange, request: Request, plan: Plan, runtime: Run
             raise Repeated(verdict[1])
         elif kind in (b"held", b"in progress") and time.monotonic() < deadline:
             HOLD_WAITS.inc()
-            await _room(runtime, min(pause, deadline - time.monotonic()))
+            await runtime.accounts.room(tenant_id, min(pause, deadline - time.monotonic()))
             pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
         else:
             raise _refusal(terms, verdict)
@@ -192,16 +192,6 @@ def _degrade(exchange: Exchange, counter: Counter, used: int) -> None:
         )
     exchange.cheaper = Cheaper(budget=limit.name, model=limit.cheaper_model)
     raise Degraded
-
-
-async def _room(runtime: Runtime, seconds: float) -> None:
-    """Wait for a request of this process to end, which may make room, or for `seconds`: others end, too."""
-    settled = runtime.accounts.settled
-    try:
-        async with asyncio.timeout(max(0.0, seconds)):
-            await settled.wait()
-    except TimeoutError:
-        pass
 
 
 def _refusal(terms: Terms, verdict: list[Any]) -> GatewayError:

@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections import deque
+from collections import defaultdict, deque
 from typing import Any
 from uuid import UUID
 
@@ -28,6 +28,7 @@ logger = logging.getLogger(__name__)
 
 BEAT_SECONDS = 1.0
 RENEW_AFTER = 0.25  # of the lease: most requests are over before
+WOKEN = 2  # by one settlement
 RECENT_SECONDS = 15.0  # a drain is a second behind, at most a few
 
 _settlements = msgspec.msgpack.Decoder(Settlement)
@@ -39,9 +40,9 @@ class Accounts:
     def __init__(self, redis: RedisStore, spool: Spool, *, lease_seconds: float) -> None:
         self.redis = redis
         self.lease_ms = int(lease_seconds * 1000)
-        self.settled = asyncio.Event()  # set, and replaced, whenever a request has ended: there may be room now
         self._spool = spool
         self._holds: dict[str, Hold] = {}
+        self._waiting: defaultdict[UUID, deque[asyncio.Future[None]]] = defaultdict(deque)
         self._recent: deque[tuple[float, UUID, tuple[bytes, ...]]] = deque()
         self._epochs: dict[UUID, str] = {}
         self._allowances: dict[UUID, list[int]] = {}
@@ -92,8 +93,31 @@ class Accounts:
             self._holds.pop(settlement.request_id, None)
             if settlement.records:
                 self._recent.append((time.monotonic(), UUID(settlement.tenant_id), settlement.records))
-            self.settled.set()
-            self.settled = asyncio.Event()
+            self._wake(UUID(settlement.tenant_id))
+
+    async def room(self, tenant_id: UUID, seconds: float) -> None:
+        """Wait until a request of the tenant has ended here, which may make room, or for `seconds`: others end elsewhere."""
+        woken = asyncio.get_running_loop().create_future()
+        queue = self._waiting[tenant_id]
+        queue.append(woken)
+        try:
+            async with asyncio.timeout(max(0.0, seconds)):
+                await woken
+        except TimeoutError:
+            pass
+        finally:
+            if woken in queue:
+                queue.remove(woken)
+            if not queue:
+                self._waiting.pop(tenant_id, None)
+
+    def _wake(self, tenant_id: UUID) -> None:
+        """Those who have waited longest try again; waking all would have all but a few wait on."""
+        queue = self._waiting.get(tenant_id)
+        for _ in range(min(WOKEN, len(queue or ()))):
+            waiter = queue.popleft()  # type: ignore[union-attr]
+            if not waiter.done():
+                waiter.set_result(None)
 
     async def _keep(self, settlement: Settlement) -> None:
         try:

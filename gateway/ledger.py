@@ -70,8 +70,10 @@ def lock(tenant_id: UUID) -> None:
         cursor.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", [LOCK_SPACE, str(tenant_id)])
 
 
-def open_counters(tenant_id: UUID) -> None:
+def open_counters(tenant_id: UUID, *, were_lost: bool = False) -> None:
     """Let counting begin where Redis has no counters of the tenant: it is new, or Redis has lost its data. Idempotent.
+
+    `were_lost`: the caller has seen counters there; else the ledger tells whether there must have been any.
 
     "epoch" is `tag:since:open`: a mark of its own, from when on a missing counter means zero, and from when on requests are
     admitted (Unix ms).
@@ -81,8 +83,10 @@ def open_counters(tenant_id: UUID) -> None:
     if store.hexists(key, "epoch"):
         return
     tiers.publish(tenant_id)
-    has_usage = DailyUsage.objects.filter(tenant_id=tenant_id).exists() or store.xlen(
-        redis_keys.usage_stream(tenant_id)
+    has_usage = (
+        were_lost
+        or store.xlen(redis_keys.usage_stream(tenant_id)) > 0
+        or DailyUsage.objects.filter(tenant_id=tenant_id).exists()
     )
     seconds, micros = store.time()
     now_ms = seconds * 1000 + micros // 1000 + 1

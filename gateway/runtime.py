@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
+from uuid import UUID
 from weakref import WeakKeyDictionary
 
 from django.conf import settings
 
+from gateway import ledger
 from gateway.providers.transport import Timeouts, Transport
 from gateway.stores.accounts import Accounts
 from gateway.stores.redis import RedisStore
@@ -23,7 +26,10 @@ class Runtime:
         self.threads = Threads()
         self.snapshots = Snapshots(self.redis, self.threads, settings.GATEWAY_SNAPSHOT_CAPACITY)
         self.accounts = Accounts(
-            self.redis, Spool(settings.GATEWAY_SPOOL_DIR), lease_seconds=settings.GATEWAY_LEASE_SECONDS
+            self.redis,
+            Spool(settings.GATEWAY_SPOOL_DIR),
+            lease_seconds=settings.GATEWAY_LEASE_SECONDS,
+            reopen=self._reopen_counters,
         )
         self.transport = Transport(
             Timeouts(
@@ -36,6 +42,9 @@ class Runtime:
         self.left_stream_seconds: float = settings.GATEWAY_LEFT_STREAM_SECONDS
         self.default_output_tokens: int = settings.GATEWAY_DEFAULT_OUTPUT_TOKENS
         self.least_output_tokens: int = settings.GATEWAY_LEAST_OUTPUT_TOKENS
+
+    async def _reopen_counters(self, tenant_id: UUID) -> None:
+        await self.threads.once(("reopen", tenant_id), partial(ledger.open_counters, tenant_id, were_lost=True))
 
     async def close(self) -> None:
         await self.transport.close()

@@ -125,8 +125,11 @@ class ApiKeyAdmin(TenantScopedAdmin):
         _("Limits of this key"),
         {
             "fields": [
-                ("requests_per_minute", "tokens_per_minute", "max_concurrency"),
-                ("tokens_per_month", "usd_per_month"),
+                "requests_per_minute",
+                "tokens_per_minute",
+                "max_concurrency",
+                "tokens_per_month",
+                "usd_per_month",
                 "expires_at",
             ],
             "description": _("They apply on top of the tenant's plan and budgets."),

@@ -11,6 +11,7 @@ import contextlib
 import logging
 import time
 from collections import defaultdict, deque
+from collections.abc import Awaitable, Callable
 from typing import Any
 from uuid import UUID
 
@@ -37,10 +38,14 @@ _settlements = msgspec.msgpack.Decoder(Settlement)
 class Accounts:
     """The books of one process. To be used from its event loop only."""
 
-    def __init__(self, redis: RedisStore, spool: Spool, *, lease_seconds: float) -> None:
+    def __init__(
+        self, redis: RedisStore, spool: Spool, *, lease_seconds: float, reopen: Callable[[UUID], Awaitable[None]]
+    ) -> None:
+        """`reopen` lets counting begin again for a tenant whose counters Redis has lost."""
         self.redis = redis
         self.lease_ms = int(lease_seconds * 1000)
         self._spool = spool
+        self._reopen = reopen
         self._holds: dict[str, Hold] = {}
         self._waiting: defaultdict[UUID, deque[asyncio.Future[None]]] = defaultdict(deque)
         self._recent: deque[tuple[float, UUID, tuple[bytes, ...]]] = deque()
@@ -161,6 +166,9 @@ class Accounts:
         holds = [hold for hold in self._holds.values() if hold.tenant_id == tenant_id]
         due = [hold.request_id for hold in holds if now - hold.reserved_at > self.lease_ms * RENEW_AFTER / 1000]
         epoch, _ = await counters.renew(self.redis, tenant_id, due, self.lease_ms)
+        if not epoch and tenant_id in self._epochs:
+            await self._reopen(tenant_id)
+            epoch, _ = await counters.renew(self.redis, tenant_id, [], self.lease_ms)
         if epoch and self._epochs.setdefault(tenant_id, epoch) != epoch:
             await self._put_back(tenant_id, holds, epoch)
             self._epochs[tenant_id] = epoch

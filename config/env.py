@@ -1,10 +1,26 @@
 """Settings from the environment: typed, and a bad value fails at start-up with its name."""
 
+import ipaddress
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+@dataclass(frozen=True)
+class MailServer:
+    """Where e-mail is handed over. `use_tls` is STARTTLS, `use_ssl` is TLS from the first byte."""
+
+    host: str
+    port: int
+    user: str = ""
+    password: str = field(default="", repr=False)
+    use_tls: bool = False
+    use_ssl: bool = False
 
 
 class Environment:
@@ -70,3 +86,34 @@ class Environment:
             "PORT": options.pop("port", str(parts.port or "")),
             "OPTIONS": options,
         }
+
+    def networks(self, name: str) -> list[Network]:
+        """A comma-separated list of networks such as `10.20.0.0/16`, or of single addresses."""
+        try:
+            return [ipaddress.ip_network(word) for word in self.words(name)]
+        except ValueError as error:
+            raise ImproperlyConfigured(f"{name} takes networks such as 10.20.0.0/16,fd00::/8: {error}.") from error
+
+    def mail_server(self, name: str) -> MailServer | None:
+        """A `smtp://user:password@host:port?tls=1` (STARTTLS) or `smtps://…` URL; None if it is not set."""
+        url = self.text(name)
+        if not url:
+            return None
+        wrong = ImproperlyConfigured(f"{name} takes a URL such as smtp://user:password@host:587?tls=1 or smtps://host.")
+        try:
+            parts = urlsplit(url)
+            host, port = parts.hostname, parts.port
+            use_tls = {"": False, "tls=0": False, "tls=1": True}[parts.query]
+        except (ValueError, KeyError):
+            raise wrong from None  # the error would show the password
+        use_ssl = parts.scheme == "smtps"
+        if parts.scheme not in {"smtp", "smtps"} or not host or (use_ssl and use_tls):
+            raise wrong
+        return MailServer(
+            host=host,
+            port=port or (465 if use_ssl else 587 if use_tls else 25),
+            user=unquote(parts.username or ""),
+            password=unquote(parts.password or ""),
+            use_tls=use_tls,
+            use_ssl=use_ssl,
+        )

@@ -37,8 +37,11 @@ GROUPS: list[tuple[Any, list[tuple[Any, str, str, str, Any]]]] = [
     (
         _("Limits"),
         [
+            (_("Budgets"), "savings", "billing", "budget", _("Most that may be used, and what was used so far")),
             (_("Plans"), "speed", "billing", "plan", _("Limits that tenants subscribe to")),
             (_("Subscriptions"), "event_repeat", "billing", "subscription", _("Which tenant is on which plan")),
+            (_("Alerts"), "notifications", "billing", "alert", _("Thresholds that were crossed, and who was told")),
+            (_("Alert channels"), "campaign", "billing", "alertchannel", _("E-mail, webhooks and Slack that are told")),
         ],
     ),
     (

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
+import os
 from typing import Any
 
 from django.contrib.postgres.fields import ArrayField
@@ -16,9 +19,12 @@ from tenants.encryption import EncryptedTextField
 from tenants.ids import uuid7
 from tenants.models import TenantOwned
 
+SECRET_PREFIX = "whsec_"  # noqa: S105 (Standard Webhooks)
+SECRET_BYTES = range(24, 65)
+
 
 class AlertChannel(TenantOwned):
-    """Where a tenant's alerts go."""
+    """Where a tenant's alerts go. A signed webhook always has a secret: saving one without makes it."""
 
     class Kind(models.TextChoices):
         EMAIL = "email", _("E-mail")
@@ -56,6 +62,24 @@ class AlertChannel(TenantOwned):
             validate(self.target)
         except ValidationError as error:
             raise ValidationError({"target": error.messages}) from error
+        if self.kind == self.Kind.WEBHOOK and self.secret and not _is_secret(self.secret):
+            raise ValidationError(
+                {"secret": _("whsec_ and 24 to 64 random bytes in base64, please. Leave it empty to have one made.")}
+            )
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        if self.kind == self.Kind.WEBHOOK and not self.secret:
+            self.secret = SECRET_PREFIX + base64.b64encode(os.urandom(32)).decode("ascii")
+            if kwargs.get("update_fields") is not None:
+                kwargs["update_fields"] = {*kwargs["update_fields"], "secret"}
+        super().save(*args, **kwargs)
+
+
+def _is_secret(text: str) -> bool:
+    try:
+        return len(base64.b64decode(text.removeprefix(SECRET_PREFIX), validate=True)) in SECRET_BYTES
+    except (binascii.Error, ValueError):
+        return False
 
 
 class Alert(TenantOwned):

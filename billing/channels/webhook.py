@@ -1,0 +1,28 @@
+"""A signed POST after Standard Webhooks (https://www.standardwebhooks.com), version 1 of its symmetric signature."""
+
+from __future__ import annotations
+
+import binascii
+import datetime as dt
+import json
+
+from standardwebhooks.webhooks import EmptyWebhookSecretError, Webhook
+
+from billing.channels import http
+from billing.channels.base import DeliveryError, Destination, Message
+
+
+def send(destination: Destination, message: Message, now: dt.datetime) -> None:
+    payload = {"type": message.event, "timestamp": message.at.isoformat(), "data": message.data}
+    body = json.dumps(payload, separators=(",", ":"))
+    at = now.astimezone(dt.UTC)  # the library takes the clock's face for UTC
+    try:
+        signature = Webhook(destination.secret).sign(message.id, at, body)
+    except (EmptyWebhookSecretError, binascii.Error) as error:
+        raise DeliveryError("The channel's signing secret is not a valid one.", is_permanent=True) from error
+    headers = {
+        "webhook-id": message.id,
+        "webhook-timestamp": str(int(at.timestamp())),
+        "webhook-signature": signature,
+    }
+    http.post(destination.target, body.encode(), headers)

@@ -11,6 +11,9 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import BooleanRadioFilter, DropdownFilter
 
+from billing import admin_alerts as admin_alerts  # registers its pages
+from billing import admin_budgets as admin_budgets  # registers its pages
+from billing import admin_channels as admin_channels  # registers its pages
 from billing.models import Plan, PlanTier, Subscription
 from tenants.admin import scope
 from tenants.admin.badges import badge

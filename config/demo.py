@@ -78,6 +78,22 @@ class DemoRule:
     targets: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class DemoBudget:
+    name: str
+    tenant: str  # a slug
+    scope: str
+    metric: str
+    window: str
+    amount: Decimal
+    subject: str = ""
+    key: str = ""  # a key's name
+    thresholds: tuple[int, ...] = (80,)
+    cheaper_at: int | None = None
+    raised_to: Decimal | None = None  # for a week
+    reason: str = ""
+
+
 TENANTS = (
     DemoTenant(
         slug="acme",
@@ -168,4 +184,25 @@ TASKS = (
 RULES = (
     DemoRule("Extraction on small models", "", "extract", ("gpt-6-luna", "claude-haiku-5-5")),
     DemoRule("Support on the quick model", "acme", "chat-support", ("claude-haiku-5-5", "gpt-6-luna")),
+)
+# Amounts that show something and that a demonstration does not use up.
+BUDGETS = (
+    DemoBudget(_("All of Acme"), "acme", "tenant", "usd", "month", Decimal(25), thresholds=(50, 80, 95)),
+    DemoBudget(_("Each customer"), "acme", "end_user", "tokens", "day", Decimal(200_000)),
+    DemoBudget(_("Free customers together"), "acme", "tier", "usd", "day", Decimal(5), subject="free"),
+    DemoBudget(_("Support bot"), "acme", "key", "requests", "minute", Decimal(60), key="Support bot", thresholds=()),
+    DemoBudget(
+        _("Answers to customers"),
+        "acme",
+        "task",
+        "usd",
+        "week",
+        Decimal(10),
+        subject="chat-support",
+        cheaper_at=90,
+        raised_to=Decimal(15),
+        reason=_("Launch week"),
+    ),
+    DemoBudget(_("All of Globex"), "globex", "tenant", "usd", "month", Decimal(4)),
+    DemoBudget(_("Each task"), "globex", "task", "tokens", "day", Decimal(500_000)),
 )

@@ -14,7 +14,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
-from billing.models import Plan, PlanTier, Subscription
+from billing.models import Alert, AlertChannel, Budget, Plan, PlanTier, Subscription
 from gateway.models import Model, Provider, RequestLog, RoutingRule, RoutingTarget, Task, TaskFallback
 from tenants import api_keys
 from tenants.ids import uuid7
@@ -36,6 +36,9 @@ class Company:
     task: Task
     rule: RoutingRule
     request: RequestLog
+    budget: Budget
+    alert: Alert
+    channel: AlertChannel
 
     @property
     def rows(self) -> list[Any]:
@@ -49,6 +52,9 @@ class Company:
             self.task,
             self.rule,
             self.request,
+            self.budget,
+            self.alert,
+            self.channel,
         ]
 
 
@@ -111,6 +117,23 @@ def request_row(tenant: Tenant, key: ApiKey, **fields: Any) -> RequestLog:
     return row
 
 
+def crossing(budget: Budget) -> Alert:
+    """A crossing of 80 % in this budget's month."""
+    return Alert.objects.create(
+        tenant=budget.tenant,
+        source=str(budget.id),
+        budget=budget,
+        name=budget.name,
+        dimension="tenant",
+        metric=budget.metric,
+        window=budget.window,
+        window_start=timezone.now() - dt.timedelta(days=3),
+        threshold=80,
+        amount=budget.amount,
+        used=budget.amount * 8 / 10,
+    )
+
+
 def company(name: str, plan: Plan, **request_fields: Any) -> Company:
     slug = f"{name.lower()}-{uuid4().hex[:8]}"
     tenant = Tenant.objects.create(name=name, slug=slug, timezone="Europe/Vienna")
@@ -122,6 +145,7 @@ def company(name: str, plan: Plan, **request_fields: Any) -> Company:
     task = Task.objects.create(tenant=tenant, slug=f"{slug}-task", name=f"{name}'s task", default_model=model)
     rule = RoutingRule.objects.create(tenant=tenant, name=f"{name}'s rule", task=task)
     RoutingTarget.objects.create(rule=rule, model=model)
+    budget = Budget.objects.create(tenant=tenant, name=f"{name}'s month", amount=100)
     return Company(
         tenant=tenant,
         key=key,
@@ -134,6 +158,11 @@ def company(name: str, plan: Plan, **request_fields: Any) -> Company:
         task=task,
         rule=rule,
         request=request_row(tenant, key.api_key, end_user=f"{slug}-customer", **request_fields),
+        budget=budget,
+        alert=crossing(budget),
+        channel=AlertChannel.objects.create(
+            tenant=tenant, name=f"{name}'s ears", kind="email", target=f"alerts@{slug}.example.com"
+        ),
     )
 
 

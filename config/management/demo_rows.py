@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 from collections.abc import Mapping
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 from django.contrib.auth.models import User
 from django.utils import timezone
 
-from billing.models import Plan, PlanTier, Subscription
+from billing.models import Budget, BudgetRaise, Plan, PlanTier, Subscription
 from config import demo
 from config.management.demo_secrets import DemoSecrets
 from gateway.models import Model, Provider, RoutingRule, RoutingTarget, Task, TaskFallback
@@ -93,6 +94,33 @@ def keys(kept: DemoSecrets) -> None:
             api_key.full_clean()
             api_key.save()
             kept.keep_api_key(place, secret)
+
+
+def budgets() -> None:
+    """The tenants' budgets, those that are missing. Needs tenants and keys."""
+    for wanted in demo.BUDGETS:
+        tenant = Tenant.objects.get(slug=wanted.tenant)
+        values = {
+            "scope": wanted.scope,
+            "api_key": ApiKey.objects.filter(tenant=tenant, name=wanted.key).first() if wanted.key else None,
+            "subject": wanted.subject,
+            "metric": wanted.metric,
+            "window": wanted.window,
+            "amount": wanted.amount,
+            "thresholds": list(wanted.thresholds),
+            "cheaper_at": wanted.cheaper_at,
+        }
+        budget, is_new = Budget.objects.get_or_create(tenant=tenant, name=wanted.name, defaults=values)
+        if is_new and wanted.raised_to is not None:
+            now = timezone.now()
+            BudgetRaise.objects.create(
+                tenant=tenant,
+                budget=budget,
+                amount=wanted.raised_to,
+                starts_at=now,
+                ends_at=now + dt.timedelta(days=7),
+                reason=wanted.reason,
+            )
 
 
 def providers(kept: DemoSecrets, *, simulator_url: str, environment: Mapping[str, str]) -> str:

@@ -52,6 +52,8 @@ class Command(BaseCommand):
         if is_first:
             demo_rows.catalog()
         demo_rows.keys(kept)
+        if is_first:
+            demo_rows.budgets()
         first = demo.TENANTS[0]
         return {
             "operator_email": demo.OPERATOR_EMAIL,

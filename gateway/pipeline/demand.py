@@ -36,7 +36,7 @@ def terms(exchange: Exchange, request: Request, plan: Plan, tier: str, runtime: 
     input_nanousd = output_pico = 0
     if request.endpoint is not Endpoint.COUNT_TOKENS:
         bound = tokens.upper_bound(request.body, request.content, kind=model.provider.kind)
-        _check_input(exchange, bound)
+        _check_input(exchange, tokens.likely(request.body, bound))
         assert model.price is not None  # the router leaves models without a price out
         input_nanousd, output_pico = _prices(model.price, bound, b'"cache_control"' in request.content)
         wanted = _affordable(exchange, wanted, least, choices, input_nanousd, output_pico)
@@ -99,11 +99,11 @@ def asked(body: Any) -> int:
     return getattr(body, "max_completion_tokens", None) or getattr(body, "max_tokens", None) or 0
 
 
-def _check_input(exchange: Exchange, bound: int) -> None:
+def _check_input(exchange: Exchange, likely: int) -> None:
     most = exchange.snapshot.limits.max_input_tokens
-    if most is not None and bound > most:
+    if most is not None and likely > most:
         raise InvalidRequest(
-            f"The input may have {bound} tokens by a conservative count; the plan allows {most} in one request. Shorten it.",
+            f"The input has about {likely} tokens by an estimate; the plan allows {most} in one request. Shorten it.",
             code="input_too_long",
             source="plan:max_input_tokens",
         )

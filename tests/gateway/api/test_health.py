@@ -60,6 +60,8 @@ def test_the_openapi_document_has_every_endpoint(gateway):
         "/v1/embeddings",
         "/v1/models",
         "/v1/models/{name}",
+        "/v1/budgets",
+        "/v1/usage",
     }
     schemes = document["components"]["securitySchemes"]
     assert {scheme["type"] for scheme in schemes.values()} == {"http", "apiKey"}

@@ -21,6 +21,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 from django.db import connection, transaction
+from django.utils import timezone
 from django_redis import get_redis_connection
 from redis import Redis
 
@@ -73,7 +74,7 @@ def lock(tenant_id: UUID) -> None:
 def open_counters(tenant_id: UUID, *, were_lost: bool = False) -> None:
     """Let counting begin where Redis has no counters of the tenant: it is new, or Redis has lost its data. Idempotent.
 
-    `were_lost`: the caller has seen counters there; else the ledger tells whether there must have been any.
+    `were_lost`: the caller has seen counters there; else PostgreSQL tells whether there must have been any.
 
     "epoch" is `tag:since:open`: a mark of its own, from when on a missing counter means zero, and from when on requests are
     admitted (Unix ms).
@@ -83,15 +84,22 @@ def open_counters(tenant_id: UUID, *, were_lost: bool = False) -> None:
     if store.hexists(key, "epoch"):
         return
     tiers.publish(tenant_id)
-    has_usage = (
-        were_lost
-        or store.xlen(redis_keys.usage_stream(tenant_id)) > 0
-        or DailyUsage.objects.filter(tenant_id=tenant_id).exists()
-    )
-    seconds, micros = store.time()
-    now_ms = seconds * 1000 + micros // 1000 + 1
-    since, opens = (now_ms, now_ms + QUARANTINE_MS) if has_usage else (0, 0)
-    if store.hsetnx(key, "epoch", f"{secrets.token_hex(4)}:{since}:{opens}") and has_usage:
+    with transaction.atomic():
+        lock(tenant_id)
+        if store.hexists(key, "epoch"):
+            return
+        is_first = Tenant.objects.filter(id=tenant_id, counted_since=None).update(counted_since=timezone.now()) == 1
+        has_usage = (
+            were_lost
+            or not is_first
+            or store.xlen(redis_keys.usage_stream(tenant_id)) > 0
+            or DailyUsage.objects.filter(tenant_id=tenant_id).exists()
+        )
+        seconds, micros = store.time()
+        now_ms = seconds * 1000 + micros // 1000 + 1
+        since, opens = (now_ms, now_ms + QUARANTINE_MS) if has_usage else (0, 0)
+        is_opened = store.hsetnx(key, "epoch", f"{secrets.token_hex(4)}:{since}:{opens}")
+    if is_opened and has_usage:
         logger.warning("Redis has no counters of tenant %s: they are read from the ledger again", tenant_id)
 
 

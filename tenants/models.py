@@ -82,6 +82,8 @@ class Tenant(ConfigModel):
         _("active"), default=True, help_text=_("Switched off, every key of the tenant is refused.")
     )
     config_version = models.BigIntegerField(default=1, editable=False)
+    # Since when Redis counts for it. Should its counters be missing later, they were lost.
+    counted_since = models.DateTimeField(null=True, editable=False)
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
 
     class Meta:

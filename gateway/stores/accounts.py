@@ -47,6 +47,7 @@ class Accounts:
         self._spool = spool
         self._reopen = reopen
         self._holds: dict[str, Hold] = {}
+        self._restoring: dict[str, asyncio.Future[None]] = {}
         self._waiting: defaultdict[UUID, deque[asyncio.Future[None]]] = defaultdict(deque)
         self._recent: deque[tuple[float, UUID, tuple[bytes, ...]]] = deque()
         self._epochs: dict[UUID, str] = {}
@@ -70,7 +71,8 @@ class Accounts:
         if verdict[0] == b"ok":
             hold.output_cap = int(verdict[1])
             hold.epoch = verdict[3].decode()
-            self._epochs[hold.tenant_id] = hold.epoch
+            # Not overwritten: a beat that sees another epoch puts back what the lost one had.
+            self._epochs.setdefault(hold.tenant_id, hold.epoch)
         else:
             del self._holds[hold.request_id]
         return verdict
@@ -86,7 +88,12 @@ class Accounts:
 
     async def settle(self, settlement: Settlement) -> None:
         """Charge, release and record; into the spool if Redis is away. Never raises but when cancelled."""
+        # Off the books before it is sent, so that a hold that is being settled is not put back afterwards.
+        self._holds.pop(settlement.request_id, None)
         try:
+            restored = self._restoring.get(settlement.request_id)
+            if restored is not None:
+                await restored
             if self.is_cut_off:
                 raise _away()
             await counters.settle(self.redis, settlement)
@@ -95,7 +102,6 @@ class Accounts:
             self._begin_beating()
             await self._keep(settlement)
         finally:
-            self._holds.pop(settlement.request_id, None)
             if settlement.records:
                 self._recent.append((time.monotonic(), UUID(settlement.tenant_id), settlement.records))
             self._wake(UUID(settlement.tenant_id))
@@ -169,20 +175,35 @@ class Accounts:
         if not epoch and tenant_id in self._epochs:
             await self._reopen(tenant_id)
             epoch, _ = await counters.renew(self.redis, tenant_id, [], self.lease_ms)
-        if epoch and self._epochs.setdefault(tenant_id, epoch) != epoch:
-            await self._put_back(tenant_id, holds, epoch)
-            self._epochs[tenant_id] = epoch
+        if not epoch:
+            return
+        # A hold without an epoch has not been answered yet; the answer says in which it was made.
+        lost = [hold for hold in self._holds.values() if hold.tenant_id == tenant_id and hold.epoch not in ("", epoch)]
+        if self._epochs.setdefault(tenant_id, epoch) != epoch:
+            await self._put_back(tenant_id, epoch, lost)
+        else:
+            await self._restore(epoch, lost)
 
-    async def _put_back(self, tenant_id: UUID, holds: list[Hold], epoch: str) -> None:
+    async def _put_back(self, tenant_id: UUID, epoch: str, lost: list[Hold]) -> None:
         """Redis has lost the tenant's data. What this process knows of it goes back, before requests are admitted again."""
-        lost = [hold for hold in holds if hold.epoch != epoch]
         records = [record for _, owner, kept in self._recent if owner == tenant_id for record in kept]
         logger.warning("tenant %s: %s holds and %s records go back to Redis", tenant_id, len(lost), len(records))
-        for hold in lost:
-            await counters.restore(self.redis, hold, epoch)
-            hold.epoch = epoch
+        await self._restore(epoch, lost)
         for record in records:
             await self.redis.call("XADD", redis_keys.usage_stream(tenant_id), "*", "r", record)
+        self._epochs[tenant_id] = epoch
+
+    async def _restore(self, epoch: str, lost: list[Hold]) -> None:
+        for hold in lost:
+            if hold.request_id not in self._holds:
+                continue  # settled meanwhile
+            done = self._restoring[hold.request_id] = asyncio.get_running_loop().create_future()
+            try:
+                await counters.restore(self.redis, hold, epoch)
+                hold.epoch = epoch
+            finally:
+                del self._restoring[hold.request_id]
+                done.set_result(None)
 
     async def _replay(self, payload: bytes) -> None:
         """A settlement out of the spool."""

@@ -31,7 +31,20 @@ def markers(company: Company) -> list[str]:
     ]
 
 
-KINDS = ["tenant", "key", "end_user", "subscription", "provider", "model", "task", "rule", "request", "budget"]
+KINDS = [
+    "tenant",
+    "key",
+    "end_user",
+    "subscription",
+    "provider",
+    "model",
+    "task",
+    "rule",
+    "request",
+    "budget",
+    "alert",
+    "channel",
+]
 
 
 def rows(company: Company) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
@@ -151,12 +152,65 @@ class Attempt(msgspec.Struct, frozen=True):
     reason: str
 
 
+class Dropped(msgspec.Struct, frozen=True):
+    """A candidate that a plan leaves out, and why."""
+
+    model: str
+    reason: str
+
+
+class Cascade(msgspec.Struct, frozen=True):
+    """The first attempt's answer is judged; below `threshold` (probability that it is good) the next attempt answers instead."""
+
+    threshold: float
+
+
 class Plan(msgspec.Struct, frozen=True):
-    """What the router decided: attempts in the order in which they are to be tried."""
+    """What the router decided: attempts in the order in which they are to be tried.
+
+    `first_byte_seconds`: how long an attempt may take to its first byte; None: as the process is set. `may_replay`: an earlier answer may
+    be given when all fail. `escapes_refusals`: what a model refuses for its content policy, the next one is asked.
+    """
 
     attempts: tuple[Attempt, ...]
     task: str
     rule: str
+    strategy: str = ""
+    first_byte_seconds: float | None = None
+    cascade: Cascade | None = None
+    may_replay: bool = False
+    escapes_refusals: bool = False
+    dropped: tuple[Dropped, ...] = ()
+
+
+class Health(msgspec.Struct, frozen=True):
+    """How a model has been doing in the last minutes, over all processes. `p95_*`: None while there are too few calls."""
+
+    is_open: bool = False  # its circuit breaker
+    p95_first_byte_ms: float | None = None
+    p95_whole_ms: float | None = None
+
+
+class Conversation(msgspec.Struct, frozen=True):
+    """The conversation that a request goes on with: a key that stays the same from turn to turn, and what the model that answered the
+    last one has probably kept of it (`cached_tokens` of input, 0 if nothing)."""
+
+    key: str
+    model: str = ""
+    cached_tokens: int = 0
+
+
+class Signals(msgspec.Struct, frozen=True):
+    """What a plan may depend on besides the request and the configuration. `at`: Unix seconds. `input_tokens`: a likely count.
+    `budget_shares`: percent used, by budget name, of those that rules ask about."""
+
+    at: float
+    tier: str
+    input_tokens: int
+    conversation: Conversation
+    health: Callable[[Model], Health]
+    budget_shares: dict[str, int] = {}
+    cheaper: Cheaper | None = None
 
 
 class Cheaper(msgspec.Struct, frozen=True):

@@ -151,6 +151,11 @@ _LEDGER_SUBJECTS = {
 }
 
 
+def counted_requests(dimension: str) -> str:
+    """SQL: how many requests rows of the log are. A request may call several models, and a model several times."""
+    return f"count(*) FILTER (WHERE {'opens_model AND attempt > 0' if dimension == limits.MODEL else 'attempt = 1'})"
+
+
 def used(
     tenant_id: UUID, dimension: str, subjects: Iterable[str], window: Window, zone: dt.tzinfo
 ) -> dict[str, dict[str, int]]:
@@ -193,7 +198,7 @@ def _from_log(tenant_id: UUID, dimension: str, subjects: list[str], window: Wind
     assert window.end is not None
     source = "gateway_requestlog, unnest(tags) AS tag" if dimension == limits.TAG else "gateway_requestlog"
     sql = (
-        f"SELECT {_LEDGER_SUBJECTS[dimension]} AS subject, count(*) FILTER (WHERE attempt = 1), "  # noqa: S608
+        f"SELECT {_LEDGER_SUBJECTS[dimension]} AS subject, {counted_requests(dimension)}, "  # noqa: S608
         f"sum(input_tokens + output_tokens), sum(cost_usd) FROM {source} "
         f"WHERE tenant_id = %s AND accepted_at >= %s AND accepted_at < %s AND {_LEDGER_FILTERS[dimension]} GROUP BY 1"
     )
@@ -208,7 +213,7 @@ def used_by_slot(
     source = "gateway_requestlog, unnest(tags) AS tag" if dimension == limits.TAG else "gateway_requestlog"
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT floor(extract(epoch FROM accepted_at) / %s)::bigint, count(*) FILTER (WHERE attempt = 1), "  # noqa: S608
+            f"SELECT floor(extract(epoch FROM accepted_at) / %s)::bigint, {counted_requests(dimension)}, "  # noqa: S608
             f"sum(input_tokens + output_tokens) FROM {source} WHERE tenant_id = %s AND accepted_at >= %s "
             f"AND {_LEDGER_FILTERS[dimension]} GROUP BY 1",
             [slot_seconds, tenant_id, dt.datetime.fromtimestamp(since, dt.UTC), [subject]],

@@ -30,7 +30,6 @@ _OF_DAYS = {
     limits.USD: "sum(cost_usd)",
 }
 _OF_LOG = {
-    limits.REQUESTS: "count(*) FILTER (WHERE attempt = 1)",
     limits.TOKENS: "sum(input_tokens + output_tokens)",
     limits.USD: "sum(cost_usd)",
 }
@@ -189,6 +188,7 @@ def _from_log(place: int, asked: _Asked) -> tuple[str, list[Any]]:
     budget, window = asked.budget, asked.window
     assert window.end is not None
     subject = selectors._LEDGER_SUBJECTS[budget.scope]
+    amount = _OF_LOG.get(budget.metric) or selectors.counted_requests(budget.scope)
     source = "gateway_requestlog, unnest(tags) AS tag" if budget.scope == limits.TAG else "gateway_requestlog"
     where = "tenant_id = %s AND accepted_at >= %s AND accepted_at < %s"
     args: list[Any] = [budget.tenant_id, *(dt.datetime.fromtimestamp(at, dt.UTC) for at in (window.start, window.end))]
@@ -200,6 +200,6 @@ def _from_log(place: int, asked: _Asked) -> tuple[str, list[Any]]:
         where += f" AND {subject} = %s"
         args.append(budget.counted_subject)
     return (
-        f"SELECT {place}, {subject}::text, {_OF_LOG[budget.metric]} AS used FROM {source} "  # noqa: S608
+        f"SELECT {place}, {subject}::text, {amount} AS used FROM {source} "  # noqa: S608
         f"WHERE {where} GROUP BY 2 ORDER BY used DESC, 2 LIMIT {TOP}"
     ), args

@@ -17,7 +17,8 @@ _DIMENSIONS = """
     ) AS counted (dimension, subject)
 """
 _SUMS = """
-    sum(sign * (attempt = 1)::int), sum(sign * input_tokens), sum(sign * cache_read_tokens), sum(sign * output_tokens),
+    sum(sign * (CASE WHEN dimension = 'model' THEN opens_model AND attempt > 0 ELSE attempt = 1 END)::int),
+    sum(sign * input_tokens), sum(sign * cache_read_tokens), sum(sign * output_tokens),
     sum(sign * cost_usd)
 """
 _COLUMNS = "tenant_id, day, dimension, subject, requests, input_tokens, cache_read_tokens, output_tokens, cost_usd"

@@ -14,11 +14,14 @@ GatewayError
 │   └── BudgetSpent 429           a budget is used up; trying again helps only in its next window
 ├── UpstreamError                 the provider refused or failed; keeps its type and message
 │   ├── UpstreamRejected          4xx: the provider found fault with the request; its own status
+│   │   ├── ContextOverflow       the input is too long for the model
+│   │   └── ContentRefused        against the provider's content policy
 │   ├── UpstreamRateLimited 429
 │   ├── UpstreamOverloaded 503
 │   ├── UpstreamFailed 502        5xx, a broken answer, no connection
 │   │   └── UpstreamCredentialRefused   the gateway's own key is wrong or may not do this; retrying cannot help
-│   └── UpstreamTimedOut 504
+│   ├── UpstreamTimedOut 504
+│   └── AllModelsFailed 503       none of a plan's models could answer
 ├── StoreUnavailable 503          Redis or PostgreSQL cannot be reached, and nothing may be admitted without
 └── InternalError 500             a fault of ours; the log has it under the request id
 """
@@ -119,7 +122,7 @@ class Conflict(GatewayError):
 
 class UpstreamError(GatewayError):
     """`provider_status` is the HTTP status the provider sent, None if it sent none. `usage` is what the failed call is thought to have used
-    (`gateway.types.Usage`), None for nothing."""
+    (`gateway.types.Usage`), None for nothing; `is_reported`: the provider says so."""
 
     status = 502
     code = "upstream_error"
@@ -129,6 +132,7 @@ class UpstreamError(GatewayError):
         super().__init__(message, **more)  # type: ignore[arg-type]
         self.provider_status = provider_status
         self.usage: Any = None
+        self.is_reported = False
 
 
 class UpstreamRejected(UpstreamError):
@@ -138,6 +142,14 @@ class UpstreamRejected(UpstreamError):
     def __init__(self, message: str, *, provider_status: int, **more: object) -> None:
         super().__init__(message, provider_status=provider_status, **more)
         self.status = provider_status
+
+
+class ContextOverflow(UpstreamRejected):
+    pass
+
+
+class ContentRefused(UpstreamRejected):
+    pass
 
 
 class UpstreamRateLimited(UpstreamError):
@@ -165,6 +177,12 @@ class UpstreamCredentialRefused(UpstreamFailed):
 class UpstreamTimedOut(UpstreamError):
     status = 504
     code = "upstream_timeout"
+    may_retry = True
+
+
+class AllModelsFailed(UpstreamError):
+    status = 503
+    code = "all_models_failed"
     may_retry = True
 
 

@@ -246,7 +246,10 @@ def _sums(records: list[UsageRecord], dimension: str, span: Window) -> dict[tupl
     for record in records:
         if span.start * 1000 <= record.accepted_ms and (span.end is None or record.accepted_ms < span.end * 1000):
             for subject in _subjects(record, dimension):
-                sums[subject, limits.REQUESTS] += record.attempt == 1
+                is_counted = (
+                    record.opens_model and record.attempt > 0 if dimension == limits.MODEL else record.attempt == 1
+                )
+                sums[subject, limits.REQUESTS] += is_counted
                 sums[subject, limits.TOKENS] += record.input_tokens + record.output_tokens
                 sums[subject, limits.USD] += record.cost_nanousd
     return sums

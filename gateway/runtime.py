@@ -11,6 +11,8 @@ from django.conf import settings
 
 from gateway import ledger
 from gateway.providers.transport import Timeouts, Transport
+from gateway.resilience.breakers import Breakers
+from gateway.resilience.retries import RetryBudget
 from gateway.stores.accounts import Accounts
 from gateway.stores.redis import RedisStore
 from gateway.stores.snapshots import Snapshots
@@ -38,6 +40,8 @@ class Runtime:
                 total=settings.GATEWAY_TOTAL_SECONDS,
             )
         )
+        self.breakers = Breakers(self.redis)
+        self.retry_budget = RetryBudget()
         self.hold_wait_seconds: float = settings.GATEWAY_HOLD_WAIT_SECONDS
         self.left_stream_seconds: float = settings.GATEWAY_LEFT_STREAM_SECONDS
         self.default_output_tokens: int = settings.GATEWAY_DEFAULT_OUTPUT_TOKENS
@@ -48,6 +52,7 @@ class Runtime:
 
     async def close(self) -> None:
         await self.transport.close()
+        await self.breakers.close()
         await self.accounts.close()
         await self.redis.close()
 

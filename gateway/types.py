@@ -87,7 +87,7 @@ class Provider(msgspec.Struct, frozen=True):
 
 
 class Model(msgspec.Struct, frozen=True):
-    """A catalog entry, ready to be called. `price` None: no price is known."""
+    """A catalog entry, ready to be called. `price` None: no price is known. `breaker`: "auto", or "open" or "closed" by an admin's will."""
 
     name: str
     upstream_id: str
@@ -97,6 +97,7 @@ class Model(msgspec.Struct, frozen=True):
     max_output_tokens: int | None
     price: Price | None
     created_at: int  # Unix seconds
+    breaker: str = "auto"
 
 
 class Task(msgspec.Struct, frozen=True):

@@ -72,3 +72,23 @@ def idempotency(tenant_id: UUID | str, key_id: UUID | str, digest: str) -> str:
 def refused_records(tenant_id: UUID | str) -> str:
     """Stream of usage records that PostgreSQL refused, for an operator to look at."""
     return f"{tag(tenant_id)}usage:refused"
+
+
+BREAKERS = "tg:{breakers}:"
+
+
+def open_breakers() -> str:
+    """Hash: circuit breakers that are not closed -> "state|generation|until"."""
+    return f"{BREAKERS}open"
+
+
+@_remembered
+def breaker(provider_id: UUID | str, model: str) -> str:
+    """Hash: the circuit breaker of a provider's model."""
+    return f"{BREAKERS}{provider_id}/{model}"
+
+
+@_remembered
+def latency(provider_id: UUID | str, model: str) -> str:
+    """Hash: how long a provider's model took, by minute and bucket."""
+    return f"tg:{{{provider_id}}}:latency:{model}"

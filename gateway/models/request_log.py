@@ -25,6 +25,7 @@ class RequestLog(models.Model):
         CUT = "cut", _("Cut off by the provider")
         INTERNAL_ERROR = "internal_error", _("Tollgate error")
         ABANDONED = "abandoned", _("Never ended: its process died")
+        ESCALATED = "escalated", _("Not good enough: a stronger model was asked")
 
     class UsageSource(models.TextChoices):
         REPORTED = "reported", _("Reported by the provider")
@@ -75,6 +76,14 @@ class RequestLog(models.Model):
     refused_by = models.CharField(_("refused by"), max_length=80, blank=True, help_text=_("The limit that refused."))
     output_cap = models.BigIntegerField(
         _("output cap"), null=True, help_text=_("Most output tokens that were allowed to the provider.")
+    )
+    is_final = models.BooleanField(
+        _("final"),
+        default=True,
+        help_text=_("It tells how the request ended; the others are attempts that failed before."),
+    )
+    opens_model = models.BooleanField(
+        _("first call of its model"), default=True, help_text=_("Budgets of requests to a model count it.")
     )
 
     class Meta:

@@ -42,9 +42,9 @@ class Applying(NamedTuple):
 def applying(exchange: Exchange, request: Request, plan: Plan, tier: str, now: float) -> Applying:
     """What applies at `now` (Unix seconds)."""
     labels = request.labels
-    model = plan.attempts[0].model
     is_cheaper = exchange.cheaper is not None
-    name = (exchange.key.id, labels.end_user, tier, plan.task, model.name, labels.tags, is_cheaper)
+    models = tuple([attempt.model.name for attempt in plan.attempts])
+    name = (exchange.key.id, labels.end_user, tier, plan.task, models, labels.tags, is_cheaper)
     remembered = exchange.snapshot.remembered
     known: Applying | None = remembered.get(name)
     if known is not None and now < known.until:
@@ -63,7 +63,7 @@ def _make(exchange: Exchange, request: Request, plan: Plan, tier: str, now: floa
     ends = [counter.window.end for counter in counters if counter.limit.dimension == limits.END_USER]
     return Applying(
         counters=counters,
-        counter_lines=[_line(counter, is_cheaper=exchange.cheaper is not None) for counter in counters],
+        counter_lines=[_line(counter, plan, is_cheaper=exchange.cheaper is not None) for counter in counters],
         rings=[(who, pace) for who, _, pace in rings],
         ring_lines=[
             RingLine(_hash(subject), f"ring|{subject}", pace.requests_per_minute or 0, pace.tokens_per_minute or 0)
@@ -99,7 +99,7 @@ def _counters(exchange: Exchange, request: Request, plan: Plan, tier: str, now: 
         limits.END_USER: (labels.end_user,) if labels.end_user else (),
         limits.TIER: (tier,) if labels.end_user else (),
         limits.TASK: (plan.task,) if plan.task else (),
-        limits.MODEL: (plan.attempts[0].model.name,),
+        limits.MODEL: tuple(attempt.model.name for attempt in plan.attempts),
         limits.TAG: labels.tags,
     }
     applying = [*snapshot.limits.limits, *exchange.key.limits]
@@ -118,8 +118,11 @@ def _counters(exchange: Exchange, request: Request, plan: Plan, tier: str, now: 
     return found
 
 
-def _line(counter: Counter, *, is_cheaper: bool) -> CounterLine:
+def _line(counter: Counter, plan: Plan, *, is_cheaper: bool) -> CounterLine:
     limit = counter.limit
+    model = 0
+    if limit.dimension == limits.MODEL:
+        model = 1 + [attempt.model.name for attempt in plan.attempts].index(counter.subject)
     return CounterLine(
         hash=USER_HASH if limit.dimension == limits.END_USER else TENANT_HASH,
         field=counter.field,
@@ -127,7 +130,8 @@ def _line(counter: Counter, *, is_cheaper: bool) -> CounterLine:
         amount=counter.amount,
         window_start_ms=counter.window.start * 1000,
         verified_from_ms=int(limit.counted_from * 1000) if limit.counted_from > counter.window.start else 0,
-        mark=_mark(limit, counter.amount, is_cheaper=is_cheaper),
+        mark=_mark(limit, counter.amount, is_cheaper=is_cheaper) if model < 2 else 0,
+        model=model,
     )
 
 

@@ -1,7 +1,7 @@
 """What a request asks of its limits: which ones apply, how much input it holds at most, and how much output it wants. No I/O.
 
-The input is priced at a conservative bound (`gateway.tokens.upper_bound`) and the output at its cap, at the dearest rates that may
-apply, so that a request which is let in can be paid for.
+The input is priced at a conservative bound (`gateway.tokens.upper_bound`) and the output at its cap, at the dearest rates of any model
+of the plan, so that a request which is let in can be paid for. A cascade may take two calls, and holds both.
 """
 
 from __future__ import annotations
@@ -32,14 +32,13 @@ def terms(exchange: Exchange, request: Request, plan: Plan, tier: str, runtime: 
     model = plan.attempts[0].model
     now = exchange.accepted_ms / 1000  # as the ledger counts it, however long the request may wait
     wanted, least, choices = _output(exchange, request, model, runtime)
-    bound = 0
-    input_nanousd = output_pico = 0
+    calls = Calls()
     if request.endpoint is not Endpoint.COUNT_TOKENS:
-        bound = tokens.upper_bound(request.body, request.content, kind=model.provider.kind)
-        _check_input(exchange, tokens.likely(request.body, bound))
-        assert model.price is not None  # the router leaves models without a price out
-        input_nanousd, output_pico = _prices(model.price, bound, b'"cache_control"' in request.content)
-        wanted = _affordable(exchange, wanted, least, choices, input_nanousd, output_pico)
+        calls = _calls(request, plan)
+        _check_input(exchange, tokens.likely(request.body, calls.one_input))
+        choices *= calls.amount
+        wanted = _affordable(exchange, wanted, least, choices, calls.input_nanousd, calls.output_pico)
+    bound = calls.input_tokens
     found = applying(exchange, request, plan, tier, now)
     for who, pace in found.rings:
         if pace.tokens_per_minute and bound + least * choices > pace.tokens_per_minute:
@@ -49,7 +48,7 @@ def terms(exchange: Exchange, request: Request, plan: Plan, tier: str, runtime: 
                 source="tokens_per_minute",
             )
     user = request.labels.end_user
-    exchange.input_bound = bound
+    exchange.input_bound = calls.one_input
     demand = Demand(
         lease_ms=runtime.accounts.lease_ms,
         end_user=user,
@@ -58,15 +57,52 @@ def terms(exchange: Exchange, request: Request, plan: Plan, tier: str, runtime: 
         output_wanted=wanted,
         output_least=least,
         choices=choices,
-        input_nanousd=input_nanousd,
-        output_pico=output_pico,
+        input_nanousd=calls.input_nanousd,
+        output_pico=calls.output_pico,
         counters=found.counter_lines,
         rings=found.ring_lines,
         slots=found.slot_lines,
         fingerprint=exchange.fingerprint,
         user_seconds=found.user_seconds(now) if user else 0,
+        models=len(plan.attempts),
     )
     return Terms(demand, found)
+
+
+class Calls(NamedTuple):
+    """What a plan's calls may take: the input's tokens of one and of all, its highest cost, and the highest rate of output in
+    pico-dollars per token, as if `amount` calls were made."""
+
+    amount: int = 1
+    one_input: int = 0
+    input_tokens: int = 0
+    input_nanousd: int = 0
+    output_pico: int = 0
+
+
+def _calls(request: Request, plan: Plan) -> Calls:
+    """Only one model answers, so the dearest is held; of a cascade, the first one and the dearest of the others."""
+    marks_cache = b'"cache_control"' in request.content
+    bounds: dict[str, int] = {}
+    each = []
+    for attempt in plan.attempts:
+        model = attempt.model
+        kind = model.provider.kind
+        if kind not in bounds:
+            bounds[kind] = tokens.upper_bound(request.body, request.content, kind=kind)
+        assert model.price is not None  # the router leaves models without a price out
+        each.append((bounds[kind], *_prices(model.price, bounds[kind], marks_cache)))
+    one_input = max(bounds.values())
+    if plan.cascade is None or len(each) < 2:
+        return Calls(1, one_input, one_input, max(item[1] for item in each), max(item[2] for item in each))
+    first, others = each[0], each[1:]
+    return Calls(
+        amount=2,
+        one_input=one_input,
+        input_tokens=first[0] + max(item[0] for item in others),
+        input_nanousd=first[1] + max(item[1] for item in others),
+        output_pico=-(-(first[2] + max(item[2] for item in others)) // 2),
+    )
 
 
 def _output(exchange: Exchange, request: Request, model: Model, runtime: Runtime) -> tuple[int, int, int]:

@@ -7,8 +7,9 @@ import time
 from typing import NamedTuple
 from uuid import UUID
 
+from gateway.errors import GatewayError
 from gateway.stores.counters import Hold
-from gateway.types import Attempt, Cheaper, Endpoint, Key, Plan, Request, Snapshot
+from gateway.types import Attempt, Cheaper, Endpoint, Key, Plan, Request, Snapshot, Usage
 from tenants.ids import uuid7
 
 ATTEMPT_BYTE = 0xFF
@@ -29,16 +30,38 @@ class PaceLeft(NamedTuple):
     tokens_left: int
 
 
+class Replayed(NamedTuple):
+    """An earlier answer that was given because no model could: how old it is, and how similar its question (1: the same)."""
+
+    age_seconds: float
+    similarity: float
+
+
+class Ended(NamedTuple):
+    """An attempt that did not become the answer. `error` None: its answer was not good enough."""
+
+    number: int
+    attempt: Attempt
+    error: GatewayError | None
+    usage: Usage | None
+    is_reported: bool
+    finish_reason: str
+    latency_ms: float
+    steps_us: dict[str, int]
+
+
 class Exchange:
     """One request. Times are monotonic nanoseconds; `accepted_ms` is Unix milliseconds, the same as in the request id."""
 
     __slots__ = (
         "accepted_ms",
         "attempt",
+        "attempt_started_ns",
         "attempts_made",
         "cheaper",
         "cost_nanousd",
         "demand",
+        "ended",
         "endpoint",
         "fingerprint",
         "first_token_ns",
@@ -50,13 +73,16 @@ class Exchange:
         "kept",
         "key",
         "lap_ns",
+        "left_out",
         "lowered_by",
         "output_cap",
         "pace",
         "plan",
+        "replayed",
         "request",
         "request_id",
         "secret_sha256",
+        "skipped",
         "snapshot",
         "started_ns",
         "steps_us",
@@ -79,6 +105,10 @@ class Exchange:
         self.plan: Plan | None = None
         self.attempt: Attempt | None = None
         self.attempts_made = 0
+        self.attempt_started_ns = 0
+        self.ended: list[Ended] = []  # attempts before the present one
+        self.skipped: list[tuple[str, str]] = []  # models that were not called, and why
+        self.replayed: Replayed | None = None
         self.first_token_ns = 0
         self.is_settled = False
         self.cost_nanousd = 0
@@ -89,6 +119,7 @@ class Exchange:
         self.output_cap: int | None = None
         self.lowered_by = ""
         self.demand = b""
+        self.left_out: frozenset[int] = frozenset()  # models of the plan, from 1 on, whose own budgets have no room
         self.hold: Hold | None = None
         self.held_nanousd = 0
         self.pace: PaceLeft | None = None
@@ -96,6 +127,37 @@ class Exchange:
         self.idempotency = ""
         self.fingerprint = ""
         self.kept: list[bytes] | None = None
+
+    def begin_attempt(self, attempt: Attempt) -> None:
+        self.attempt = attempt
+        self.attempts_made += 1
+        self.attempt_started_ns = time.perf_counter_ns()
+
+    def end_attempt(
+        self,
+        error: GatewayError | None = None,
+        *,
+        usage: Usage | None = None,
+        is_reported: bool = False,
+        finish_reason: str = "",
+    ) -> None:
+        """The present attempt did not become the answer; another one may."""
+        assert self.attempt is not None
+        now = time.perf_counter_ns()
+        self.ended.append(
+            Ended(
+                number=self.attempts_made,
+                attempt=self.attempt,
+                error=error,
+                usage=usage,
+                is_reported=is_reported,
+                finish_reason=finish_reason,
+                latency_ms=(now - self.attempt_started_ns) / 1e6,
+                steps_us=self.steps_us,
+            )
+        )
+        self.steps_us = {}
+        self.first_token_ns = 0
 
     def lap(self, step: str) -> None:
         """The time since the last lap was spent in `step`."""

@@ -28,6 +28,13 @@ TTFT = Histogram(
 )
 UNAUTHENTICATED = Counter("tollgate_unauthenticated_total", "Requests without a valid key.")
 HOLD_WAITS = Counter("tollgate_hold_waits_total", "Pauses of requests that waited for what others hold.")
+RETRIES = Counter("tollgate_retries_total", "Calls that were made once more.", ["provider", "model"])
+FALLBACKS = Counter(
+    "tollgate_fallbacks_total", "Calls whose failure led to another model.", ["provider", "model", "error"]
+)
+BREAKER_SKIPS = Counter(
+    "tollgate_breaker_skips_total", "Calls that an open circuit breaker kept from a model.", ["provider", "model"]
+)
 IN_FLIGHT = Gauge("tollgate_in_flight_requests", "Requests under way.", multiprocess_mode="livesum")
 
 

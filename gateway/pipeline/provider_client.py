@@ -1,67 +1,180 @@
-"""Calls the providers of a plan. For now the first attempt decides; retries, breakers and the fallback chain walk the rest.
+"""Walks a plan: calls one model after the other until one answers. Knows timeouts, retries, circuit breakers and the chain's order.
 
-An answer comes whole or, for a stream, as soon as its first bytes are there, so that a provider's refusal still has its own status.
+Once the caller has had a byte nothing is tried again. Where no model can answer, the error says what was tried.
 """
 
 from __future__ import annotations
 
-from types import ModuleType
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeVar
 
-import msgspec
-
-from gateway import tokens
-from gateway.errors import UpstreamError
+from gateway.errors import (
+    AllModelsFailed,
+    ContentRefused,
+    ContextOverflow,
+    GatewayError,
+    InvalidRequest,
+    UpstreamError,
+    UpstreamRejected,
+)
+from gateway.pipeline import calls
+from gateway.pipeline.calls import OpenedStream
 from gateway.pipeline.exchange import Exchange
-from gateway.providers import anthropic, openai
-from gateway.providers.transport import ByteStream, Transport
-from gateway.types import Attempt, Endpoint, Plan, ProviderAnswer, Request, Surface, Usage, WireRequest
+from gateway.pipeline.observability import BREAKER_SKIPS, FALLBACKS, RETRIES
+from gateway.resilience import retries
+from gateway.resilience.breakers import Permit
+from gateway.runtime import Runtime
+from gateway.types import Attempt, Plan, ProviderAnswer, Request
 
-_PROVIDERS: dict[str, ModuleType] = {"anthropic": anthropic, "openai": openai, "openai-compatible": openai}
+T = TypeVar("T")
+Call = Callable[[Attempt, Permit], Awaitable[T]]
+NO_ROOM = "its budget is used up"
+BREAKER_OPEN = "its circuit breaker is open"
 
 
-def provider_module(kind: str) -> ModuleType:
-    """The module that speaks to providers of that kind."""
-    return _PROVIDERS[kind]
+async def ask(exchange: Exchange, request: Request, plan: Plan, runtime: Runtime) -> ProviderAnswer:
+    """A whole answer. Raises `UpstreamError`, or `InvalidRequest` for what cannot be said in the only model's format."""
+    refused: list[ProviderAnswer] = []
 
+    async def call(attempt: Attempt, permit: Permit) -> ProviderAnswer:
+        answer = await calls.whole(exchange, request, plan, attempt, permit, runtime.transport)
+        permit.went_well()
+        if plan.escapes_refusals and answer.finish_reason in calls.REFUSED:
+            refused[:] = [answer]
+            stop = ContentRefused(f"{attempt.model.name} refused for its content policy.", provider_status=200)
+            stop.usage, stop.is_reported = answer.usage, answer.usage is not None
+            raise stop
+        return answer
 
-async def ask(exchange: Exchange, request: Request, plan: Plan, transport: Transport) -> ProviderAnswer:
-    """The whole answer of the plan's model. Raises `UpstreamError`, or `InvalidRequest` for what cannot be translated."""
-    if request.endpoint is Endpoint.COUNT_TOKENS and plan.attempts[0].model.provider.surface is Surface.OPENAI:
-        return _counted_here(exchange, request, plan)
-    attempt, module, wire = _begin(exchange, request, plan)
-    content = await transport.whole(attempt.model.provider, wire)
-    exchange.saw_first_token()
-    exchange.lap("provider")
     try:
-        answer: ProviderAnswer = module.read_answer(request, attempt.model, content)
-    except UpstreamError as error:
-        # The provider has answered, so it will charge for it, legible or not.
-        error.usage = Usage(input_tokens=exchange.input_bound, output_tokens=tokens.estimate(len(content)))
+        return await _walk(exchange, attempts_of(exchange, plan), plan, runtime, call)
+    except ContentRefused:
+        if refused:
+            return refused[0]  # nobody else could be asked: the refusal is the answer
         raise
-    exchange.lap("process")
-    return answer
 
 
-async def open_stream(exchange: Exchange, request: Request, plan: Plan, transport: Transport) -> ByteStream:
-    """The plan's model's stream, begun. Raises as `ask`."""
-    attempt, _, wire = _begin(exchange, request, plan)
-    stream = await transport.stream(attempt.model.provider, wire)
-    exchange.lap("first_byte")
-    return stream
+async def open_stream(exchange: Exchange, request: Request, plan: Plan, runtime: Runtime) -> OpenedStream:
+    """A stream whose first token has come. Raises as `ask`. Whoever reads it ends its permit."""
+
+    async def call(attempt: Attempt, permit: Permit) -> OpenedStream:
+        return await calls.open_stream(exchange, request, plan, attempt, permit, runtime.transport)
+
+    return await _walk(exchange, attempts_of(exchange, plan), plan, runtime, call)
 
 
-def _counted_here(exchange: Exchange, request: Request, plan: Plan) -> ProviderAnswer:
-    """A token count for a model whose provider offers none: Tollgate's own estimate, and marked as one."""
-    exchange.attempt = plan.attempts[0]
-    count = {"input_tokens": tokens.of_request(request.body), "is_estimate": True}
-    return ProviderAnswer(body=msgspec.json.encode(count), usage=Usage(), finish_reason="")
+def attempts_of(exchange: Exchange, plan: Plan) -> list[Attempt]:
+    """The plan's attempts whose models' own budgets have room."""
+    if not exchange.left_out:
+        return list(plan.attempts)
+    left = []
+    for place, attempt in enumerate(plan.attempts, 1):
+        if place in exchange.left_out:
+            exchange.skipped.append((attempt.model.name, NO_ROOM))
+        else:
+            left.append(attempt)
+    return left
 
 
-def _begin(exchange: Exchange, request: Request, plan: Plan) -> tuple[Attempt, ModuleType, WireRequest]:
-    attempt = plan.attempts[0]
-    exchange.attempt = attempt
-    module = _PROVIDERS[attempt.model.provider.kind]
-    wire: WireRequest = module.prepare(request, attempt.model, exchange.output_cap)
-    exchange.attempts_made += 1
-    exchange.lap("prepare")
-    return attempt, module, wire
+async def _walk(exchange: Exchange, attempts: Sequence[Attempt], plan: Plan, runtime: Runtime, call: Call[T]) -> T:
+    least_window = 0
+    for place, attempt in enumerate(attempts):
+        others = attempts[place + 1 :]
+        if least_window and (attempt.model.context_window or least_window + 1) <= least_window:
+            exchange.skipped.append((attempt.model.name, "its context window is no larger"))
+            continue
+        try:
+            answer = await _try(exchange, attempt, runtime, call, has_fallback=bool(others))
+        except ContextOverflow as error:
+            least_window = attempt.model.context_window or 0
+            if not others:
+                raise
+            _go_on(exchange, attempt, error)
+        except UpstreamRejected as error:
+            if not others or not (plan.escapes_refusals and isinstance(error, ContentRefused)):
+                raise
+            _go_on(exchange, attempt, error)
+        except UpstreamError as error:
+            if not error.may_fall_back:
+                raise
+            if not others:
+                raise _nobody(exchange, error) from error
+            _go_on(exchange, attempt, error)
+        except InvalidRequest as error:
+            if not exchange.attempts_made and not others and not exchange.skipped:
+                raise
+            exchange.skipped.append((attempt.model.name, error.message))
+        else:
+            if answer is not None:
+                return answer
+            exchange.skipped.append((attempt.model.name, BREAKER_OPEN))
+            BREAKER_SKIPS.labels(attempt.model.provider.name, attempt.model.name).inc()
+    raise _nobody(exchange, None, wait_seconds=_least_wait(attempts, runtime))
+
+
+def _go_on(exchange: Exchange, attempt: Attempt, error: UpstreamError) -> None:
+    exchange.end_attempt(error, usage=error.usage, is_reported=error.is_reported)
+    FALLBACKS.labels(attempt.model.provider.name, attempt.model.name, error.code).inc()
+
+
+async def _try(
+    exchange: Exchange, attempt: Attempt, runtime: Runtime, call: Call[T], *, has_fallback: bool
+) -> T | None:
+    """One model, with retries; None while its circuit breaker is open."""
+    provider = attempt.model.provider
+    runtime.retry_budget.earn(provider.id)
+    made = 0
+    while True:
+        permit = await runtime.breakers.permit(attempt.model)
+        if permit is None:
+            return None
+        try:
+            return await call(attempt, permit)
+        except UpstreamRejected:
+            permit.is_unknown()
+            raise
+        except UpstreamError as error:
+            permit.went_badly()
+            pause = retries.pause_seconds(error, made, has_fallback=has_fallback)
+            if pause is None or not runtime.retry_budget.take(provider.id):
+                raise
+            exchange.end_attempt(error, usage=error.usage, is_reported=error.is_reported)
+            RETRIES.labels(provider.name, attempt.model.name).inc()
+            made += 1
+        except BaseException:
+            permit.is_unknown()
+            raise
+        await asyncio.sleep(pause)
+        exchange.lap("pause")
+
+
+def _least_wait(attempts: Sequence[Attempt], runtime: Runtime) -> float:
+    return min((runtime.breakers.wait_seconds(attempt.model) for attempt in attempts), default=1.0)
+
+
+def _nobody(exchange: Exchange, last: UpstreamError | None, *, wait_seconds: float = 1.0) -> GatewayError:
+    """A single model's own error, or one that lists what was tried."""
+    models = {item.attempt.model.name for item in exchange.ended}
+    if (
+        last is not None
+        and exchange.attempt is not None
+        and not models - {exchange.attempt.model.name}
+        and not exchange.skipped
+    ):
+        return last
+    told = [
+        {"model": item.attempt.model.name, "error": item.error.code if item.error else ""} for item in exchange.ended
+    ]
+    if last is not None and exchange.attempt is not None:
+        told.append({"model": exchange.attempt.model.name, "error": last.code})
+    told += [{"model": model, "skipped": reason} for model, reason in exchange.skipped]
+    words = "; ".join(f"{item['model']}: {item.get('error') or item['skipped']}" for item in told)
+    error = AllModelsFailed(
+        f"No model could answer ({words}). Try again in a moment.",
+        retry_after_seconds=max(1.0, min(wait_seconds, 30.0)),
+        detail={"attempts": told},
+    )
+    if last is not None:
+        error.usage, error.is_reported = last.usage, last.is_reported
+    return error

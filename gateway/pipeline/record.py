@@ -1,16 +1,19 @@
-"""What stands in the request log about an attempt: made from the exchange, at its end or, provisionally, when it is let in."""
+"""What stands in the request log about an attempt: made from the exchange, at its end or, provisionally, when it is let in.
+
+Of a request's attempts the last one is final and tells how the request ended. It has number 0 if no provider gave the answer.
+"""
 
 from __future__ import annotations
 
 import time
 
 from gateway.errors import GatewayError
-from gateway.pipeline.exchange import Exchange
+from gateway.pipeline.exchange import Ended, Exchange
 from gateway.stores import usage_record
 from gateway.stores.usage_record import UsageRecord
 from gateway.types import Model, Usage
 
-ABANDONED = "abandoned"
+ABANDONED, ESCALATED = "abandoned", "escalated"
 _NOTHING = Usage()
 
 
@@ -26,12 +29,18 @@ def record(
     error: GatewayError | None = None,
     cost: int | None = None,
 ) -> UsageRecord:
-    """The current attempt's record; of attempt 0 if no provider was called. `cost` None: not known."""
+    """The final record. Its attempt is 0 if no provider was called, or none could answer and an earlier answer was given.
+
+    `cost` None: it is not known.
+    """
     model = exchange.attempt.model if exchange.attempt else None
+    attempt = exchange.attempts_made
+    if exchange.ended and exchange.ended[-1].number == attempt:
+        model, attempt = None, 0
     first = exchange.first_token_ns
     return _record(
         exchange,
-        attempt=exchange.attempts_made,
+        attempt=attempt,
         model=model,
         status=status,
         outcome=outcome,
@@ -45,6 +54,32 @@ def record(
         cost=cost,
         latency_ms=(time.perf_counter_ns() - exchange.started_ns) / 1e6,
         ttft_ms=(first - exchange.started_ns) / 1e6 if first else None,
+    )
+
+
+def of_ended(exchange: Exchange, item: Ended, *, cost: int | None) -> UsageRecord:
+    """The record of an attempt before the final one."""
+    error = item.error
+    usage = item.usage
+    source = (
+        usage_record.NONE if usage is None else usage_record.REPORTED if item.is_reported else usage_record.ESTIMATED
+    )
+    return _record(
+        exchange,
+        attempt=item.number,
+        model=item.attempt.model,
+        status=error.status if error else 200,
+        outcome="upstream_error" if error else ESCALATED,
+        usage=usage or _NOTHING,
+        source=source,
+        finish_reason=_clean(item.finish_reason, 40),
+        cache="bypass",
+        error_type=_clean(error.code, 64) if error else "",
+        error_message=_clean(error.message, 500) if error else "",
+        cost=cost,
+        latency_ms=item.latency_ms,
+        steps_us=item.steps_us,
+        is_final=False,
     )
 
 
@@ -82,6 +117,8 @@ def _record(
     refused_by: str = "",
     latency_ms: float = 0.0,
     ttft_ms: float | None = None,
+    steps_us: dict[str, int] | None = None,
+    is_final: bool = True,
 ) -> UsageRecord:
     request = exchange.request
     return UsageRecord(
@@ -117,11 +154,18 @@ def _record(
         is_priced=cost is not None or source == usage_record.NONE,
         latency_ms=latency_ms,
         ttft_ms=ttft_ms,
-        steps_us=exchange.steps_us,
+        steps_us=exchange.steps_us if steps_us is None else steps_us,
         tier=exchange.tier,
         refused_by=refused_by,
         output_cap=exchange.output_cap,
+        is_final=is_final,
+        opens_model=_opens(exchange, attempt, model),
     )
+
+
+def _opens(exchange: Exchange, attempt: int, model: Model | None) -> bool:
+    """Whether it is the request's first call of that model."""
+    return all(item.attempt.model is not model for item in exchange.ended if item.number < attempt)
 
 
 def _clean(text: str, limit: int) -> str:

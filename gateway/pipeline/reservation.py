@@ -124,8 +124,11 @@ def _hold(exchange: Exchange, request: Request, terms: Terms) -> Hold:
 
 
 def _accept(exchange: Exchange, terms: Terms, hold: Hold, verdict: list[Any]) -> None:
-    _, cap, lowered_by, _, ring_r, requests_left, ring_t, tokens_left = verdict
+    _, cap, lowered_by, _, ring_r, requests_left, ring_t, tokens_left, left_out = verdict
     exchange.hold = hold
+    if left_out:
+        exchange.left_out = frozenset(map(int, left_out))
+        exchange.demand = hold.demand = counters.encode(counters.without(terms.demand, exchange.left_out))
     _set_cap(exchange, terms, int(cap))
     if lowered_by > 0:
         exchange.lowered_by = terms.applying.counters[lowered_by - 1].limit.name

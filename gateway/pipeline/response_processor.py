@@ -10,12 +10,10 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 
-from gateway.errors import GatewayError, InternalError, UpstreamFailed
+from gateway.errors import GatewayError, InternalError, UpstreamError, UpstreamFailed
 from gateway.pipeline import settlement
+from gateway.pipeline.calls import OpenedStream
 from gateway.pipeline.exchange import Exchange
-from gateway.providers.relay import Relay
-from gateway.providers.sse import EventTooLarge, Splitter
-from gateway.providers.transport import ByteStream
 from gateway.stores.accounts import Accounts
 
 logger = logging.getLogger(__name__)
@@ -24,15 +22,11 @@ logger = logging.getLogger(__name__)
 class AnswerStream:
     """A stream on its way to the caller. Iterate `chunks`, then always `await close(...)`."""
 
-    def __init__(
-        self, exchange: Exchange, upstream: ByteStream, relay: Relay, accounts: Accounts, *, grace_seconds: float
-    ) -> None:
+    def __init__(self, exchange: Exchange, opened: OpenedStream, accounts: Accounts, *, grace_seconds: float) -> None:
         self.exchange = exchange
-        self._upstream = upstream
-        self._relay = relay
+        self._opened = opened
         self._accounts = accounts
         self._grace_seconds = grace_seconds
-        self._splitter = Splitter()
         if exchange.idempotency:
             exchange.kept = []
         self._error: GatewayError | None = None
@@ -40,30 +34,25 @@ class AnswerStream:
 
     async def chunks(self) -> AsyncIterator[bytes]:
         """The caller's bytes: what one read from the provider gives leaves as one chunk. Ends with an error raised, not swallowed."""
-        relay, splitter, kept = self._relay, self._splitter, self.exchange.kept
+        opened = self._opened
         try:
-            while chunk := await self._upstream.read():
-                self.exchange.saw_first_token()
-                out = b"".join([relay.feed(event) for event in splitter.feed(chunk)])
-                if out:
-                    if kept is not None:
-                        kept.append(out)
+            is_open = True
+            while is_open:
+                if out := self._taken():
                     yield out
-            if not relay.is_complete:
+                is_open = await opened.take_in()
+            if not opened.relay.is_complete:
                 provider = self.exchange.attempt.model.provider.name if self.exchange.attempt else "The provider"
                 raise UpstreamFailed(f"{provider} broke off its answer.", code="upstream_broke_off")
-            rest = relay.finish()
-            if rest:
-                if kept is not None:
-                    kept.append(rest)
+            opened.out.append(opened.relay.finish())
+            if rest := self._taken():
                 yield rest
             self._has_ended = True
         except GatewayError as error:
             self._error = error
+            if out := self._taken():  # what came before it
+                yield out
             raise
-        except EventTooLarge as error:
-            self._error = UpstreamFailed("The provider sent an event larger than 16 MiB.")
-            raise self._error from error
         except (asyncio.CancelledError, GeneratorExit):
             raise
         except Exception as error:
@@ -71,16 +60,31 @@ class AnswerStream:
             self._error = InternalError("Tollgate failed while relaying the stream.")
             raise self._error from error
 
+    def _taken(self) -> bytes:
+        """What has been read and not passed on yet."""
+        out = b"".join(self._opened.out)
+        self._opened.out.clear()
+        if out and self.exchange.kept is not None:
+            self.exchange.kept.append(out)
+        return out
+
     async def close(self, *, client_left: bool) -> int | None:
         """Close the upstream call and settle; returns the cost in nano-dollars, None if unknown. Idempotent.
 
         When a client leaves, the provider is listened to for a moment longer: if the answer ends by then, its real usage is known.
         """
-        has_all = self._has_ended or (self._relay.is_complete and self._error is None)
+        opened = self._opened
+        has_all = self._has_ended or (opened.relay.is_complete and self._error is None)
         if client_left and not has_all and self._error is None and not self.exchange.is_settled:
             await self._listen_on()
-        self._upstream.close()
+        opened.upstream.close()
         self.exchange.lap("stream")
+        if has_all or opened.relay.is_complete:
+            opened.permit.went_well()
+        elif isinstance(self._error, UpstreamError):
+            opened.permit.went_badly()
+        else:
+            opened.permit.is_unknown()
         if has_all:
             outcome = settlement.OK  # SDKs hang up as soon as they have the last event
         elif self._error is not None:
@@ -88,19 +92,18 @@ class AnswerStream:
         else:
             outcome = settlement.CLIENT_LEFT if client_left else settlement.CUT
         return await settlement.settle_stream(
-            self.exchange, self._accounts, self._relay, outcome=outcome, error=self._error
+            self.exchange, self._accounts, opened.relay, outcome=outcome, error=self._error
         )
 
     async def _listen_on(self) -> None:
         """Take in what the provider still says, for nobody but the books."""
         try:
             async with asyncio.timeout(self._grace_seconds):
-                while chunk := await self._upstream.read():
-                    for event in self._splitter.feed(chunk):
-                        self._relay.feed(event)
-                    if self._relay.is_complete:
+                while await self._opened.take_in():
+                    self._opened.out.clear()
+                    if self._opened.relay.is_complete:
                         return
-        except (TimeoutError, GatewayError, EventTooLarge):
+        except (TimeoutError, GatewayError):
             pass  # what has come until then counts
         except Exception:
             logger.exception("%s failed after its client had left", self.exchange.public_id)

@@ -53,7 +53,7 @@ async def run(
         plan = await _admit(exchange, request, runtime)
         if request.is_stream:
             return await _stream(exchange, request, plan, runtime)
-        answer: ProviderAnswer = await provider_client.ask(exchange, request, plan, runtime.transport)
+        answer: ProviderAnswer = await provider_client.ask(exchange, request, plan, runtime)
     except reservation.Repeated as repeated:
         await settlement.settle_repeat(exchange, accounts)
         return _repeat(repeated.answer)
@@ -106,10 +106,8 @@ async def _admit(exchange: Exchange, request: Request, runtime: Runtime) -> Plan
 
 
 async def _stream(exchange: Exchange, request: Request, plan: Plan, runtime: Runtime) -> AnswerStream:
-    upstream = await provider_client.open_stream(exchange, request, plan, runtime.transport)
-    model = plan.attempts[0].model
-    relay = provider_client.provider_module(model.provider.kind).relay(request, model)
-    return AnswerStream(exchange, upstream, relay, runtime.accounts, grace_seconds=runtime.left_stream_seconds)
+    opened = await provider_client.open_stream(exchange, request, plan, runtime)
+    return AnswerStream(exchange, opened, runtime.accounts, grace_seconds=runtime.left_stream_seconds)
 
 
 def _repeat(data: bytes) -> Repeat:

@@ -16,11 +16,11 @@ from gateway.errors import GatewayError, StoreUnavailable, UpstreamError
 from gateway.pipeline import observability, record
 from gateway.pipeline.exchange import Exchange
 from gateway.providers.relay import Relay
-from gateway.stores import usage_record
+from gateway.stores import counters, usage_record
 from gateway.stores.accounts import Accounts
 from gateway.stores.counters import Settlement
 from gateway.stores.usage_record import ESTIMATED, NONE, REPORTED
-from gateway.types import Usage
+from gateway.types import Attempt, Plan, Usage
 
 logger = logging.getLogger(__name__)
 _NOTHING = Usage()
@@ -77,7 +77,7 @@ async def settle_error(exchange: Exchange, accounts: Accounts, error: GatewayErr
         status=error.status,
         outcome=outcome,
         usage=usage or _NOTHING,
-        source=ESTIMATED if usage else NONE,
+        source=NONE if usage is None else REPORTED if error.is_reported else ESTIMATED,  # type: ignore[attr-defined]
         error=error,
     )
 
@@ -132,8 +132,7 @@ async def _settle(
     if exchange.is_settled:
         return None
     exchange.is_settled = True
-    price = exchange.attempt.model.price if exchange.attempt else None
-    cost = prices.cost_nanousd(price, usage) if price is not None else None
+    cost = _cost(exchange.attempt, usage)
     line = record.record(
         exchange,
         status=status,
@@ -146,7 +145,19 @@ async def _settle(
         cost=cost,
     )
     observability.count(line)
-    exchange.cost_nanousd = cost or 0
+    used = _Used()
+    records = []
+    for item in exchange.ended:
+        item_cost = _cost(item.attempt, item.usage or _NOTHING)
+        earlier = record.of_ended(exchange, item, cost=item_cost)
+        observability.count(earlier)
+        records.append(usage_record.encode(earlier))
+        used.add(item.attempt, item.usage or _NOTHING, item_cost or 0)
+        cost = None if cost is None or item_cost is None else cost + item_cost
+    records.append(usage_record.encode(line))
+    if line.attempt:
+        used.add(exchange.attempt, usage, line.cost_nanousd)
+    exchange.cost_nanousd = used.nanousd
     hold = exchange.hold
     await accounts.settle(
         Settlement(
@@ -156,15 +167,48 @@ async def _settle(
             request_id=exchange.request_id.hex,
             mode="settle",
             requests=1 if exchange.attempts_made else 0,
-            tokens=usage.input_tokens + usage.output_tokens,
-            nanousd=cost or 0,
+            tokens=used.tokens,
+            nanousd=used.nanousd,
             epoch=hold.epoch if hold is not None else "",
             demand=exchange.demand if hold is not None else b"",
             answer=answer,
-            records=(usage_record.encode(line),),
+            records=tuple(records),
+            by_model=used.by_model(exchange.plan),
         )
     )
     return cost
+
+
+class _Used:
+    """What a request's calls have used, in all and by model."""
+
+    def __init__(self) -> None:
+        self.tokens = 0
+        self.nanousd = 0
+        self._models: dict[str, tuple[int, int]] = {}
+
+    def add(self, attempt: Attempt | None, usage: Usage, nanousd: int) -> None:
+        tokens = usage.input_tokens + usage.output_tokens
+        self.tokens += tokens
+        self.nanousd += nanousd
+        if attempt is not None:
+            before = self._models.get(attempt.model.name, (0, 0))
+            self._models[attempt.model.name] = before[0] + tokens, before[1] + nanousd
+
+    def by_model(self, plan: Plan | None) -> bytes:
+        """In the plan's order; a model that was called counts one request, however often. Empty: all is the only model's."""
+        if plan is None or len(plan.attempts) == 1:
+            return b""
+        names = [attempt.model.name for attempt in plan.attempts]
+        return counters.encode_by_model(
+            [(1, *self._models[name]) if name in self._models else (0, 0, 0) for name in names]
+        )
+
+
+def _cost(attempt: Attempt | None, usage: Usage) -> int | None:
+    """Nano-dollars; None if the model has no price, or there is none."""
+    price = attempt.model.price if attempt else None
+    return prices.cost_nanousd(price, usage) if price is not None else None
 
 
 class KeptAnswer(msgspec.Struct, array_like=True, frozen=True):

@@ -11,6 +11,8 @@ from typing import Any
 import msgspec
 
 from gateway.errors import (
+    ContentRefused,
+    ContextOverflow,
     UpstreamCredentialRefused,
     UpstreamError,
     UpstreamFailed,
@@ -55,7 +57,20 @@ def from_response(provider: Provider, status: int, headers: Mapping[str, str], b
         return UpstreamOverloaded(message, error_type=kind, provider_status=status, retry_after_seconds=retry_after)
     if status >= 500:
         return UpstreamFailed(message, code=code, error_type=kind, provider_status=status)
-    return UpstreamRejected(message, code=code, error_type=kind, provider_status=status, param=param)
+    return _rejected(kind, code, message)(message, code=code, error_type=kind, provider_status=status, param=param)
+
+
+_TOO_LONG = re.compile(r"prompt is too long|maximum context length|context window|context_length", re.IGNORECASE)
+_AGAINST_POLICY = frozenset({"content_filter", "content_policy_violation", "content_policy"})
+
+
+def _rejected(kind: str, code: str | None, message: str) -> type[UpstreamRejected]:
+    """Providers say by words, or by a code, why they reject what another model might take."""
+    if code == "context_length_exceeded" or (code is None and _TOO_LONG.search(message)):
+        return ContextOverflow
+    if code in _AGAINST_POLICY or kind in _AGAINST_POLICY:
+        return ContentRefused
+    return UpstreamRejected
 
 
 def from_event(provider: Provider, kind: str, message: str, code: str | None = None) -> UpstreamError:

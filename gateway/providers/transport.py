@@ -54,12 +54,16 @@ class Transport:
             self._sessions[provider.id] = session
         return session
 
-    async def whole(self, provider: Provider, wire: WireRequest) -> bytes:
-        """The body of a 2xx answer."""
+    async def whole(self, provider: Provider, wire: WireRequest, *, within_seconds: float | None = None) -> bytes:
+        """The body of a 2xx answer, begun within that time (None: within the time for a whole answer)."""
         try:
-            async with self._session(provider).post(
-                wire.url, data=wire.body, headers=wire.headers, timeout=self._timeouts.whole, allow_redirects=False
-            ) as response:
+            async with (
+                asyncio.timeout(within_seconds) as deadline,
+                self._session(provider).post(
+                    wire.url, data=wire.body, headers=wire.headers, timeout=self._timeouts.whole, allow_redirects=False
+                ) as response,
+            ):
+                deadline.reschedule(None)
                 if response.status >= 300:
                     body = await response.content.read(MAX_ERROR_BYTES)
                     raise failures.from_response(provider, response.status, _lower(response), body)
@@ -67,10 +71,10 @@ class Transport:
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
             raise _failure(provider, error) from error
 
-    async def stream(self, provider: Provider, wire: WireRequest) -> ByteStream:
-        """A 2xx answer whose first bytes have come."""
+    async def stream(self, provider: Provider, wire: WireRequest, *, within_seconds: float | None = None) -> ByteStream:
+        """A 2xx answer whose first bytes have come, within that time (None: as the process is set)."""
         try:
-            async with asyncio.timeout(self._timeouts.first_byte):
+            async with asyncio.timeout(self._timeouts.first_byte if within_seconds is None else within_seconds):
                 response = await self._session(provider).post(
                     wire.url, data=wire.body, headers=wire.headers, timeout=self._timeouts.stream, allow_redirects=False
                 )
@@ -123,6 +127,8 @@ def _lower(response: aiohttp.ClientResponse) -> dict[str, str]:
 
 
 def _failure(provider: Provider, error: Exception) -> UpstreamFailed | UpstreamTimedOut:
+    if isinstance(error, aiohttp.ConnectionTimeoutError):
+        return UpstreamFailed(f"{provider.name} cannot be reached.", code="upstream_unreachable")
     if isinstance(error, TimeoutError):
         return UpstreamTimedOut(f"{provider.name} did not answer in time.", retry_after_seconds=1)
     if isinstance(error, aiohttp.ClientConnectorError):

@@ -6,6 +6,7 @@ again it has no second effect).
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 from uuid import UUID
 
@@ -29,6 +30,7 @@ class CounterLine(msgspec.Struct, array_like=True, frozen=True):
     """A counter to check and hold in. `amount` -1: only count. `mark`: usage from which the plan has to change, 0 for none.
 
     `verified_from_ms`: the limit was made or changed in this window, so the counter must have been compared with the ledger since; or 0.
+    `model`: whose calls it counts, by place in the plan from 1 on; 0: the whole request's.
     """
 
     hash: int
@@ -38,6 +40,7 @@ class CounterLine(msgspec.Struct, array_like=True, frozen=True):
     window_start_ms: int
     verified_from_ms: int
     mark: int
+    model: int = 0
 
 
 class RingLine(msgspec.Struct, array_like=True, frozen=True):
@@ -74,6 +77,7 @@ class Demand(msgspec.Struct, array_like=True, frozen=True):
     slots: list[SlotLine]
     fingerprint: str
     user_seconds: int
+    models: int = 1
 
 
 class Hold(msgspec.Struct):
@@ -100,6 +104,16 @@ def encode(demand: Demand) -> bytes:
 
 def decode(data: bytes) -> Demand:
     return _decoder.decode(data)
+
+
+def without(demand: Demand, models: Collection[int]) -> Demand:
+    """The demand less what counts these models of the plan: the script has left them out."""
+    return msgspec.structs.replace(demand, counters=[line for line in demand.counters if line.model not in models])
+
+
+def encode_by_model(used: list[tuple[int, int, int]]) -> bytes:
+    """(requests, tokens, nano-dollars) of each model of a plan, for a settlement."""
+    return _encoder.encode(used)
 
 
 async def reserve(redis: RedisStore, hold: Hold, version: int) -> list[Any]:
@@ -135,6 +149,7 @@ class Settlement(msgspec.Struct, array_like=True, frozen=True):
     demand: bytes
     answer: bytes
     records: tuple[bytes, ...]
+    by_model: bytes = b""
 
     def keys(self) -> list[str]:
         own = redis_keys.counters(self.tenant_id)
@@ -160,6 +175,7 @@ class Settlement(msgspec.Struct, array_like=True, frozen=True):
             self.epoch,
             self.demand,
             self.answer,
+            self.by_model,
             *self.records,
         ]
 

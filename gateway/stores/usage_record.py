@@ -12,7 +12,11 @@ import msgspec
 
 
 class UsageRecord(msgspec.Struct, array_like=True, frozen=True):
-    """Units: tokens, nano-dollars, milliseconds since 1970 (`accepted_ms`), milliseconds, microseconds per step."""
+    """Units: tokens, nano-dollars, milliseconds since 1970 (`accepted_ms`), milliseconds, microseconds per step.
+
+    `is_final`: it tells how the request ended; the others are attempts that failed before. `opens_model`: the request's first call of that
+    model, so that a budget of requests of the model counts it.
+    """
 
     id: UUID
     request_id: UUID
@@ -50,6 +54,8 @@ class UsageRecord(msgspec.Struct, array_like=True, frozen=True):
     tier: str = ""
     refused_by: str = ""
     output_cap: int | None = None
+    is_final: bool = True
+    opens_model: bool = True
 
 
 REPORTED, ESTIMATED, HELD, NONE = "reported", "estimated", "held", "none"  # where the usage comes from

@@ -196,6 +196,6 @@ class World:
         return list(RequestLog.objects.filter(tenant=self.tenant).order_by("accepted_at", "id"))
 
     def record(self, request_id: str) -> RequestLog:
-        """The record of one request, drained."""
+        """How one request ended, as its final record says; drained."""
         drain.drain(get_redis_connection("default"), self.tenant.id)
-        return RequestLog.objects.get(request_id=UUID(request_id.removeprefix("req_")))
+        return RequestLog.objects.get(request_id=UUID(request_id.removeprefix("req_")), is_final=True)

@@ -4,16 +4,18 @@
 --       6 tiers of end users  7 the idempotency key's entry, if the request has one
 -- ARGV  1 version of the caller's snapshot  2 request id  3 the demand, a msgpack array (gateway.stores.counters.Demand):
 --       lease ms, end user, tier, input tokens, output cap wanted, least useful cap, choices, input nano-dollars, output
---       pico-dollars per token, counters, rings, slots, fingerprint, seconds to keep the end user's counters
---       counter: {hash, field, metric, amount, window start ms, verified from ms, mark}   amount -1: only counted; mark 0: none
+--       pico-dollars per token, counters, rings, slots, fingerprint, seconds to keep the end user's counters, models
+--       counter: {hash, field, metric, amount, window start ms, verified from ms, mark, model}   amount -1: only counted; mark 0: none;
+--         model 0: counts the whole request; else the model of the plan (1 the first) whose calls it counts
 --       ring: {hash, field, requests or 0, tokens or 0}      slot: {hash, field, amount}      hash: 1 tenant's, 2 end user's
 --       4 the record to write if the request's process dies
 --
 -- A counter is two fields of a hash: its name holds what was used, "h" and its name what is held. One that is missing is zero only if
 -- its window began after counting did; else, and where it is far below zero because that is under way, the ledger is asked ("seed").
 -- A limit that was made or changed within the window wants its counter verified since ("v" and its name): it may not have been counted.
+-- A model whose own budget has no room is left out as long as the plan has another one; nothing is held in what counts it.
 --
--- Returns {'ok', output cap, counter that lowered it or 0, epoch, tightest requests ring, left, tightest tokens ring, left}
+-- Returns {'ok', output cap, counter that lowered it or 0, epoch, tightest requests ring, left, tightest tokens ring, left, models left out}
 --   or {'stale', version in force}, {'tier', tier}, {'closed', ms}, {'unknown'}, {'seed', counters, rings},
 --   {'replay', answer}, {'reused'}, {'in progress'},
 --   {'busy', slot, under way}, {'rate', ring, 'requests' or 'tokens', ms to wait, used},
@@ -108,13 +110,23 @@ local function cap_within(metric, room)
 end
 
 local cap, lowered_by, marked, held_up, spent = wanted, 0, nil, nil, nil
+local models, out, left_out = demand[15] or 1, {}, {}
+local function leave_out(model)
+  if not out[model] then
+    out[model] = true
+    left_out[#left_out + 1] = model
+  end
+end
 for index, item in ipairs(counters) do
   local used = tonumber(values[item[1]][at[item]] or '0')
   local held = tonumber(values[item[1]][at[item] + 1] or '0')
-  if item[4] >= 0 then
+  local model = item[8] or 0
+  if item[4] >= 0 and model < 2 then
     local most = cap_within(item[3], item[4] - used - held)
     if most < least then
-      if cap_within(item[3], item[4] - used) < least then
+      if cap_within(item[3], item[4] - used) < least and model == 1 and models > 1 then
+        leave_out(1)
+      elseif cap_within(item[3], item[4] - used) < least then
         spent = spent or { 'spent', index, used, held }
       else
         held_up = held_up or { 'held', index, used, held }
@@ -141,10 +153,29 @@ for index, item in ipairs(rings) do
     end
   end
 end
+for index, item in ipairs(counters) do
+  local model = item[8] or 0
+  if item[4] >= 0 and model > 1 and not out[model] then
+    local used = tonumber(values[item[1]][at[item]] or '0')
+    local held = tonumber(values[item[1]][at[item] + 1] or '0')
+    if cap_within(item[3], item[4] - used - held) < cap then
+      leave_out(model)
+      if #left_out == models then spent = spent or { 'spent', index, used, held } end
+    end
+  end
+end
 local refusal = spent or marked or held_up
 if refusal then return refusal end
 
 -- Everything fits: take it all.
+if #left_out > 0 then
+  local kept = {}
+  for _, item in ipairs(counters) do
+    if not out[item[8] or 0] then kept[#kept + 1] = item end
+  end
+  counters, demand[10] = kept, kept
+  ARGV[3] = cmsgpack.pack(demand)
+end
 local tokens = input + cap * choices
 local nano = input_nano + math.ceil(cap * output_pico / 1000)
 local amounts = { 1, tokens, nano }
@@ -178,7 +209,7 @@ if #sets[2] > 0 then
   redis.call('HSET', KEYS[5], unpack(sets[2]))
   if demand[14] > 0 then redis.call('EXPIRE', KEYS[5], demand[14]) else redis.call('PERSIST', KEYS[5]) end
 end
-local reply = { 'ok', cap, lowered_by, epoch, requests_ring, requests_left, tokens_ring, tokens_left }
+local reply = { 'ok', cap, lowered_by, epoch, requests_ring, requests_left, tokens_ring, tokens_left, left_out }
 redis.call('HSET', KEYS[3], id, cmsgpack.pack({ tokens, nano, slot, cap, now_ms, KEYS[5], reply, ARGV[3], ARGV[4] }))
 redis.call('ZADD', KEYS[4], now_ms + demand[1], id)
 if KEYS[7] then

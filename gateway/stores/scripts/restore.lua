@@ -22,7 +22,7 @@ for _, item in ipairs(demand[10]) do
 end
 for _, item in ipairs(demand[12]) do redis.call('HINCRBY', keys[item[1]], item[2], 1) end
 if KEYS[4] ~= KEYS[1] and demand[14] > 0 then redis.call('EXPIRE', KEYS[4], demand[14]) end
-local reply = { 'ok', cap, 0, ARGV[4], 0, -1, 0, -1 }
+local reply = { 'ok', cap, 0, ARGV[4], 0, -1, 0, -1, {} }
 redis.call('HSET', KEYS[2], ARGV[1], cmsgpack.pack({ tokens, nano, 0, cap, now_ms, KEYS[4], reply, ARGV[2], ARGV[5] }))
 redis.call('ZADD', KEYS[3], now_ms + demand[1], ARGV[1])
 return 1

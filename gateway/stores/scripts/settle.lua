@@ -4,7 +4,8 @@
 --       6 swept holds  7 the idempotency key's entry, if the request has one
 -- ARGV  1 request id  2 'settle' or 'sweep'  3 requests used (0 or 1)  4 tokens used  5 nano-dollars used
 --       6 epoch the reservation was made in, '' if none was  7 the demand, if there may be no hold to read it from
---       8 answer to keep, '' for none  9... usage records
+--       8 answer to keep, '' for none  9 what each model of the plan used: a msgpack array of {requests, tokens, nano-dollars}, '' for all
+--       by the first  10... usage records
 --
 -- Run twice, it charges once: the second run finds neither the hold nor another epoch. A hold that was swept meanwhile is corrected to what
 -- was really used. Where the counters were lost (another epoch), what exists of them is charged, and the ledger tells the rest.
@@ -19,6 +20,7 @@ local slot = math.floor(second / SLOT_SECONDS)
 local packed = redis.call('HGET', KEYS[3], id)
 local outcome = 'ok'
 local demand, released, taken_in
+local was = { 0, 0, 0 }
 
 if ARGV[2] == 'sweep' then
   local now_ms = second * 1000 + math.floor(tonumber(time[2]) / 1000)
@@ -42,7 +44,7 @@ if packed then
 else
   local swept = redis.call('HGET', KEYS[6], id)
   if swept then
-    local was = cmsgpack.unpack(swept)
+    was = cmsgpack.unpack(swept)
     demand, released, outcome = cmsgpack.unpack(was[4]), { 0, 0, 0 }, 'corrected'
     requests, tokens, nano = requests - was[1], tokens - was[2], nano - was[3]
     redis.call('HDEL', KEYS[6], id)
@@ -54,7 +56,15 @@ else
 end
 
 if demand then
+  -- What a counter adds: the whole request's use, or its model's. A sweep charged everything to the first model.
   local amounts = { requests, tokens, nano }
+  local by_model = ARGV[9] ~= '' and ARGV[2] ~= 'sweep' and cmsgpack.unpack(ARGV[9]) or { { requests + was[1], tokens + was[2], nano + was[3] } }
+  local function used_by(item)
+    local model = item[8] or 0
+    if model == 0 then return amounts[item[3]] end
+    local own = by_model[model]
+    return (own and own[item[3]] or 0) - (model == 1 and was[item[3]] or 0)
+  end
   local names, at, sets = { {}, {} }, {}, { {}, {} }
   local function want(hash, field)
     local list = names[hash]
@@ -77,7 +87,7 @@ if demand then
   for _, item in ipairs(demand[10]) do
     local used, held = values[item[1]][at[item]], values[item[1]][at[item] + 1]
     -- A counter that is missing stays so: it is read from the ledger when it is next wanted, this request included.
-    if used then set(item[1], item[2], tonumber(used) + amounts[item[3]]) end
+    if used then set(item[1], item[2], tonumber(used) + used_by(item)) end
     if held then set(item[1], 'h' .. item[2], math.max(0, tonumber(held) - released[item[3]])) end
   end
   for _, item in ipairs(demand[11]) do
@@ -107,5 +117,5 @@ if KEYS[7] then
     redis.call('DEL', KEYS[7])
   end
 end
-for index = 9, #ARGV do redis.call('XADD', KEYS[1], '*', 'r', ARGV[index]) end
+for index = 10, #ARGV do redis.call('XADD', KEYS[1], '*', 'r', ARGV[index]) end
 return outcome

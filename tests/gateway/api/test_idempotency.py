@@ -49,8 +49,8 @@ def test_keys_of_different_api_keys_are_different(world, simulator):
 
 
 def test_a_failed_request_may_be_made_again(world, simulator):
-    simulator.behave(fault="500", times=1)
-    assert [ask(world).status, ask(world).status] == [502, 200]
+    simulator.behave(fault="400", times=1)
+    assert [ask(world).status, ask(world).status] == [400, 200]
     assert simulator.totals()["requests"] == 2
 
 

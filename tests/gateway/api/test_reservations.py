@@ -152,9 +152,10 @@ def test_a_refused_translation_gives_everything_back(world, simulator):
 def test_a_provider_s_error_charges_the_request_and_no_tokens(world, simulator):
     budget(world, 100, "requests")
     budget(world, 10_000, "tokens")
-    simulator.behave(fault="500", times=1)
+    simulator.behave(fault="500")
     assert world.chat().status == 502
     assert (counter(world, "requests"), counter(world, "tokens")) == ((1, 0), (0, 0))
+    assert simulator.totals()["requests"] == 3  # two retries are the same request
 
 
 def test_a_stream_costs_what_the_same_answer_costs_whole(world):

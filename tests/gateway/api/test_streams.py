@@ -81,7 +81,7 @@ def test_one_that_the_provider_cuts_ends_with_an_error_event_and_is_charged(worl
 @pytest.mark.parametrize("surface", SURFACES)
 @pytest.mark.parametrize("model", MODELS)
 def test_an_error_event_of_the_provider_s_reaches_the_caller_in_its_own_format(world, simulator, surface, model):
-    simulator.behave(fault="error_event", fault_after_chunks=5, error_message="the provider's own words")
+    simulator.behave(fault="error_event", fault_after_chunks=5, chunk_ms=10, error_message="the provider's own words")
     reply = call(world, surface, model)
     event = reply.events()[-1]
     last = json.loads(event.rpartition(b"data: ")[2])

@@ -11,7 +11,7 @@ from django.conf import settings
 
 from gateway import ledger
 from gateway.providers.transport import Timeouts, Transport
-from gateway.resilience.breakers import Breakers
+from gateway.resilience.breakers import Breakers, Policy
 from gateway.resilience.retries import RetryBudget
 from gateway.stores.accounts import Accounts
 from gateway.stores.redis import RedisStore
@@ -40,7 +40,14 @@ class Runtime:
                 total=settings.GATEWAY_TOTAL_SECONDS,
             )
         )
-        self.breakers = Breakers(self.redis)
+        self.breakers = Breakers(
+            self.redis,
+            Policy(
+                least_calls=settings.GATEWAY_BREAKER_CALLS,
+                failure_percent=settings.GATEWAY_BREAKER_PERCENT,
+                open_seconds=settings.GATEWAY_BREAKER_SECONDS,
+            ),
+        )
         self.retry_budget = RetryBudget()
         self.hold_wait_seconds: float = settings.GATEWAY_HOLD_WAIT_SECONDS
         self.left_stream_seconds: float = settings.GATEWAY_LEFT_STREAM_SECONDS

@@ -83,6 +83,7 @@ def _catalog(tenant_id: UUID) -> dict[UUID, types.Model]:
             max_output_tokens=row.max_output_tokens,
             price=row.price_at(now) or default_price,
             created_at=int(row.created_at.timestamp()),
+            breaker=row.breaker,
         )
         for row in _visible(rows, tenant_id)
     }

@@ -78,7 +78,7 @@ BREAKERS = "tg:{breakers}:"
 
 
 def open_breakers() -> str:
-    """Hash: circuit breakers that are not closed -> "state|generation|until"."""
+    """Hash: circuit breakers that are not closed -> "state|generation|Unix ms from when on it may be probed"."""
     return f"{BREAKERS}open"
 
 

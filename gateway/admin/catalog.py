@@ -75,7 +75,7 @@ class ModelAdmin(TenantScopedAdmin):
         (
             None,
             {
-                "fields": ["tenant", "name", "provider", "upstream_id", "is_active"],
+                "fields": ["tenant", "name", "provider", "upstream_id", "is_active", "breaker"],
                 "description": _("A tenant's own model hides the operator's of the same name."),
             },
         ),

@@ -91,6 +91,10 @@ def _describe(response: HttpResponseBase, exchange: Exchange, surface: Surface) 
         headers["x-tollgate-provider"] = exchange.attempt.model.provider.name
         headers["x-tollgate-model"] = exchange.attempt.model.name
         headers["x-tollgate-cache"] = "bypass"
+    if exchange.attempts_made > 1 or exchange.skipped:
+        headers["x-tollgate-attempts"] = str(exchange.attempts_made)
+        if passed := _passed_over(exchange):
+            headers["x-tollgate-fallback-from"] = quote(passed, safe=" ,:()$'")
     if exchange.output_cap is not None:
         headers["x-tollgate-max-tokens"] = str(exchange.output_cap)
         if exchange.lowered_by:
@@ -99,6 +103,15 @@ def _describe(response: HttpResponseBase, exchange: Exchange, surface: Surface) 
         headers["x-tollgate-degraded-by"] = quote(exchange.cheaper.budget, safe=" ,:()$")
     if exchange.pace is not None:
         rendering.put_rate_limits(headers, exchange.pace, surface)
+
+
+def _passed_over(exchange: Exchange) -> str:
+    """The models that did not answer, and why: "gpt-4o: upstream_timeout"."""
+    served = exchange.attempt.model.name if exchange.attempt else ""
+    failed = [(item.attempt.model.name, item.error.code) for item in exchange.ended if item.error is not None]
+    return ", ".join(
+        f"{model}: {reason}" for model, reason in dict([*exchange.skipped, *failed]).items() if model != served
+    )
 
 
 @extend_schema_view(post=schemas.chat_completions)

@@ -124,6 +124,11 @@ def _usd_per_million(label: Any) -> models.DecimalField[Any, Any]:
 class Model(SharedOrOwned):
     """A model an application may name, and what it is upstream. A tenant's own hides the operator's of the same name."""
 
+    class Breaker(models.TextChoices):
+        AUTO = "auto", _("Automatic: opens when most calls fail")
+        CLOSED = "closed", _("Held closed: always called")
+        OPEN = "open", _("Held open: never called")
+
     class Capability(models.TextChoices):
         CHAT = "chat", _("Chat")
         EMBEDDINGS = "embeddings", _("Embeddings")
@@ -172,6 +177,13 @@ class Model(SharedOrOwned):
     cache_read_usd_per_mtok = _usd_per_million(_("cache read, USD per million tokens"))
     cache_write_5m_usd_per_mtok = _usd_per_million(_("cache write (5 min), USD per million tokens"))
     cache_write_1h_usd_per_mtok = _usd_per_million(_("cache write (1 h), USD per million tokens"))
+    breaker = models.CharField(
+        _("circuit breaker"),
+        max_length=6,
+        choices=Breaker.choices,
+        default=Breaker.AUTO,
+        help_text=_("While it is open, requests go to the next model of their chain."),
+    )
     is_active = models.BooleanField(_("active"), default=True)
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
 

@@ -163,17 +163,15 @@ def _nobody(exchange: Exchange, last: UpstreamError | None, *, wait_seconds: flo
         and not exchange.skipped
     ):
         return last
-    told = [
-        {"model": item.attempt.model.name, "error": item.error.code if item.error else ""} for item in exchange.ended
-    ]
+    reasons = {item.attempt.model.name: item.error.code for item in exchange.ended if item.error is not None}
     if last is not None and exchange.attempt is not None:
-        told.append({"model": exchange.attempt.model.name, "error": last.code})
-    told += [{"model": model, "skipped": reason} for model, reason in exchange.skipped]
-    words = "; ".join(f"{item['model']}: {item.get('error') or item['skipped']}" for item in told)
+        reasons[exchange.attempt.model.name] = last.code
+    reasons |= dict(exchange.skipped)
+    words = "; ".join(f"{model}: {reason}" for model, reason in reasons.items())
     error = AllModelsFailed(
         f"No model could answer ({words}). Try again in a moment.",
         retry_after_seconds=max(1.0, min(wait_seconds, 30.0)),
-        detail={"attempts": told},
+        detail={"models": reasons},
     )
     if last is not None:
         error.usage, error.is_reported = last.usage, last.is_reported

@@ -13,6 +13,7 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Coroutine
+from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
@@ -26,10 +27,6 @@ logger = logging.getLogger(__name__)
 
 BEAT_SECONDS = 0.25
 LATENCY_SECONDS = 2.0  # between two looks at how long a model takes
-LEAST_CALLS = 10  # in the window, before a breaker may open
-FAILURE_PERCENT = 50
-OPEN_MS = 30_000
-PROBES = 2  # at once; and as many have to go well
 PROBE_LEASE_MS = 60_000
 BUSY_SECONDS = 0.25  # until the next request asks for a probe when all are taken
 FORGET_SECONDS = 30.0  # what could not be told to Redis
@@ -39,11 +36,26 @@ FIRST_BYTE, WHOLE = "first", "whole"
 _BREAKER, _LATENCY = Script("breaker"), Script("latency")
 
 
+@dataclass(frozen=True)
+class Policy:
+    """A breaker opens when of at least `least_calls` in 30 s more than `failure_percent` failed, and stays open for `open_seconds`. Then up
+    to `probes` calls at once are let through; when as many went well, it closes."""
+
+    least_calls: int = 10
+    failure_percent: int = 50
+    open_seconds: float = 30.0
+    probes: int = 2
+
+    @property
+    def open_ms(self) -> int:
+        return int(self.open_seconds * 1000)
+
+
 class Cell:
     """What this process knows of one breaker. `probe_at`: monotonic seconds from when on an open one may be probed."""
 
     __slots__ = (
-        "badly", "counts", "generation", "is_reporting", "key", "latency_key", "latency_told_at", "p95", "probe_at", "state",
+        "badly", "counts", "generation", "key", "latency_key", "latency_told_at", "p95", "probe_at", "state",
         "untold_since", "used_at", "well",
     )  # fmt: skip
 
@@ -55,7 +67,6 @@ class Cell:
         self.probe_at = 0.0
         self.well = self.badly = 0
         self.untold_since = 0.0
-        self.is_reporting = False
         self.counts: Counter[tuple[str, int]] = Counter()
         self.p95: dict[str, float | None] = {}
         self.latency_told_at = 0.0
@@ -97,12 +108,12 @@ class Permit:
 class Breakers:
     """The breakers as one process sees them. To be used from its event loop only."""
 
-    def __init__(self, redis: RedisStore) -> None:
+    def __init__(self, redis: RedisStore, policy: Policy) -> None:
         self._redis = redis
+        self._policy = policy
         self._cells: dict[str, Cell] = {}
         self._beating: asyncio.Task[None] | None = None
         self._telling: set[asyncio.Task[None]] = set()
-        self._is_cut_off = False
 
     def _cell(self, model: Model) -> Cell:
         key = redis_keys.breaker(model.provider.id, model.upstream_id)
@@ -125,9 +136,9 @@ class Breakers:
             return None
         probe_id = uuid4().hex
         try:
-            reply = await self._run(cell, "probe", probe_id, PROBE_LEASE_MS, PROBES)
+            reply = await self._run(cell, "probe", probe_id, PROBE_LEASE_MS, self._policy.probes)
         except StoreUnavailable:
-            cell.probe_at = now + OPEN_MS / 1000  # one at a time, as nobody can be asked
+            cell.probe_at = now + self._policy.open_seconds  # one at a time, as nobody can be asked
             return Permit(self, cell, cell.generation)
         state = reply[0].decode()
         if state == "granted":
@@ -166,8 +177,7 @@ class Breakers:
             cell.well += 1
         else:
             cell.badly += 1
-            if not cell.is_reporting:
-                self._tell_soon(self._report(cell))
+            self._tell_soon(self._report(cell))
 
     def _tell_soon(self, telling: Coroutine[Any, Any, None]) -> None:
         task = asyncio.ensure_future(telling)
@@ -181,28 +191,31 @@ class Breakers:
 
     async def _end_probe(self, cell: Cell, probe_id: str, how: str) -> None:
         with contextlib.suppress(StoreUnavailable):  # its lease ends
-            reply = await self._run(cell, "ended", probe_id, how, PROBES, OPEN_MS)
+            reply = await self._run(cell, "ended", probe_id, how, self._policy.probes, self._policy.open_ms)
             self._learn(cell, reply[0].decode(), int(reply[1]), int(reply[2]))
 
     async def _report(self, cell: Cell) -> None:
         """Tell Redis how calls ended; without it, decide alone."""
         well, badly = cell.well, cell.badly
-        cell.is_reporting = True
+        if not well and not badly:
+            return  # another one has told it
+        cell.well = cell.badly = 0
         try:
-            reply = await self._run(cell, "report", well, badly, LEAST_CALLS, FAILURE_PERCENT, OPEN_MS)
+            policy = self._policy
+            reply = await self._run(
+                cell, "report", well, badly, policy.least_calls, policy.failure_percent, policy.open_ms
+            )
         except StoreUnavailable:
+            cell.well += well
+            cell.badly += badly
             self._decide_alone(cell)
             return
-        finally:
-            cell.is_reporting = False
-        cell.well -= min(well, cell.well)
-        cell.badly -= min(badly, cell.badly)
         self._learn(cell, reply[0].decode(), int(reply[1]), int(reply[2]))
 
     def _decide_alone(self, cell: Cell) -> None:
-        calls = cell.well + cell.badly
-        if cell.state == CLOSED and calls >= LEAST_CALLS and cell.badly * 100 > calls * FAILURE_PERCENT:
-            self._change(cell, OPEN, OPEN_MS)
+        calls, policy = cell.well + cell.badly, self._policy
+        if cell.state == CLOSED and calls >= policy.least_calls and cell.badly * 100 > calls * policy.failure_percent:
+            self._change(cell, OPEN, policy.open_ms)
             cell.well = cell.badly = 0
         elif time.monotonic() - cell.untold_since > FORGET_SECONDS:
             cell.well = cell.badly = 0
@@ -241,7 +254,7 @@ class Breakers:
         """One beat. Raises `StoreUnavailable` if Redis is away."""
         await self._look()
         now = time.monotonic()
-        for cell in [cell for cell in self._cells.values() if (cell.well or cell.badly) and not cell.is_reporting]:
+        for cell in [cell for cell in self._cells.values() if cell.well or cell.badly]:
             await self._report(cell)
         for cell in [cell for cell in self._cells.values() if now - cell.latency_told_at > LATENCY_SECONDS]:
             if cell.counts or now - cell.used_at < 60:

@@ -1,0 +1,160 @@
+"""A model that fails is passed over: the next one of the chain answers, and each call is charged for what it used."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from gateway.models import Model, Task, TaskFallback
+from tests.gateway.budgets import budget, counter
+from tests.gateway.live import World
+
+FAULTS = ["429", "500", "503", "529", "reset", "bad_json", "hang"]
+
+
+def chain(world: World, *names: str, **fields: object) -> Task:
+    """task/chain, over these models in order."""
+    models = [Model.objects.get(tenant=world.tenant, name=name) for name in names]
+    task = Task.objects.create(tenant=world.tenant, slug="chain", name="Chain", default_model=models[0], **fields)
+    for position, model in enumerate(models[1:], 1):
+        TaskFallback.objects.create(task=task, position=position, model=model)
+    return task
+
+
+def failing(world: World, fault: str, kind: str = "openai", name: str = "ill", **behaviour: object) -> None:
+    more = "".join(f"&{option}={value}" for option, value in behaviour.items())
+    world.model(name, kind, upstream_id=f"gpt-4o?fault={fault}{more}")
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+@pytest.mark.parametrize("fault", FAULTS)
+def test_the_next_model_answers(world, simulator, fault, stream):
+    failing(world, fault)
+    chain(world, "ill", "claude-sonnet-4-5")
+    reply = world.chat("task/chain", stream=stream)
+    assert reply.status == 200
+    assert reply.headers["x-tollgate-model"] == "claude-sonnet-4-5"
+    assert reply.headers["x-tollgate-fallback-from"].startswith("ill: ")
+    first, *_, last = rows = world.records(int(reply.headers["x-tollgate-attempts"]))
+    assert [row.attempt for row in rows] == list(range(1, len(rows) + 1))
+    assert [row.is_final for row in rows] == [False] * (len(rows) - 1) + [True]
+    assert (first.model_served, first.provider, first.outcome) == ("ill", "openai", "upstream_error")
+    assert (last.model_served, last.provider, last.outcome, last.status) == (
+        "claude-sonnet-4-5",
+        "anthropic",
+        "ok",
+        200,
+    )
+    assert {row.request_id for row in rows} == {last.request_id}
+
+
+def test_a_request_that_falls_back_is_one_request_and_each_call_is_charged(world, simulator):
+    budget(world, 100, "requests")
+    budget(world, 1_000_000, "tokens")
+    failing(world, "bad_json")
+    chain(world, "ill", "gpt-4o")
+    assert world.chat("task/chain").status == 200
+    first, last = world.records(2)
+    assert first.input_tokens + first.output_tokens > 0  # it answered, though nobody can read it
+    assert counter(world, "requests") == (1, 0)
+    tokens = sum(row.input_tokens + row.output_tokens for row in (first, last))
+    assert counter(world, "tokens") == (tokens, 0)
+
+
+def test_a_model_s_own_budget_counts_its_own_calls(world, simulator):
+    for name in ("ill", "gpt-4o"):
+        budget(world, 100, "requests", scope="model", subject=name, name=f"requests of {name}")
+        budget(world, 1_000_000, "tokens", scope="model", subject=name, name=f"tokens of {name}")
+    failing(world, "bad_json")
+    chain(world, "ill", "gpt-4o")
+    assert world.chat("task/chain").status == 200
+    first, last = world.records(2)
+    for name, row in (("ill", first), ("gpt-4o", last)):
+        assert counter(world, "requests", dimension="model", subject=name) == (1, 0)
+        assert counter(world, "tokens", dimension="model", subject=name) == (row.input_tokens + row.output_tokens, 0)
+
+
+def test_a_model_whose_own_budget_is_used_up_is_left_out(world, simulator):
+    budget(world, 1, "requests", scope="model", subject="gpt-4o")
+    chain(world, "gpt-4o", "claude-sonnet-4-5")
+    served = [world.chat("task/chain").headers["x-tollgate-model"] for _ in range(3)]
+    assert served == ["gpt-4o", "claude-sonnet-4-5", "claude-sonnet-4-5"]
+    assert counter(world, "requests", dimension="model", subject="gpt-4o") == (1, 0)
+    assert world.chat("gpt-4o").json()["error"]["code"] == "budget_spent"
+
+
+def test_a_fallback_whose_own_budget_is_used_up_is_not_called(world, simulator):
+    budget(world, 0, "requests", scope="model", subject="claude-sonnet-4-5")
+    failing(world, "500")
+    chain(world, "ill", "claude-sonnet-4-5")
+    reply = world.chat("task/chain")
+    assert reply.status == 503
+    assert reply.json()["error"]["detail"]["models"] == {
+        "ill": "upstream_failed",
+        "claude-sonnet-4-5": "its budget is used up",
+    }
+    assert {row["body"]["model"] for row in simulator.requests()} == {"gpt-4o?fault=500"}
+
+
+@pytest.mark.parametrize("surface", ["chat", "message"])
+def test_says_what_was_tried_when_no_model_can_answer(world, simulator, surface):
+    failing(world, "500")
+    failing(world, "503", kind="anthropic", name="worse")
+    chain(world, "ill", "worse")
+    reply = getattr(world, surface)("task/chain")
+    assert (reply.status, reply.json()["error"]["code"]) == (503, "all_models_failed")
+    assert "ill: upstream_failed; worse: upstream_overloaded" in reply.json()["error"]["message"]
+    assert int(reply.headers["retry-after"]) >= 1
+    assert world.record(reply.headers["x-request-id"]).status == 503
+
+
+@pytest.mark.parametrize("fault", ["400", "422"])
+def test_a_fault_of_the_request_s_own_is_not_taken_elsewhere(world, simulator, fault):
+    failing(world, fault)
+    chain(world, "ill", "claude-sonnet-4-5")
+    assert world.chat("task/chain").status == int(fault)
+    assert simulator.totals()["requests"] == 1
+
+
+def test_what_is_too_long_for_a_model_goes_to_one_with_a_larger_window(world, simulator):
+    world.model("small", "openai", upstream_id="gpt-4o?context_window=5", context_window=5)
+    world.model("as-small", "openai", context_window=5)
+    chain(world, "small", "as-small", "claude-sonnet-4-5")
+    reply = world.chat("task/chain", prompt="a question of more than five tokens, as anybody can see")
+    assert (reply.status, reply.headers["x-tollgate-model"]) == (200, "claude-sonnet-4-5")
+    assert simulator.totals()["requests"] == 2
+
+
+def test_nothing_is_tried_again_once_the_caller_has_had_a_byte(world, simulator):
+    failing(world, "cut", chunk_ms=20, fault_after_chunks=5, output_tokens=40)
+    chain(world, "ill", "claude-sonnet-4-5")
+    reply = world.chat("task/chain", stream=True)
+    assert reply.status == 200
+    assert json.loads(reply.events()[-1].removeprefix(b"data: "))["error"]["code"] == "upstream_broke_off"
+    (row,) = world.records()
+    assert (row.outcome, row.model_served) == ("cut", "ill")
+    assert row.output_tokens >= 5
+    assert simulator.totals()["requests"] == 1
+
+
+def test_the_output_cap_is_no_more_than_the_fallback_can_make(world, simulator):
+    failing(world, "500")
+    world.model("short", "openai", max_output_tokens=60)
+    chain(world, "ill", "short")
+    assert world.chat("task/chain", max_tokens=500).status == 200
+    *_, last = simulator.requests()
+    assert last["body"]["max_tokens"] == 60
+
+
+def test_one_without_an_answer_in_time_is_passed_over_by_the_model_s_breaker_held_open(world, simulator):
+    Model.objects.filter(tenant=world.tenant, name="gpt-4o").update(breaker="open")
+    row = Model.objects.get(tenant=world.tenant, name="gpt-4o")
+    row.save()
+    chain(world, "gpt-4o", "claude-sonnet-4-5")
+    reply = world.chat("task/chain")
+    assert reply.headers["x-tollgate-model"] == "claude-sonnet-4-5"
+    assert reply.headers["x-tollgate-fallback-from"] == "gpt-4o: its circuit breaker is open"
+    alone = world.chat("gpt-4o")
+    assert (alone.status, alone.json()["error"]["code"]) == (503, "all_models_failed")
+    assert simulator.totals()["requests"] == 1

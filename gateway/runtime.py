@@ -9,7 +9,7 @@ from weakref import WeakKeyDictionary
 
 from django.conf import settings
 
-from gateway import ledger
+from gateway import embedders, ledger
 from gateway.providers.transport import Timeouts, Transport
 from gateway.resilience.breakers import Breakers, Policy
 from gateway.resilience.retries import RetryBudget
@@ -49,6 +49,7 @@ class Runtime:
             ),
         )
         self.retry_budget = RetryBudget()
+        self.embedder = embedders.make()
         self.hold_wait_seconds: float = settings.GATEWAY_HOLD_WAIT_SECONDS
         self.left_stream_seconds: float = settings.GATEWAY_LEFT_STREAM_SECONDS
         self.default_output_tokens: int = settings.GATEWAY_DEFAULT_OUTPUT_TOKENS

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from functools import lru_cache
 
 from celery import shared_task
 from django.conf import settings
@@ -12,7 +13,7 @@ from django.utils import timezone
 from django_redis import get_redis_connection
 from redis.exceptions import RedisError
 
-from gateway import drain, partitions, reconciliation, selectors, sweeper
+from gateway import drain, earlier_answers, embedders, partitions, reconciliation, selectors, sweeper
 
 logger = logging.getLogger(__name__)
 DRAIN_SECONDS = 30
@@ -50,6 +51,33 @@ def reconcile_counters() -> int:
         except (DatabaseError, RedisError):
             logger.exception("tenant %s could not be reconciled; the next run tries again", tenant_id)
     return drifted
+
+
+@lru_cache(maxsize=1)
+def _embedder() -> embedders.Embedder:
+    """One for the worker process: it keeps the model in memory."""
+    return embedders.make()
+
+
+@shared_task
+def keep_answers() -> int:
+    """Keep the answers that may be given again when no model can answer; returns how many. Stops after 30 s, the next run goes on."""
+    redis = get_redis_connection("default")
+    end = time.monotonic() + DRAIN_SECONDS
+    kept = 0
+    for tenant_id in earlier_answers.waiting(redis, selectors.tenant_ids()):
+        while time.monotonic() < end:
+            count = earlier_answers.keep(redis, tenant_id, _embedder().name, _embedder().embed_now)
+            kept += count
+            if not count:
+                break
+    return kept
+
+
+@shared_task
+def forget_answers() -> int:
+    """Delete answers that are too old to be given again; returns how many."""
+    return earlier_answers.forget(timezone.now())
 
 
 @shared_task

@@ -169,8 +169,9 @@ class Cascade(msgspec.Struct, frozen=True):
 class Plan(msgspec.Struct, frozen=True):
     """What the router decided: attempts in the order in which they are to be tried.
 
-    `first_byte_seconds`: how long an attempt may take to its first byte; None: as the process is set. `may_replay`: an earlier answer may
-    be given when all fail. `escapes_refusals`: what a model refuses for its content policy, the next one is asked.
+    `first_byte_seconds`: how long an attempt may take to its first byte; None: as the process is set. `may_replay`: when all fail, an
+    earlier answer may be given to a question whose similarity (cosine) is at least `replay_similarity`. `escapes_refusals`: what a model
+    refuses for its content policy, the next one is asked.
     """
 
     attempts: tuple[Attempt, ...]
@@ -180,6 +181,7 @@ class Plan(msgspec.Struct, frozen=True):
     first_byte_seconds: float | None = None
     cascade: Cascade | None = None
     may_replay: bool = False
+    replay_similarity: float = 0.85
     escapes_refusals: bool = False
     dropped: tuple[Dropped, ...] = ()
 

@@ -64,6 +64,11 @@ def tiers(tenant_id: UUID | str) -> str:
     return f"{tag(tenant_id)}tiers"
 
 
+def given_answers(tenant_id: UUID | str) -> str:
+    """Stream of answers that wait to be kept for the day when no model can answer."""
+    return f"{tag(tenant_id)}given"
+
+
 def idempotency(tenant_id: UUID | str, key_id: UUID | str, digest: str) -> str:
     """Hash: the request made under an idempotency key of an API key, and its answer."""
     return f"{tag(tenant_id)}idem:{key_id}:{digest}"

@@ -58,36 +58,42 @@ class InferenceView(GatewayView):
             response = rendering.error_response(error, self.surface, exchange.public_id)
             response.headers["x-tollgate-cost-usd"] = rendering.dollars(exchange.cost_nanousd)
         else:
-            response = self._render(answer)
+            response = self._render(answer, exchange)
         _describe(response, exchange, self.surface)
         return response
 
-    def _render(self, answer: Answer | AnswerStream | Repeat) -> HttpResponseBase:
+    def _render(self, answer: Answer | AnswerStream | Repeat, exchange: Exchange) -> HttpResponseBase:
         if isinstance(answer, AnswerStream):
             return EventStreamResponse(answer, self.surface)
         if isinstance(answer, Repeat):
-            return _repeated(answer)
+            return _repeated(answer, exchange)
         response = HttpResponse(answer.body, content_type="application/json")
         if answer.cost_nanousd is not None:
             response.headers["x-tollgate-cost-usd"] = rendering.dollars(answer.cost_nanousd)
         return response
 
 
-def _repeated(answer: Repeat) -> HttpResponse:
-    """What the first request under the idempotency key was answered; of a stream, all of it at once."""
+def _repeated(answer: Repeat, exchange: Exchange) -> HttpResponse:
+    """An answer given before; of a stream, all of it at once."""
     content_type = "text/event-stream; charset=utf-8" if answer.is_stream else "application/json"
     response = HttpResponse(answer.body, content_type=content_type)
-    response.headers["idempotent-replayed"] = "true"
-    response.headers["x-tollgate-cost-usd"] = rendering.dollars(0)
+    response.headers["x-tollgate-cost-usd"] = rendering.dollars(exchange.cost_nanousd)
     response.headers["x-tollgate-provider"] = answer.provider
     response.headers["x-tollgate-model"] = answer.model
+    if exchange.replayed is None:
+        response.headers["idempotent-replayed"] = "true"
+        return response
+    response.headers["age"] = str(int(exchange.replayed.age_seconds))
+    response.headers["x-tollgate-cache"] = "stale"
+    response.headers["x-tollgate-similarity"] = f"{exchange.replayed.similarity:.3f}"
+    response.headers["x-tollgate-degraded-by"] = "no model could answer"
     return response
 
 
 def _describe(response: HttpResponseBase, exchange: Exchange, surface: Surface) -> None:
     """Who answered, whether from a cache, whether the output was capped, and what is left of the limits per minute."""
     headers = response.headers
-    if exchange.attempt is not None:
+    if exchange.attempt is not None and exchange.replayed is None:
         headers["x-tollgate-provider"] = exchange.attempt.model.provider.name
         headers["x-tollgate-model"] = exchange.attempt.model.name
         headers["x-tollgate-cache"] = "bypass"
@@ -107,7 +113,7 @@ def _describe(response: HttpResponseBase, exchange: Exchange, surface: Surface) 
 
 def _passed_over(exchange: Exchange) -> str:
     """The models that did not answer, and why: "gpt-4o: upstream_timeout"."""
-    served = exchange.attempt.model.name if exchange.attempt else ""
+    served = exchange.attempt.model.name if exchange.attempt and exchange.replayed is None else ""
     failed = [(item.attempt.model.name, item.error.code) for item in exchange.ended if item.error is not None]
     return ", ".join(
         f"{model}: {reason}" for model, reason in dict([*exchange.skipped, *failed]).items() if model != served

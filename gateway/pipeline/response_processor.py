@@ -11,10 +11,10 @@ import logging
 from collections.abc import AsyncIterator
 
 from gateway.errors import GatewayError, InternalError, UpstreamError, UpstreamFailed
-from gateway.pipeline import settlement
+from gateway.pipeline import last_resort, settlement
 from gateway.pipeline.calls import OpenedStream
 from gateway.pipeline.exchange import Exchange
-from gateway.stores.accounts import Accounts
+from gateway.runtime import Runtime
 
 logger = logging.getLogger(__name__)
 
@@ -22,12 +22,13 @@ logger = logging.getLogger(__name__)
 class AnswerStream:
     """A stream on its way to the caller. Iterate `chunks`, then always `await close(...)`."""
 
-    def __init__(self, exchange: Exchange, opened: OpenedStream, accounts: Accounts, *, grace_seconds: float) -> None:
+    def __init__(self, exchange: Exchange, opened: OpenedStream, runtime: Runtime) -> None:
         self.exchange = exchange
         self._opened = opened
-        self._accounts = accounts
-        self._grace_seconds = grace_seconds
-        if exchange.idempotency:
+        self._runtime = runtime
+        request, plan = exchange.request, exchange.plan
+        self._is_remembered = request is not None and plan is not None and last_resort.is_kept(request, plan)
+        if exchange.idempotency or self._is_remembered:
             exchange.kept = []
         self._error: GatewayError | None = None
         self._has_ended = False
@@ -91,14 +92,25 @@ class AnswerStream:
             outcome = settlement.CUT
         else:
             outcome = settlement.CLIENT_LEFT if client_left else settlement.CUT
-        return await settlement.settle_stream(
-            self.exchange, self._accounts, opened.relay, outcome=outcome, error=self._error
+        is_first = not self.exchange.is_settled
+        cost = await settlement.settle_stream(
+            self.exchange, self._runtime.accounts, opened.relay, outcome=outcome, error=self._error
         )
+        if self._is_remembered and is_first and outcome == settlement.OK:
+            await self._remember()
+        return cost
+
+    async def _remember(self) -> None:
+        exchange = self.exchange
+        assert exchange.request is not None
+        assert exchange.plan is not None
+        answer = b"".join(exchange.kept or ())
+        await last_resort.remember(exchange, exchange.request, exchange.plan, answer, self._runtime)
 
     async def _listen_on(self) -> None:
         """Take in what the provider still says, for nobody but the books."""
         try:
-            async with asyncio.timeout(self._grace_seconds):
+            async with asyncio.timeout(self._runtime.left_stream_seconds):
                 while await self._opened.take_in():
                     self._opened.out.clear()
                     if self._opened.relay.is_complete:

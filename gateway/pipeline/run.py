@@ -14,8 +14,9 @@ from gateway.errors import (
     NotFound,
     PermissionDenied,
     RateLimited,
+    UpstreamError,
 )
-from gateway.pipeline import credentials, provider_client, reservation, router, settlement, validator
+from gateway.pipeline import credentials, last_resort, provider_client, reservation, router, settlement, validator
 from gateway.pipeline.exchange import Exchange
 from gateway.pipeline.response_processor import AnswerStream
 from gateway.runtime import Runtime
@@ -33,7 +34,8 @@ class Answer(NamedTuple):
 
 
 class Repeat(NamedTuple):
-    """The answer that the first request under the same idempotency key got. It costs nothing."""
+    """An answer that was given before: to the first request under the same idempotency key, or, where no model can answer, to a similar
+    question (`exchange.replayed`). It costs nothing itself."""
 
     body: bytes
     is_stream: bool
@@ -51,9 +53,16 @@ async def run(
         validator.identify(exchange, content, headers)
         exchange.lap("validate")
         plan = await _admit(exchange, request, runtime)
-        if request.is_stream:
-            return await _stream(exchange, request, plan, runtime)
-        answer: ProviderAnswer = await provider_client.ask(exchange, request, plan, runtime)
+        try:
+            if request.is_stream:
+                return await _stream(exchange, request, plan, runtime)
+            answer: ProviderAnswer = await provider_client.ask(exchange, request, plan, runtime)
+        except UpstreamError as error:
+            earlier = await last_resort.find(exchange, request, plan, runtime) if error.may_fall_back else None
+            if earlier is None:
+                raise
+            await settlement.settle_replayed(exchange, accounts, error)
+            return Repeat(*earlier)
     except reservation.Repeated as repeated:
         await settlement.settle_repeat(exchange, accounts)
         return _repeat(repeated.answer)
@@ -72,6 +81,8 @@ async def run(
     cost = await settlement.settle_answer(
         exchange, accounts, usage=answer.usage, finish_reason=answer.finish_reason, body=answer.body
     )
+    if last_resort.is_kept(request, plan):
+        await last_resort.remember(exchange, request, plan, answer.body, runtime)
     return Answer(answer.body, cost)
 
 
@@ -107,7 +118,7 @@ async def _admit(exchange: Exchange, request: Request, runtime: Runtime) -> Plan
 
 async def _stream(exchange: Exchange, request: Request, plan: Plan, runtime: Runtime) -> AnswerStream:
     opened = await provider_client.open_stream(exchange, request, plan, runtime)
-    return AnswerStream(exchange, opened, runtime.accounts, grace_seconds=runtime.left_stream_seconds)
+    return AnswerStream(exchange, opened, runtime)
 
 
 def _repeat(data: bytes) -> Repeat:

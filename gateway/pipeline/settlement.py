@@ -34,6 +34,7 @@ OK, REFUSED, UPSTREAM_ERROR, CLIENT_LEFT, CUT, INTERNAL_ERROR = (
     "cut",
     "internal_error",
 )
+REPLAYED = "stale"  # an earlier answer, as no model could answer
 REPEATED = "repeat"  # in the log's column for caches: answered from what an idempotency key kept
 
 
@@ -80,6 +81,14 @@ async def settle_error(exchange: Exchange, accounts: Accounts, error: GatewayErr
         source=NONE if usage is None else REPORTED if error.is_reported else ESTIMATED,  # type: ignore[attr-defined]
         error=error,
     )
+
+
+async def settle_replayed(exchange: Exchange, accounts: Accounts, error: GatewayError) -> None:
+    """End a request that no model answered and that was given an earlier answer: what its failed calls used is charged."""
+    if exchange.attempts_made and (not exchange.ended or exchange.ended[-1].number != exchange.attempts_made):
+        usage = error.usage if isinstance(error, UpstreamError) else None
+        exchange.end_attempt(error, usage=usage, is_reported=isinstance(error, UpstreamError) and error.is_reported)
+    await _settle(exchange, accounts, status=200, outcome=OK, usage=_NOTHING, source=NONE, cache=REPLAYED, error=error)
 
 
 async def settle_repeat(exchange: Exchange, accounts: Accounts) -> None:

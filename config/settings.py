@@ -12,6 +12,7 @@ from config.branding import static_url
 from config.embedded import layout as layouts
 from config.embedded.redis import broker_url
 from config.env import Environment
+from config.redis_cluster import is_cluster, node_url
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = Environment()
@@ -96,6 +97,13 @@ CACHES = {
         "OPTIONS": {"SOCKET_CONNECT_TIMEOUT": REDIS_TIMEOUT_SECONDS, "SOCKET_TIMEOUT": REDIS_TIMEOUT_SECONDS},
     }
 }
+REDIS_IS_CLUSTER, REDIS_NODE_URL = is_cluster(REDIS_URL), node_url(REDIS_URL)
+if REDIS_IS_CLUSTER:
+    CACHES["default"]["OPTIONS"] |= {"CONNECTION_FACTORY": "config.redis_cluster.ClusterConnectionFactory"}  # type: ignore[operator]
+    if not env.text("CELERY_BROKER_URL"):
+        raise ImproperlyConfigured(
+            "REDIS_URL is a cluster, which Celery cannot use as a broker: set CELERY_BROKER_URL."
+        )
 
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.PBKDF2PasswordHasher"]
 AUTH_PASSWORD_VALIDATORS = [

@@ -53,7 +53,7 @@ def differs(tenant_id: UUID, since: dt.date, zone: dt.tzinfo) -> bool:
         cursor.execute(
             "SELECT (SELECT (coalesce(sum(requests), 0), coalesce(sum(input_tokens + output_tokens), 0), coalesce(sum(cost_usd), 0)) "
             "FROM billing_dailyusage WHERE tenant_id = %s AND dimension = 'tenant' AND day >= %s) "
-            "IS DISTINCT FROM (SELECT (count(*) FILTER (WHERE attempt = 1), coalesce(sum(input_tokens + output_tokens), 0), "
+            "IS DISTINCT FROM (SELECT ((count(*) FILTER (WHERE attempt = 1))::numeric, coalesce(sum(input_tokens + output_tokens), 0), "
             "coalesce(sum(cost_usd), 0)) FROM gateway_requestlog WHERE tenant_id = %s AND accepted_at >= %s AND attempt > 0)",
             [tenant_id, since, tenant_id, start],
         )

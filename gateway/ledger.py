@@ -95,7 +95,7 @@ def open_counters(tenant_id: UUID, *, were_lost: bool = False) -> None:
             or store.xlen(redis_keys.usage_stream(tenant_id)) > 0
             or DailyUsage.objects.filter(tenant_id=tenant_id).exists()
         )
-        seconds, micros = store.time()
+        seconds, micros = map(int, store.eval("return redis.call('TIME')", 1, key))  # of the node that has the tenant
         now_ms = seconds * 1000 + micros // 1000 + 1
         since, opens = (now_ms, now_ms + QUARANTINE_MS) if has_usage else (0, 0)
         is_opened = store.hsetnx(key, "epoch", f"{secrets.token_hex(4)}:{since}:{opens}")

@@ -24,7 +24,11 @@ class Runtime:
     """Made on first use, closed at shutdown."""
 
     def __init__(self) -> None:
-        self.redis = RedisStore(settings.REDIS_URL, timeout_seconds=settings.REDIS_TIMEOUT_SECONDS)
+        self.redis = RedisStore(
+            settings.REDIS_NODE_URL,
+            timeout_seconds=settings.REDIS_TIMEOUT_SECONDS,
+            is_cluster=settings.REDIS_IS_CLUSTER,
+        )
         self.threads = Threads()
         self.snapshots = Snapshots(self.redis, self.threads, settings.GATEWAY_SNAPSHOT_CAPACITY)
         self.accounts = Accounts(

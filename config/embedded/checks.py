@@ -15,6 +15,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from config.embedded.errors import EmbeddedServiceError
+from config.redis_cluster import node_url
 
 CONNECT_SECONDS = 5
 OLDEST_POSTGRES = 140000  # what Django 5.2 supports
@@ -82,8 +83,8 @@ def database_fits(url: str, *, extension: str = "vector") -> None:
 def redis_answers(url: str) -> None:
     """Whether REDIS_URL's server answers PING."""
     try:
-        client = redis.Redis.from_url(
-            url,
+        client = redis.Redis.from_url(  # of a cluster, the node that is named
+            node_url(url),
             socket_timeout=CONNECT_SECONDS,
             socket_connect_timeout=CONNECT_SECONDS,
             retry=Retry(NoBackoff(), 0),

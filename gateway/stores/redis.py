@@ -13,7 +13,7 @@ import logging
 from pathlib import Path
 from typing import Any
 
-from redis.asyncio import Redis
+from redis.asyncio import Redis, RedisCluster
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import NoScriptError, RedisError, ResponseError
@@ -37,8 +37,9 @@ class Script:
 class RedisStore:
     """The event loop's Redis. Every method raises `StoreUnavailable` when Redis cannot be reached or does not answer in time."""
 
-    def __init__(self, url: str, *, timeout_seconds: float) -> None:
-        self._client = Redis.from_url(
+    def __init__(self, url: str, *, timeout_seconds: float, is_cluster: bool = False) -> None:
+        client: Any = RedisCluster if is_cluster else Redis
+        self._client = client.from_url(
             url,
             socket_timeout=timeout_seconds,
             socket_connect_timeout=timeout_seconds,

@@ -21,18 +21,21 @@ _TOTAL = Window("total", 0, None)
 
 
 def window(kind: str, at: float, zone: dt.tzinfo) -> Window:
-    """The window of that kind that `at` (Unix seconds) lies in. Weeks begin on Monday. An hour always lasts an hour."""
+    """The window of that kind that `at` (Unix seconds) lies in. Weeks begin on Monday.
+
+    Hours are counted from midnight on, so that they lie end to end also where the clock changes by half an hour (Lord Howe); there the last
+    one of the day is a short one.
+    """
     if kind == "total":
         return _TOTAL
     if kind == "minute":
         start = int(at) // 60 * 60
         return Window(kind, start, start + 60)
-    local = dt.datetime.fromtimestamp(at, zone)
+    day = dt.datetime.fromtimestamp(at, zone).date()
     if kind == "hour":
-        # The offset of this very hour: the clock's change repeats or skips one, and each lasts an hour.
-        start = int(at) - local.minute * 60 - local.second
-        return Window(kind, start, start + 3600)
-    day = local.date()
+        first, last = midnight(day, zone), midnight(day + dt.timedelta(days=1), zone)
+        start = first + (int(at) - first) // 3600 * 3600
+        return Window(kind, start, min(start + 3600, last))
     if kind == "week":
         day -= dt.timedelta(days=day.weekday())
         end = day + dt.timedelta(days=7)

@@ -6,6 +6,7 @@ calculator notation <<a*b=c>>. Nothing is executed: a small parser knows numbers
 
 from __future__ import annotations
 
+import itertools
 import operator
 import re
 from collections.abc import Callable
@@ -18,11 +19,11 @@ _ALGEBRA = re.compile(r"\d[a-zA-Z]\b")  # "2x + 8 = 22" states an equation, not 
 _REMARK = re.compile(r"\([^()\d]*\)")  # "(for the milk)"
 _NUMBER = re.compile(r"\d+(?:,\d{3})*(?:\.\d+)?|\.\d+")
 # A slash or hyphen next to a letter joins words ("miles/hour", "two-thirds").
-_TOKEN = re.compile(r"\d+(?:,\d{3})*(?:\.\d+)?|\.\d+|[A-Za-z]+|(?<![A-Za-z])[-−–/](?![A-Za-z])|[+*()%^÷,]")
+_PART = re.compile(r"\d+(?:,\d{3})*(?:\.\d+)?|\.\d+|\b(?:of|[A-Za-z])\b|(?<![A-Za-z])[-−–/](?![A-Za-z])|[+*()%^÷,]")
 _OPERATORS = {"+": "+", "-": "-", "−": "-", "–": "-", "*": "*", "/": "/", "÷": "/", "^": "^"}
 _PRECEDENCE = {"+": 1, "-": 1, "*": 2, "/": 2, "^": 3}
 _MOST_PARTS = 80  # a longer run is left unread
-_MOST_CHARACTERS = 20_000
+_MOST_SUMS = 100  # of a text; later ones are left unread
 _LARGEST = 1e15
 
 
@@ -60,23 +61,23 @@ def _is_same(claimed: float, value: float) -> bool:
 
 def numbers(text: str) -> list[float]:
     """Every number written in digits, in order."""
-    return [number(token) for token in _NUMBER.findall(text)]
+    return [number(found) for found in _NUMBER.findall(text)]
 
 
 def number(text: str) -> float:
-    return float(text.replace(",", ""))
+    """The number that digits with thousands separators stand for; one that is past all use is held at the largest."""
+    return min(float(text.replace(",", "") if "," in text else text), _LARGEST)
 
 
 def read(text: str) -> Reading:
-    """Every sum in the first 20 000 characters. Linear in the length; never raises."""
-    text = text[:_MOST_CHARACTERS]
+    """The first hundred sums. Linear in the length; never raises."""
     notes = wrong_notes = 0
     has_open_note = False
     if "<<" in text:
         found = _NOTE.findall(text)
         notes = len(found)
         wrong_notes = sum(
-            1 for note in found if any(not stated.is_right for stated in _sums_of(note.replace("\\", "")))
+            1 for note in found if not all([stated.is_right for stated in _sums_of(note.replace("\\", ""))])
         )
         text = _NOTE.sub("", text)
         cut = text.rfind("<<")
@@ -86,26 +87,24 @@ def read(text: str) -> Reading:
     text = _REMARK.sub("", _TIMES.sub("*", text))
     sums: list[Sum] = []
     for segment in _SEGMENT_END.split(text):
-        if "=" in segment and not _ALGEBRA.search(segment):
+        if "=" in segment and len(sums) < _MOST_SUMS and not _ALGEBRA.search(segment):
             sums += _sums_of(segment)
-    return Reading(tuple(sums), tuple(numbers(text)), notes, wrong_notes, has_open_note)
+    return Reading(tuple(sums[:_MOST_SUMS]), tuple(numbers(text)), notes, wrong_notes, has_open_note)
 
 
 def _sums_of(segment: str) -> list[Sum]:
-    sides = segment.split("=")
     sums = []
-    for left, right in zip(sides, sides[1:], strict=False):
-        expression = _runs(left)[-1:]
-        stated = _runs(right)[:1]
-        if not expression or not stated or not any(isinstance(part, str) for part in expression[0]):
+    for left, right in itertools.pairwise([_runs(side) for side in segment.split("=")]):
+        if not left or not right:
             continue
-        value, claimed = evaluate(expression[0]), evaluate(stated[0])
-        if value is None or claimed is None:
-            continue
-        operands = tuple(part for part in expression[0] if isinstance(part, float))
+        expression, stated = left[-1], right[0]
+        operands = tuple([part for part in expression if type(part) is float])
         if len(operands) < 2:
             continue
-        operators = "".join(part for part in expression[0] if isinstance(part, str) and part in _PRECEDENCE)
+        value, claimed = evaluate(expression), evaluate(stated)
+        if value is None or claimed is None:
+            continue
+        operators = "".join([part for part in expression if type(part) is str and part in _PRECEDENCE])
         sums.append(Sum(operands, operators, claimed, value, _is_same(claimed, value)))
     return sums
 
@@ -115,19 +114,19 @@ def _runs(side: str) -> list[list[float | str]]:
     runs: list[list[float | str]] = []
     run: list[float | str] = []
     is_share = False
-    for token in _TOKEN.findall(side):
-        first = token[0]
+    for word in _PART.findall(side):
+        first = word[0]
         if first.isdigit() or first == ".":
             if run and (isinstance(run[-1], float) or run[-1] == ")"):
                 runs.append(run)
                 run = []
-            run.append(number(token))
+            run.append(number(word))
             is_share = False
-        elif token in _OPERATORS:
+        elif word in _OPERATORS:
             if run and (isinstance(run[-1], float) or run[-1] == ")"):
-                run.append(_OPERATORS[token])
+                run.append(_OPERATORS[word])
             elif run and run[-1] != "(":
-                run[-1] = _OPERATORS[token]  # "$30 / bag x 5"
+                run[-1] = _OPERATORS[word]  # "$30 / bag x 5"
             elif first in "-−–":
                 run.append("-")
         elif first == "(":
@@ -141,9 +140,9 @@ def _runs(side: str) -> list[list[float | str]]:
             if run and isinstance(run[-1], float):
                 run[-1] /= 100
                 is_share = True
-        elif token == "of" and run and (is_share or run[-2:-1] == ["/"]) and isinstance(run[-1], float):
+        elif word == "of" and run and (is_share or run[-2:-1] == ["/"]) and isinstance(run[-1], float):
             run.append("*")
-        elif len(token) == 1 and token not in "aAI":  # a comma, or a variable: what stands around it is no one sum
+        elif len(word) == 1 and word not in "aAI":  # a comma, or a variable: what stands around it is no one sum
             if run:
                 runs.append(run)
             run = []
@@ -155,7 +154,7 @@ def _runs(side: str) -> list[list[float | str]]:
 def _trimmed(run: list[float | str]) -> list[float | str]:
     """The run without operators that hang at its end."""
     while run and isinstance(run[-1], str) and run[-1] != ")":
-        run = run[:-1]
+        run.pop()
     return run if len(run) <= _MOST_PARTS else []
 
 
@@ -203,7 +202,7 @@ def evaluate(parts: list[float | str]) -> float | None:
 def _reduce(values: list[float], pending: list[str]) -> None:
     right, left, name = values.pop(), values.pop(), pending.pop()
     if name == "^":
-        if abs(right) > 64 or abs(left) > 1e6 or left < 0 and right != int(right):
+        if abs(right) > 64 or abs(left) > 1e6 or (left < 0 and right != int(right)):
             raise ValueError("too large a power")
         result = left**right
     else:

@@ -10,12 +10,12 @@ import re
 import zlib
 from array import array
 
-from gateway.quality import arithmetic, derivation, quantities
+from gateway.quality import arithmetic, derivation, quantities, signals
 from gateway.quality.arithmetic import Reading
 from gateway.quality.quantities import Question
 
 BUCKETS = 1024  # of hashed words
-_MOST_CHARACTERS = 20_000  # of each text; what comes later is not looked at
+_END_CHARACTERS = 4_000  # of each end of a text that are looked at; the middle of a longer one is passed over
 
 _FINAL = re.compile(r"####[ \t]*([^\n]*)|\b(?:the )?(?:final )?answer is:?[ \t]*([^\n]*)|\\boxed\{([^}\n]*)")
 _HEDGE = re.compile(
@@ -61,7 +61,9 @@ ANSWER = (
     "backslashes",
     "brackets",
     "ifs",
+    "refuses",
     "breaks_off",
+    "ends_openly",
     "open_note",
     "has_final",
     "final_numbers",
@@ -109,18 +111,22 @@ NAMES = PROMPT + ANSWER
 
 def extract(prompt: str, answer: str) -> list[float]:
     """The features in the order of NAMES, as single-precision values (what tree learners compare with)."""
-    question = quantities.read(prompt[:_MOST_CHARACTERS])
-    of_prompt = _of_prompt(prompt, question)
-    return array("f", of_prompt + _of_answer(prompt, question, answer[:_MOST_CHARACTERS].strip())).tolist()
+    prompt, answer = _ends(prompt), _ends(answer.strip())
+    question = quantities.read(prompt)
+    return array("f", _of_prompt(prompt, question) + _of_answer(prompt, question, answer)).tolist()
 
 
 def hashed_words(answer: str) -> dict[int, float]:
     """Weights by bucket of the answer's distinct words, of length 1 as a vector. Digits are no words."""
-    buckets = {
-        zlib.crc32(word.encode()) % BUCKETS for word in set(quantities.WORD.findall(answer[:_MOST_CHARACTERS].lower()))
-    }
+    buckets = {zlib.crc32(word.encode()) % BUCKETS for word in set(quantities.WORD.findall(_ends(answer).lower()))}
     weight = len(buckets) ** -0.5 if buckets else 0.0
     return dict.fromkeys(buckets, weight)
+
+
+def _ends(text: str) -> str:
+    if len(text) <= 2 * _END_CHARACTERS:
+        return text
+    return f"{text[:_END_CHARACTERS]}\n{text[-_END_CHARACTERS:]}"
 
 
 def _of_prompt(prompt: str, question: Question) -> list[float]:
@@ -167,13 +173,15 @@ def _of_answer(prompt: str, question: Question, answer: str) -> list[float]:
         len(answer) / (len(prompt) or 1),
         len(words) / lines,
         len(words) / (len(set(words)) or 1),
-        sum(1 for word in words if word in prompt_words) / (len(words) or 1),
+        len([word for word in words if word in prompt_words]) / (len(words) or 1),
         len(asked_words & tail_words) / (len(asked_words) or 1),
         len(_HEDGE.findall(lower)),
         bool(_ALGEBRA.search(lower)),
         answer.count("\\"),
         answer.count("("),
         words.count("if"),
+        signals.refuses(answer),
+        signals.breaks_off(answer),
         bool(answer) and final_text is None and answer[-1] not in ".!?)\"'`}]",
         reading.has_open_note,
         final_text is not None,

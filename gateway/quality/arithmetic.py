@@ -77,7 +77,7 @@ def read(text: str) -> Reading:
         found = _NOTE.findall(text)
         notes = len(found)
         wrong_notes = sum(
-            1 for note in found if not all([stated.is_right for stated in _sums_of(note.replace("\\", ""))])
+            1 for note in found if not all(stated.is_right for stated in _sums_of(note.replace("\\", "")))
         )
         text = _NOTE.sub("", text)
         cut = text.rfind("<<")

@@ -31,36 +31,8 @@ _REFUSAL = re.compile(
 )
 _FENCE = re.compile(r"^ {0,3}```", re.MULTILINE)
 _OPEN_ENDINGS = tuple(",;:([{=+/&\\")
-_OPEN_WORDS = frozenset(
-    [
-        "the",
-        "a",
-        "an",
-        "and",
-        "or",
-        "of",
-        "to",
-        "in",
-        "on",
-        "at",
-        "by",
-        "with",
-        "for",
-        "from",
-        "is",
-        "are",
-        "was",
-        "were",
-        "that",
-        "which",
-        "because",
-        "but",
-        "if",
-        "than",
-        "as",
-        "its",
-        "their",
-    ]
+_OPEN_WORDS = re.compile(
+    r"(?:the|an?|and|or|of|to|in|on|at|by|with|for|from|is|are|was|were|that|which|because|but|if|than|as|its|their)"
 )
 _SENTENCE_WORDS = 8  # a last line of so many words without a full stop, after others that had one, is broken off
 
@@ -135,6 +107,6 @@ def breaks_off(text: str) -> bool:
     last_line = text[text.rfind("\n") + 1 :].split()
     if not last_line or not text[-1].isalnum():
         return False
-    if last_line[-1].lower() in _OPEN_WORDS and len(last_line) > 1:
+    if _OPEN_WORDS.fullmatch(last_line[-1].lower()) and len(last_line) > 1:
         return True
     return len(last_line) >= _SENTENCE_WORDS and ". " in text

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from gateway.quality import classifier, features
+from gateway.quality.threshold import Scored
 
 if TYPE_CHECKING:
     import numpy as np
@@ -181,3 +182,14 @@ def _calibrate(table: _Table, seed: int) -> tuple[float, float]:
             log_odds[place, 0] = classifier.log_odds_of(blended)
     platt = LogisticRegression(C=1.0).fit(log_odds, table.good, sample_weight=table.weights)
     return float(platt.coef_[0][0]), float(platt.intercept_[0])
+
+
+def cross_scored(rows: Sequence[Row], *, seed: int = 0) -> list[Scored]:
+    """Every row's probability from a model that was not trained on its prompt, in the order of the rows."""
+    scored: dict[int, Scored] = {}
+    for fold in folds(rows, seed=seed):
+        model = classifier.parse(fold.payload)
+        for place in fold.tested:
+            row = rows[place]
+            scored[place] = Scored(model.probability(row.prompt, row.answer), row.is_good)
+    return [scored[place] for place in range(len(rows))]

@@ -1,7 +1,18 @@
 """The gateway's tables, one concept a module."""
 
 from gateway.models.catalog import Model, Provider
+from gateway.models.quality import LabeledAnswer, QualityModel
 from gateway.models.request_log import RequestLog
 from gateway.models.routing import RoutingRule, RoutingTarget, Task, TaskFallback
 
-__all__ = ["Model", "Provider", "RequestLog", "RoutingRule", "RoutingTarget", "Task", "TaskFallback"]
+__all__ = [
+    "LabeledAnswer",
+    "Model",
+    "Provider",
+    "QualityModel",
+    "RequestLog",
+    "RoutingRule",
+    "RoutingTarget",
+    "Task",
+    "TaskFallback",
+]

@@ -56,7 +56,7 @@ _CUES = {
     "rate": "each every per times twice double doubles triple dozen dozens",
     "less": "less fewer left lost gave spent minus loses sold ate used difference change away",
     "more": "more additional extra another added plus gains older taller increase increased",
-    "ratio": "half third thirds quarter quarters fourth fourths fifth fifths ratio fraction percent percentage twice",
+    "ratio": "half third thirds quarter quarters fourth fourths fifth fifths ratio fraction percent percentage",
     "total": "total altogether all combined together sum",
     "average": "average mean equally split divided share",
     "time": "day days week weeks month months year years hour hours minute minutes",

@@ -81,7 +81,8 @@ def in_force(tenant_id: UUID) -> InForce:
 @transaction.atomic
 def activate(model: QualityModel) -> None:
     """Put a version in force instead of the one that was; gateways use it from the next request on."""
-    for other in QualityModel.objects.select_for_update().filter(tenant=model.tenant_id, is_active=True):
+    active = QualityModel.objects.filter(tenant=model.tenant_id, is_active=True).order_by("id")
+    for other in active.select_for_update():
         other.is_active = False
         other.save(update_fields=["is_active"])
     model.is_active = True

@@ -14,12 +14,15 @@ from dataclasses import dataclass
 
 _NOTE = re.compile(r"<<([^<>\n]*)>>")
 _SEGMENT_END = re.compile(r"\n|[.;:?!](?=\s|$)")
-_TIMES = re.compile(r"\\?[*×]|\b[xX]\b(?=\s*[\d($])")
+_TIMES = re.compile(r"[xX](?<!\w[xX])(?=\s+[\d($]|[($])")
 _ALGEBRA = re.compile(r"\d[a-zA-Z]\b")  # "2x + 8 = 22" states an equation, not a sum
-_REMARK = re.compile(r"\([^()\d]*\)")  # "(for the milk)"
+# "(for the milk)", and with numbers in it only after what it remarks on: "50 (from day 1 and 2)"
+_REMARK = re.compile(r"\((?:[^()\d]*\)|(?:(?<=[\w%]\()|(?<=[\w%] \())[^()=]*[A-Za-z]{2}[^()=]*\))")
 _NUMBER = re.compile(r"\d+(?:,\d{3})*(?:\.\d+)?|\.\d+")
 # A slash or hyphen next to a letter joins words ("miles/hour", "two-thirds").
-_PART = re.compile(r"\d+(?:,\d{3})*(?:\.\d+)?|\.\d+|\b(?:of|[A-Za-z])\b|(?<![A-Za-z])[-−–/](?![A-Za-z])|[+*()%^÷,]")
+_PART = re.compile(
+    r"\d+(?:,\d{3})*(?:\.\d+)?|\.\d+|\bof(?=\s+(?:the\s+)?\$?\d)|\b[A-Za-z]\b|(?<![A-Za-z])[-−–/](?![A-Za-z])|[+*()%^÷,]"
+)
 _OPERATORS = {"+": "+", "-": "-", "−": "-", "–": "-", "*": "*", "/": "/", "÷": "/", "^": "^"}
 _PRECEDENCE = {"+": 1, "-": 1, "*": 2, "/": 2, "^": 3}
 _MOST_PARTS = 80  # a longer run is left unread
@@ -84,7 +87,9 @@ def read(text: str) -> Reading:
         if cut >= 0:
             has_open_note = "\n" not in text[cut:]
             text = text[:cut] if has_open_note else text
-    text = _REMARK.sub("", _TIMES.sub("*", text))
+    text = _TIMES.sub("*", text.replace("\\*", "*").replace("×", "*"))
+    if "(" in text:
+        text = _REMARK.sub("", text)
     sums: list[Sum] = []
     for segment in _SEGMENT_END.split(text):
         if "=" in segment and len(sums) < _MOST_SUMS and not _ALGEBRA.search(segment):
@@ -95,9 +100,9 @@ def read(text: str) -> Reading:
 def _sums_of(segment: str) -> list[Sum]:
     sums = []
     for left, right in itertools.pairwise([_runs(side) for side in segment.split("=")]):
-        if not left or not right:
-            continue
-        expression, stated = left[-1], right[0]
+        if not left or not right or left[-1][-1] in _PRECEDENCE:
+            continue  # what is to be added to, or times what, is not a number
+        expression, stated = left[-1], _trimmed(right[0])
         operands = tuple([part for part in expression if type(part) is float])
         if len(operands) < 2:
             continue
@@ -105,7 +110,9 @@ def _sums_of(segment: str) -> list[Sum]:
         if value is None or claimed is None:
             continue
         operators = "".join([part for part in expression if type(part) is str and part in _PRECEDENCE])
-        sums.append(Sum(operands, operators, claimed, value, _is_same(claimed, value)))
+        # In "8 + 2 = 10 - 3 = 7", a run-on, 10 is what the first sum states.
+        is_right = _is_same(claimed, value) or (isinstance(stated[0], float) and agree(stated[0], value))
+        sums.append(Sum(operands, operators, claimed, value, is_right))
     return sums
 
 
@@ -142,20 +149,23 @@ def _runs(side: str) -> list[list[float | str]]:
                 is_share = True
         elif word == "of" and run and (is_share or run[-2:-1] == ["/"]) and isinstance(run[-1], float):
             run.append("*")
-        elif len(word) == 1 and word not in "aAI":  # a comma, or a variable: what stands around it is no one sum
+        elif word == ",":
             if run:
                 runs.append(run)
             run = []
+        elif len(word) == 1 and word not in "aAI":  # a variable: an equation, not a sum
+            return []
     if run:
         runs.append(run)
-    return [cleaned for run in runs if (cleaned := _trimmed(run))]
+    return [run for run in runs if len(run) <= _MOST_PARTS and any(isinstance(part, float) for part in run)]
 
 
 def _trimmed(run: list[float | str]) -> list[float | str]:
     """The run without operators that hang at its end."""
-    while run and isinstance(run[-1], str) and run[-1] != ")":
-        run.pop()
-    return run if len(run) <= _MOST_PARTS else []
+    end = len(run)
+    while isinstance(run[end - 1], str) and run[end - 1] != ")" and end > 1:
+        end -= 1
+    return run[:end]
 
 
 _APPLY: dict[str, Callable[[float, float], float]] = {

@@ -23,6 +23,7 @@ class Derivation:
     unmentioned: int  # numbers of the question that the answer does not state at all
     reused: int  # uses of a given number beyond how often it is given
     dangling: int  # results that neither a later sum nor the final number takes up
+    last_builds_on: int  # operands of the last sum that are results of earlier ones
 
 
 def trace(question: Question, reading: Reading, final: float | None) -> Derivation:
@@ -31,10 +32,12 @@ def trace(question: Question, reading: Reading, final: float | None) -> Derivati
     results: list[float] = []
     open_results: list[float] = []  # not taken up yet
     uses: Counter[float] = Counter()
-    from_nowhere = from_custom = 0
+    from_nowhere = from_custom = builds_on = 0
     for stated in reading.sums:
+        builds_on = 0
         for operand in stated.operands:
             uses[operand] += 1
+            builds_on += any(arithmetic.agree(operand, result) for result in results)
             taken = [result for result in open_results if arithmetic.agree(operand, result)]
             for result in taken:
                 open_results.remove(result)
@@ -57,6 +60,7 @@ def trace(question: Question, reading: Reading, final: float | None) -> Derivati
         unmentioned=_count_missing(given, stated_numbers),
         reused=sum(uses[value] - count for value, count in _counts(question).items() if uses[value] > count),
         dangling=sum(1 for result in open_results if final is None or not arithmetic.agree(final, result)),
+        last_builds_on=builds_on,
     )
 
 

@@ -10,19 +10,34 @@ import re
 import zlib
 from array import array
 
-from gateway.quality import arithmetic, derivation, quantities, signals
+from gateway.quality import arithmetic, derivation, quantities, relations, signals
 from gateway.quality.arithmetic import Reading
 from gateway.quality.quantities import Question
 
 BUCKETS = 1024  # of hashed words
 _END_CHARACTERS = 4_000  # of each end of a text that are looked at; the middle of a longer one is passed over
 
-_FINAL = re.compile(r"####[ \t]*([^\n]*)|\b(?:the )?(?:final )?answer is:?[ \t]*([^\n]*)|\\boxed\{([^}\n]*)")
-_HEDGE = re.compile(
-    r"\b(?:however|but since|actually|assum(?:e|ing)|approximately|about|mistake|seems?|not possible|impossible|unclear"
-    r"|can't|cannot|could not|not enough|negative|round(?:ed)?|sorry|unfortunately|wait|perhaps|maybe|might|not sure)\b|≈"
-)
-_ALGEBRA = re.compile(r"\b(?:let|denote|equations?|solve for)\b")
+_RESULT_MARKS = ("####", "answer is", "\\boxed{")
+_HEDGE_WORDS = {
+    *("however", "actually", "assume", "assuming", "approximately", "about", "mistake", "seem", "seems", "impossible"),
+    *(
+        "unclear",
+        "cannot",
+        "negative",
+        "round",
+        "rounded",
+        "sorry",
+        "unfortunately",
+        "wait",
+        "perhaps",
+        "maybe",
+        "might",
+    ),
+}
+_HEDGE_PHRASES = ("but since", "not possible", "can't", "could not", "not enough", "not sure", "≈")
+_ALGEBRA_WORDS = frozenset(("let", "denote", "equation", "equations", "solve"))
+_NAME = re.compile(r"(?<=[a-z,] )[A-Z][a-z]{2,}")
+_ASKED_THING = re.compile(r"how many ([a-z]+?)s?\b")  # "lamp" of "How many lamps are left?"
 _FRACTION = re.compile(r"\d\s*/\s*\d")
 
 PROMPT = (
@@ -105,6 +120,10 @@ ANSWER = (
     "unmentioned_numbers",
     "reused_numbers",
     "dangling_results",
+    "last_builds_on",
+    "unmet_relations",
+    "names_mentioned",
+    "asked_thing_in_end",
 )
 NAMES = PROMPT + ANSWER
 
@@ -160,23 +179,26 @@ def _of_prompt(prompt: str, question: Question) -> list[float]:
 def _of_answer(prompt: str, question: Question, answer: str) -> list[float]:
     lower = answer.lower()
     words = quantities.WORD.findall(lower)
+    distinct = set(words)
     prompt_words = set(question.words)
     asked_words = set(quantities.WORD.findall(question.asked))
     reading = arithmetic.read(answer)
     lines = answer.count("\n") + 1
     final_text, final = _final(lower, reading)
     final_numbers = arithmetic.numbers(final_text or "")
+    names = set(_NAME.findall(prompt))
+    thing = _ASKED_THING.search(question.asked)
     tail_words = set(quantities.WORD.findall(lower[-200:]))
     return [
         len(answer) / 100,
         lines,
         len(answer) / (len(prompt) or 1),
         len(words) / lines,
-        len(words) / (len(set(words)) or 1),
+        len(words) / (len(distinct) or 1),
         len([word for word in words if word in prompt_words]) / (len(words) or 1),
         len(asked_words & tail_words) / (len(asked_words) or 1),
-        len(_HEDGE.findall(lower)),
-        bool(_ALGEBRA.search(lower)),
+        len([word for word in words if word in _HEDGE_WORDS]) + sum(map(lower.count, _HEDGE_PHRASES)),
+        not _ALGEBRA_WORDS.isdisjoint(distinct),
         answer.count("\\"),
         answer.count("("),
         words.count("if"),
@@ -193,16 +215,19 @@ def _of_answer(prompt: str, question: Question, answer: str) -> list[float]:
         len(str(int(final))) if final is not None else 0,
         *_of_final(question, reading, final),
         *_of_sums(question, reading, lower.count("="), final),
-        *_of_derivation(question, reading, final),
+        *_of_derivation(prompt, question, reading, final),
+        len([name for name in names if name in answer]) / (len(names) or 1),
+        thing is not None and thing.group(1) in lower[-250:],
     ]
 
 
 def _final(lower: str, reading: Reading) -> tuple[str | None, float | None]:
     """What the answer names as its result, if it does, and the number: that of the result, else the last one stated."""
     text = None
-    if "####" in lower or "answer is" in lower or "\\boxed" in lower:
-        for match in _FINAL.finditer(lower):
-            text = next(group for group in match.groups() if group is not None)
+    at, mark = max([(lower.rfind(mark), mark) for mark in _RESULT_MARKS])
+    if at >= 0:
+        text = lower[at + len(mark) :].partition("\n")[0].lstrip(": \t")
+        text = text.partition("}")[0] if mark == "\\boxed{" else text
     stated = arithmetic.numbers(text) if text else list(reading.numbers[-1:])
     return text, stated[0] if stated else None
 
@@ -252,7 +277,7 @@ def _of_sums(question: Question, reading: Reading, equals: int, final: float | N
     ]
 
 
-def _of_derivation(question: Question, reading: Reading, final: float | None) -> list[float]:
+def _of_derivation(prompt: str, question: Question, reading: Reading, final: float | None) -> list[float]:
     traced = derivation.trace(question, reading, final)
     return [
         traced.from_nowhere,
@@ -263,4 +288,6 @@ def _of_derivation(question: Question, reading: Reading, final: float | None) ->
         traced.unmentioned,
         traced.reused,
         traced.dangling,
+        traced.last_builds_on,
+        relations.count_unmet(prompt.lower(), reading.sums),
     ]

@@ -31,6 +31,11 @@ def found(text: str) -> list[tuple[tuple[float, ...], str, float, bool]]:
         ("17 hours/week x 16 weeks = 272 hours", ((17.0, 16.0), "*", 272.0, True)),
         ("Over 25 days, 6 * 2 = 12", ((6.0, 2.0), "*", 12.0, True)),
         ("2^5 = 32", ((2.0, 5.0), "^", 32.0, True)),
+        ("9 * $30 / bag x 2 = 540", ((9.0, 30.0, 2.0), "**", 540.0, True)),
+        ("50 (from day 1 and 2) + 70 = 120", ((50.0, 70.0), "+", 120.0, True)),
+        ("2/3 of 6 = 4", ((2.0, 3.0, 6.0), "/*", 4.0, True)),
+        ("Since 1/4 of a box has 3 * 2 = 6", ((3.0, 2.0), "*", 6.0, True)),
+        ("5 \\* 4 = 20", ((5.0, 4.0), "*", 20.0, True)),
         ("8 - 10 = -2", ((8.0, 10.0), "-", -2.0, True)),
     ],
 )
@@ -49,6 +54,10 @@ def test_finds_and_reckons_a_sum(text: str, expected: tuple[tuple[float, ...], s
         "(3 + 4 = 7",
         "no numbers = at all",
         "two-thirds = 2",
+        "x * 4 + 8 = 40",
+        "4 + 8 + x = 32",
+        "1/4 * number of students = 20",
+        "100 - 9 * (the other shoe) = 10",
     ],
 )
 def test_leaves_alone_what_is_no_sum(text: str):
@@ -58,6 +67,11 @@ def test_leaves_alone_what_is_no_sum(text: str):
 def test_reads_a_chain_link_by_link():
     assert found("2 + 3 = 5 = 6") == [((2.0, 3.0), "+", 5.0, True)]
     assert found("2 + 3 = 10 / 2 = 6") == [((2.0, 3.0), "+", 5.0, True), ((10.0, 2.0), "/", 6.0, False)]
+
+
+def test_a_run_on_is_no_mistake():
+    assert [one[3] for one in found("They need 8 + 2 = 10 - 3 = 7 in all")] == [True, True]
+    assert [one[3] for one in found("They need 8 + 2 = 11 - 3 = 8 in all")] == [False, True]
 
 
 def test_reads_calculator_notes_once():

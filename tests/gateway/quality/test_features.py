@@ -86,6 +86,13 @@ def test_a_sound_answer_is_described():
         ("12 * 7 = 84", "from_custom", 1),
         ("12 + 3 = 15\n12 * 3 = 36\n#### 36", "dangling_results", 1),
         ("12 + 12 = 24", "reused_numbers", 1),
+        ("12 * 3 = 36\n36 - 5 = 31", "last_builds_on", 1),
+        ("12 * 3 = 36\n3 + 5 = 8", "last_builds_on", 0),
+        ("12 * 3 = 36", "unmet_relations", 2),
+        ("12 * 2 * 0.9 = 21.6", "unmet_relations", 0),
+        ("Then Anna has none.", "names_mentioned", 0),
+        ("So there is a lamp left.", "asked_thing_in_end", 1),
+        ("So there is one left.", "asked_thing_in_end", 0),
         ("#### 5", "final_in_prompt", 1),
         ("#### 2", "final_below_all", 1),
         ("However, this seems unclear.", "hedges", 3),
@@ -98,6 +105,10 @@ def test_a_sound_answer_is_described():
 )
 def test_a_feature_sees_what_it_is_named_for(answer: str, name: str, value: float):
     assert of(answer)[name] == value
+
+
+def test_a_name_inside_a_sentence_is_looked_for():
+    assert of("Bob has 3.", "Then Bob meets Carla. How many?")["names_mentioned"] == 0.5
 
 
 def test_a_fraction_surprises_only_where_whole_things_are_asked():

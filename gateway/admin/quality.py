@@ -76,7 +76,7 @@ class QualityModelAdmin(LookedAtAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[QualityModel]:
         rows: QuerySet[QualityModel] = super().get_queryset(request)
-        return rows.select_related("tenant").defer("payload", "held_out")
+        return rows.select_related("tenant").defer("payload", "unseen")
 
     @display(description=_("Version"), ordering="version")
     def named(self, model: QualityModel) -> str:

@@ -22,7 +22,7 @@ def add_shipped_model(apps, schema_editor):
         is_active=True,
         payload=content["payload"],
         metrics=content["metrics"],
-        held_out=content["scores"],
+        unseen=content["scores"],
         rows=content["rows"],
         trained_at=timezone.now(),
     )
@@ -67,7 +67,7 @@ class Migration(migrations.Migration):
                 ('is_active', models.BooleanField(default=False, verbose_name='in force')),
                 ('payload', models.JSONField(verbose_name='numbers')),
                 ('metrics', models.JSONField(help_text='On answers it was not trained on.', verbose_name='measured')),
-                ('held_out', models.JSONField(default=list, help_text='[probability, 1 if good] each; the threshold is chosen on them.', verbose_name='scores of answers not trained on')),
+                ('unseen', models.JSONField(default=list, help_text='[probability, 1 if good] each, from a model that did not learn from it; the threshold is chosen on them.', verbose_name='scores of answers not trained on')),
                 ('rows', models.PositiveIntegerField(help_text='Labelled answers.', verbose_name='trained on')),
                 ('trained_at', models.DateTimeField(verbose_name='trained')),
                 ('tenant', models.ForeignKey(blank=True, help_text="Empty: the operator's, for every tenant.", null=True, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='tenants.tenant', verbose_name='tenant')),

@@ -65,10 +65,12 @@ class QualityModel(SharedOrOwned):
     is_active = models.BooleanField(_("in force"), default=False)
     payload = models.JSONField(_("numbers"))
     metrics = models.JSONField(_("measured"), help_text=_("On answers it was not trained on."))
-    held_out = models.JSONField(
+    unseen = models.JSONField(
         _("scores of answers not trained on"),
         default=list,
-        help_text=_("[probability, 1 if good] each; the threshold is chosen on them."),
+        help_text=_(
+            "[probability, 1 if good] each, from a model that did not learn from it; the threshold is chosen on them."
+        ),
     )
     rows = models.PositiveIntegerField(_("trained on"), help_text=_("Labelled answers."))
     trained_at = models.DateTimeField(_("trained"))

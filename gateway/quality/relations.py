@@ -14,7 +14,8 @@ from gateway.quality.quantities import NUMBER_WORDS
 
 _WORDS = "two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|fifteen|twenty|thirty|forty|fifty"
 _COMPARED = re.compile(
-    rf"\b(\d+(?:,\d{{3}})*(?:\.\d+)?|{_WORDS})(?! percent)(?:[ -]\w+){{0,2}} (fewer|less|more|older|taller|longer|greater|extra|additional)\b"
+    rf"\b(\d+(?:,\d{{3}})*(?:\.\d+)?|{_WORDS})(?! percent)(?:[ -]\w+){{0,2}} "
+    r"(fewer|less|more|older|taller|longer|greater|extra|additional)\b"
 )
 _PERCENT = re.compile(r"(\d+(?:\.\d+)?) ?(?:%|percent)")
 _PART = re.compile(

@@ -39,7 +39,7 @@ class InForce:
     """The classifier that judges a tenant's answers, and scores of answers it has not seen to choose a threshold on."""
 
     classifier: Classifier
-    held_out: tuple[Scored, ...]
+    unseen: tuple[Scored, ...]  # see `QualityModel.unseen`
     version: int
     is_shared: bool
 
@@ -71,7 +71,7 @@ def in_force(tenant_id: UUID) -> InForce:
     rows = QualityModel.objects.filter(Q(tenant=None) | Q(tenant_id=tenant_id), is_active=True)
     for row in rows.order_by(F("tenant_id").asc(nulls_last=True)):
         try:
-            return InForce(classifier.parse(row.payload), _scores(row.held_out), row.version, row.tenant_id is None)
+            return InForce(classifier.parse(row.payload), _scores(row.unseen), row.version, row.tenant_id is None)
         except classifier.UnusableModelError as error:
             logger.error("quality model %s is passed over: %s", row, error)
     content = shipped.read()
@@ -114,6 +114,8 @@ def _train(tenant: Tenant | None) -> Trained | None:
     scored = _score(classifier.parse(payload), held_out)
     metrics = measuring.measure(scored)
     before = measuring.measure(_score(_current(tenant_id), held_out))
+    # The held-out fifth alone is too little to choose a threshold on: cross-validated scores of the others join it.
+    unseen = [*scored, *training.cross_scored(trained_on)]
     with transaction.atomic():
         versions = QualityModel.objects.filter(tenant=tenant_id)
         newest: int = versions.aggregate(newest=Max("version"))["newest"] or 0
@@ -122,7 +124,7 @@ def _train(tenant: Tenant | None) -> Trained | None:
             version=newest + 1,
             payload=payload,
             metrics=metrics.as_json() | {"before": before.as_json()},
-            held_out=[[round(one.probability, 4), int(one.is_good)] for one in scored],
+            unseen=[[round(one.probability, 4), int(one.is_good)] for one in unseen],
             rows=len(trained_on),
             trained_at=started_at,
         )

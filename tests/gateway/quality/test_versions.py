@@ -1,5 +1,8 @@
 """A model is trained from its owner's labels alone, and put in force only if it measures no worse than the one that is."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -36,7 +39,7 @@ def test_a_fresh_install_has_the_shipped_model_as_shared_version_1(acme: Tenant)
     row = QualityModel.objects.get(tenant=None)
     assert (row.version, row.is_active, row.payload) == (1, True, shipped.read()["payload"])
     found = versions.in_force(acme.id)
-    assert (found.version, found.is_shared, len(found.held_out)) == (1, True, shipped.read()["rows"])
+    assert (found.version, found.is_shared, len(found.unseen)) == (1, True, shipped.read()["rows"])
     assert found.classifier == classifier.parse(shipped.read()["payload"])
 
 
@@ -55,7 +58,7 @@ def test_a_better_model_is_put_in_force_for_its_tenant_alone(cast: Cast, acme: T
     assert trained.before.auc is not None
     assert trained.metrics.auc > 0.9 > trained.before.auc
     found = versions.in_force(acme.id)
-    assert (found.version, found.is_shared, len(found.held_out)) == (1, False, trained.metrics.answers)
+    assert (found.version, found.is_shared, len(found.unseen)) == (1, False, 200)
     assert found.classifier.probability(*RIGHT) < 0.3
     assert versions.in_force(cast.globex.tenant.id).is_shared
     assert trained.model.rows + trained.metrics.answers == 200
@@ -237,3 +240,14 @@ def test_labels_need_an_owner_that_exists(tmp_path: Path):
         call_command("import_labels", str(file), "--tenant", "nobody")
     with pytest.raises(CommandError, match="--tenant"):
         call_command("import_labels", str(file))
+
+
+def test_reading_what_is_in_force_loads_no_scikit_learn():
+    code = (
+        "import sys, django; django.setup()\n"
+        "from gateway import tasks; from gateway.quality import labels, versions\n"
+        "print([name for name in ('sklearn', 'numpy', 'scipy') if name in sys.modules])"
+    )
+    environment = os.environ | {"DJANGO_SETTINGS_MODULE": "config.settings"}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment)
+    assert done.stdout == "[]\n"

@@ -54,7 +54,7 @@ def decide(setting: Setting, *, target: float, seed: int = 0) -> Decided:
     """Thresholds chosen on cross-validated scores of the training rows alone, and what they do to the tested pairs."""
     thresholds = []
     accepted = wrong = right = 0
-    for model, trained, tested in _parts(setting, seed):
+    for model, trained, tested in parts(setting, seed):
         chosen = threshold.choose(training.cross_scored(weak_rows(trained), seed=seed), target=target)
         thresholds.append(chosen)
         for place in tested:
@@ -68,13 +68,13 @@ def decide(setting: Setting, *, target: float, seed: int = 0) -> Decided:
 
 def _trained(setting: Setting, seed: int, *, columns: tuple[str, ...], has_words: bool) -> list[float]:
     doubt = [0.0] * len(setting.pairs)
-    for model, _, tested in _parts(setting, seed, columns=columns, has_words=has_words):
+    for model, _, tested in parts(setting, seed, columns=columns, has_words=has_words):
         for place, value in zip(tested, of_model([setting.pairs[at] for at in tested], model), strict=True):
             doubt[place] = value
     return doubt
 
 
-def _parts(
+def parts(
     setting: Setting, seed: int, *, columns: tuple[str, ...] = features.NAMES, has_words: bool = True
 ) -> Iterator[tuple[classifier.Classifier, list[Pair], list[int]]]:
     """Models, the pairs each was trained on, and the places of those it is tested on."""

@@ -10,6 +10,7 @@ import logging
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -69,13 +70,13 @@ def train_tenant(tenant: Tenant) -> Trained | None:
 def in_force(tenant_id: UUID) -> InForce:
     """The tenant's own model, else the shared one, else the one shipped; one that cannot be scored with is logged and passed over."""
     rows = QualityModel.objects.filter(Q(tenant=None) | Q(tenant_id=tenant_id), is_active=True)
-    for row in rows.order_by(F("tenant_id").asc(nulls_last=True)):
+    for row in rows.defer("payload", "unseen").order_by(F("tenant_id").asc(nulls_last=True)):
         try:
-            return InForce(classifier.parse(row.payload), _scores(row.unseen), row.version, row.tenant_id is None)
+            return InForce(*_loaded(row.id), version=row.version, is_shared=row.tenant_id is None)
         except classifier.UnusableModelError as error:
             logger.error("quality model %s is passed over: %s", row, error)
     content = shipped.read()
-    return InForce(classifier.parse(content["payload"]), _scores(content["scores"]), 0, True)
+    return InForce(classifier.parse(content["payload"]), _scores(content["scores"]), version=0, is_shared=True)
 
 
 @transaction.atomic
@@ -163,6 +164,13 @@ def _current(tenant_id: UUID | None) -> Classifier:
 
 def _score(model: Classifier, rows: Sequence[Row]) -> list[Scored]:
     return [Scored(model.probability(row.prompt, row.answer), row.is_good) for row in rows]
+
+
+@lru_cache(maxsize=64)
+def _loaded(model_id: UUID) -> tuple[Classifier, tuple[Scored, ...]]:
+    """A version's classifier and scores, once for all tenants that share it: a version's numbers never change."""
+    row = QualityModel.objects.only("payload", "unseen").get(id=model_id)
+    return classifier.parse(row.payload), _scores(row.unseen)
 
 
 def _scores(pairs: Sequence[Any]) -> tuple[Scored, ...]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.cascade import curves
+from benchmarks.cascade import curves, data, strategies
 from benchmarks.cascade.__main__ import cost
 from benchmarks.cascade.data import Pair
 from tests.gateway.quality.samples import SAMPLE
@@ -93,10 +93,20 @@ def test_says_so_if_the_shipped_model_was_trained_on_the_file(tmp_path: Path):
     assert content["rows"] == 120
     assert content["metrics"]["n"] == 120
     assert "120 rows" in done.stdout
-    from benchmarks.cascade import data
-
     assert data.digest(data.load(SAMPLE)) == content["digest"]
     assert data.digest(data.load(SAMPLE)[1:]) != content["digest"]
+
+
+def test_what_is_tested_was_not_trained_on():
+    pairs = data.load(SAMPLE)
+    tested_at_all = []
+    for _, trained, tested in strategies.parts(strategies.Setting(pairs, None, 4), 0):
+        assert not {pair.prompt for pair in trained} & {pairs[place].prompt for place in tested}
+        assert len(trained) + len(tested) == len(pairs)
+        tested_at_all += tested
+    assert sorted(tested_at_all) == list(range(len(pairs)))
+    ((_, trained, tested),) = strategies.parts(strategies.Setting(pairs[:20], pairs[20:], 4), 0)
+    assert (trained, tested) == (pairs[20:], list(range(20)))
 
 
 def test_a_bad_file_is_named_with_its_line(tmp_path: Path):

@@ -164,8 +164,13 @@ def test_a_model_that_cannot_be_scored_with_is_passed_over(acme: Tenant):
         trained_at="2026-01-01T00:00Z",
     )
     assert versions.in_force(acme.id).is_shared
-    QualityModel.objects.filter(tenant=None).update(payload={})
+    shared = QualityModel(version=2, payload={}, metrics={}, rows=1, trained_at="2026-01-01T00:00Z")
+    versions.activate(shared)
     assert versions.in_force(acme.id).version == 0
+
+
+def test_tenants_share_the_shared_model_in_memory(cast: Cast, acme: Tenant):
+    assert versions.in_force(acme.id).classifier is versions.in_force(cast.globex.tenant.id).classifier
 
 
 def test_the_daily_task_trains_who_has_enough(cast: Cast, acme: Tenant):

@@ -6,6 +6,8 @@ PORT ?= 8000
 LISTEN ?= 127.0.0.1
 WORKERS ?= 1
 ARGS ?=
+DATA ?=
+TRAIN ?=
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -15,10 +17,10 @@ RUN_STAMP := $(VENV)/.run-$(shell cat requirements.txt requirements-nodeps.txt |
 TEST_STAMP := $(VENV)/.test-$(shell cat requirements-dev.txt requirements-nodeps.txt | cksum | cut -d' ' -f1)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format bench shell dbshell migrations lock clean reset
+.PHONY: help run test lint format bench eval-cascade train-cascade shell dbshell migrations lock clean reset
 
 help:  ## List these targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
 	@echo '  Variables: PORT=8000 LISTEN=127.0.0.1 WORKERS=1 PYTHON=python3 ARGS="..."'
 
@@ -48,6 +50,12 @@ format: $(TEST_STAMP)  ## Rewrite Python and templates in the house style
 
 bench: $(RUN_STAMP)  ## Measure Tollgate beside its peers; ARGS="--help" for the choices
 	$(BIN)/python -m benchmarks $(ARGS)
+
+eval-cascade: $(RUN_STAMP)  ## Measure the cascade's classifier; DATA=file.jsonl TRAIN=other.jsonl ARGS="--help"
+	$(BIN)/python -m benchmarks.cascade $(if $(DATA),--data "$(DATA)") $(if $(TRAIN),--train "$(TRAIN)") $(ARGS)
+
+train-cascade: $(RUN_STAMP)  ## Train the shared quality model that ships with Tollgate, from DATA=file.jsonl
+	$(BIN)/python -m benchmarks.cascade.train --data "$(DATA)" $(ARGS)
 
 shell: $(RUN_STAMP)  ## Open a Python shell with the models, beside a running `make run`
 	@exec $(BIN)/python manage.py shell

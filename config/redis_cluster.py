@@ -24,7 +24,7 @@ def node_url(url: str) -> str:
     return f"{scheme.removesuffix(SUFFIX)}://{rest}"
 
 
-class ClusterConnectionFactory(ConnectionFactory):
+class ClusterConnectionFactory(ConnectionFactory):  # type: ignore[misc]  # django-redis has no types
     """Gives django-redis one client for the whole process: it knows the cluster's slots and keeps a pool for each node."""
 
     _clients: dict[str, RedisCluster] = {}

@@ -202,6 +202,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 3600.0,
         "options": {"expires": 3600},
     },
+    "train quality models": {
+        "task": "gateway.tasks.train_quality_models",
+        "schedule": 86_400.0,
+        "options": {"expires": 3600},
+    },
 }
 
 REST_FRAMEWORK: dict[str, object] = {

@@ -16,3 +16,4 @@ class GatewayConfig(AppConfig):
         audit.track(models.TaskFallback)
         audit.track(models.RoutingRule)
         audit.track(models.RoutingTarget)
+        audit.track(models.QualityModel)

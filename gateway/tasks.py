@@ -1,4 +1,4 @@
-"""Background work of the gateway. Every task is short and safe to run twice."""
+"""Background work of the gateway. Every task is safe to run twice, and short; training takes seconds a tenant."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from django_redis import get_redis_connection
 from redis.exceptions import RedisError
 
 from gateway import drain, earlier_answers, embedders, partitions, reconciliation, selectors, sweeper
+from gateway.quality import versions
 
 logger = logging.getLogger(__name__)
 DRAIN_SECONDS = 30
@@ -86,3 +87,15 @@ def keep_partitions() -> None:
     made, dropped = partitions.keep(timezone.now().date(), retention_days=settings.REQUEST_LOG_RETENTION_DAYS)
     if made or dropped:
         logger.info("request log partitions made: %s, dropped: %s", made, dropped)
+
+
+@shared_task
+def train_quality_models() -> int:
+    """Train the shared model and those of tenants with enough new labels; returns how many new versions there are."""
+    trained = int(versions.train_shared() is not None)
+    for tenant in versions.owners_with_labels():
+        try:
+            trained += versions.train_tenant(tenant) is not None
+        except (DatabaseError, ValueError):
+            logger.exception("tenant %s has no new quality model; the next run tries again", tenant.id)
+    return trained

@@ -15,7 +15,18 @@ from django.test import Client
 from django.utils import timezone
 
 from billing.models import Alert, AlertChannel, Budget, Plan, PlanTier, Subscription
-from gateway.models import Model, Provider, RequestLog, RoutingRule, RoutingTarget, Task, TaskFallback
+from gateway.models import (
+    LabeledAnswer,
+    Model,
+    Provider,
+    QualityModel,
+    RequestLog,
+    RoutingRule,
+    RoutingTarget,
+    Task,
+    TaskFallback,
+)
+from gateway.quality import shipped
 from tenants import api_keys
 from tenants.ids import uuid7
 from tenants.models import ApiKey, EndUser, Membership, Tenant
@@ -39,6 +50,8 @@ class Company:
     budget: Budget
     alert: Alert
     channel: AlertChannel
+    label: LabeledAnswer
+    quality_model: QualityModel
 
     @property
     def rows(self) -> list[Any]:
@@ -55,6 +68,8 @@ class Company:
             self.budget,
             self.alert,
             self.channel,
+            self.label,
+            self.quality_model,
         ]
 
 
@@ -162,6 +177,23 @@ def company(name: str, plan: Plan, **request_fields: Any) -> Company:
         alert=crossing(budget),
         channel=AlertChannel.objects.create(
             tenant=tenant, name=f"{name}'s ears", kind="email", target=f"alerts@{slug}.example.com"
+        ),
+        label=LabeledAnswer.objects.create(
+            tenant=tenant,
+            task=task.slug,
+            request_id=uuid4(),
+            prompt=f"What does {name} sell?",
+            answer="Anvils.",
+            is_good=True,
+            source=LabeledAnswer.Source.THUMBS,
+        ),
+        quality_model=QualityModel.objects.create(
+            tenant=tenant,
+            version=1,
+            payload=shipped.read()["payload"],
+            metrics={"auc": 0.75, "brier": 0.2, "n": 40},
+            rows=160,
+            trained_at=timezone.now(),
         ),
     )
 

@@ -2,7 +2,19 @@
 
 from gateway.models.catalog import Model, Provider
 from gateway.models.earlier_answers import EarlierAnswer
+from gateway.models.quality import LabeledAnswer, QualityModel
 from gateway.models.request_log import RequestLog
 from gateway.models.routing import RoutingRule, RoutingTarget, Task, TaskFallback
 
-__all__ = ["EarlierAnswer", "Model", "Provider", "RequestLog", "RoutingRule", "RoutingTarget", "Task", "TaskFallback"]
+__all__ = [
+    "EarlierAnswer",
+    "LabeledAnswer",
+    "Model",
+    "Provider",
+    "QualityModel",
+    "RequestLog",
+    "RoutingRule",
+    "RoutingTarget",
+    "Task",
+    "TaskFallback",
+]

@@ -44,6 +44,8 @@ KINDS = [
     "budget",
     "alert",
     "channel",
+    "label",
+    "quality_model",
 ]
 
 

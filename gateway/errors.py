@@ -21,7 +21,8 @@ GatewayError
 │   ├── UpstreamFailed 502        5xx, a broken answer, no connection
 │   │   └── UpstreamCredentialRefused   the gateway's own key is wrong or may not do this; retrying cannot help
 │   ├── UpstreamTimedOut 504
-│   └── AllModelsFailed 503       none of a plan's models could answer
+│   ├── AllModelsFailed 503       none of a plan's models could answer
+│   └── NotGoodEnough             a cascade's first answer; never shown, for another model is asked, or the answer given all the same
 ├── StoreUnavailable 503          Redis or PostgreSQL cannot be reached, and nothing may be admitted without
 └── InternalError 500             a fault of ours; the log has it under the request id
 """
@@ -133,6 +134,7 @@ class UpstreamError(GatewayError):
         self.provider_status = provider_status
         self.usage: Any = None
         self.is_reported = False
+        self.finish_reason = ""
 
 
 class UpstreamRejected(UpstreamError):
@@ -184,6 +186,10 @@ class AllModelsFailed(UpstreamError):
     status = 503
     code = "all_models_failed"
     may_retry = True
+
+
+class NotGoodEnough(UpstreamError):
+    code = "not_good_enough"
 
 
 class StoreUnavailable(GatewayError):

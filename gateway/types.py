@@ -161,9 +161,14 @@ class Dropped(msgspec.Struct, frozen=True):
 
 
 class Cascade(msgspec.Struct, frozen=True):
-    """The first attempt's answer is judged; below `threshold` (probability that it is good) the next attempt answers instead."""
+    """The first attempt's answer is judged; if it is not good enough the next attempt answers instead.
 
-    threshold: float
+    `target`: the greatest tolerated share of answers accepted though wrong, from which the threshold follows. `threshold`: an admin's own,
+    on the probability that the answer is good.
+    """
+
+    target: float = 0.05
+    threshold: float | None = None
 
 
 class Plan(msgspec.Struct, frozen=True):

@@ -93,14 +93,17 @@ def _repeated(answer: Repeat, exchange: Exchange) -> HttpResponse:
 def _describe(response: HttpResponseBase, exchange: Exchange, surface: Surface) -> None:
     """Who answered, whether from a cache, whether the output was capped, and what is left of the limits per minute."""
     headers = response.headers
-    if exchange.attempt is not None and exchange.replayed is None:
-        headers["x-tollgate-provider"] = exchange.attempt.model.provider.name
-        headers["x-tollgate-model"] = exchange.attempt.model.name
+    answered_by = exchange.settled_for or exchange.attempt
+    if answered_by is not None and exchange.replayed is None:
+        headers["x-tollgate-provider"] = answered_by.model.provider.name
+        headers["x-tollgate-model"] = answered_by.model.name
         headers["x-tollgate-cache"] = "bypass"
     if exchange.attempts_made > 1 or exchange.skipped:
         headers["x-tollgate-attempts"] = str(exchange.attempts_made)
         if passed := _passed_over(exchange):
             headers["x-tollgate-fallback-from"] = quote(passed, safe=" ,:()$'")
+    if exchange.cascade:
+        headers["x-tollgate-cascade"] = exchange.cascade
     if exchange.output_cap is not None:
         headers["x-tollgate-max-tokens"] = str(exchange.output_cap)
         if exchange.lowered_by:

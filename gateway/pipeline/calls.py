@@ -113,6 +113,22 @@ async def open_stream(
     return opened
 
 
+async def read_whole(exchange: Exchange, opened: OpenedStream) -> None:
+    """Read a stream to its end before any of it is passed on. Raises `UpstreamError`, with what it is thought to have used."""
+    relay = opened.relay
+    try:
+        while await opened.take_in():
+            pass
+        if not relay.is_complete:
+            raise UpstreamFailed("The provider broke off its answer.", code="upstream_broke_off")
+    except UpstreamError as error:
+        error.usage = relay.usage or Usage(
+            input_tokens=exchange.input_bound, output_tokens=max(relay.deltas, tokens.estimate(relay.produced_bytes))
+        )
+        raise
+    exchange.lap("provider")
+
+
 async def _until_first_token(opened: OpenedStream) -> None:
     relay = opened.relay
     try:

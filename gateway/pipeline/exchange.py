@@ -58,6 +58,7 @@ class Exchange:
         "attempt",
         "attempt_started_ns",
         "attempts_made",
+        "cascade",
         "cheaper",
         "cost_nanousd",
         "demand",
@@ -82,6 +83,7 @@ class Exchange:
         "request",
         "request_id",
         "secret_sha256",
+        "settled_for",
         "skipped",
         "snapshot",
         "started_ns",
@@ -109,6 +111,10 @@ class Exchange:
         self.ended: list[Ended] = []  # attempts before the present one
         self.skipped: list[tuple[str, str]] = []  # models that were not called, and why
         self.replayed: Replayed | None = None
+        self.cascade = ""  # how a cascade's first answer was judged
+        self.settled_for: Attempt | None = (
+            None  # whose answer was given although it was not good enough: no better model could answer
+        )
         self.first_token_ns = 0
         self.is_settled = False
         self.cost_nanousd = 0

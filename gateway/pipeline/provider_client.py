@@ -15,10 +15,11 @@ from gateway.errors import (
     ContextOverflow,
     GatewayError,
     InvalidRequest,
+    NotGoodEnough,
     UpstreamError,
     UpstreamRejected,
 )
-from gateway.pipeline import calls
+from gateway.pipeline import calls, cascade
 from gateway.pipeline.calls import OpenedStream
 from gateway.pipeline.exchange import Exchange
 from gateway.pipeline.observability import BREAKER_SKIPS, FALLBACKS, RETRIES
@@ -35,33 +36,99 @@ BREAKER_OPEN = "its circuit breaker is open"
 
 async def ask(exchange: Exchange, request: Request, plan: Plan, runtime: Runtime) -> ProviderAnswer:
     """A whole answer. Raises `UpstreamError`, or `InvalidRequest` for what cannot be said in the only model's format."""
-    refused: list[ProviderAnswer] = []
+    kept: dict[int, ProviderAnswer] = {}  # by attempt; given all the same if nobody has a better one
 
     async def call(attempt: Attempt, permit: Permit) -> ProviderAnswer:
         answer = await calls.whole(exchange, request, plan, attempt, permit, runtime.transport)
         permit.went_well()
+        error: UpstreamError | None = None
         if plan.escapes_refusals and answer.finish_reason in calls.REFUSED:
-            refused[:] = [answer]
-            stop = ContentRefused(f"{attempt.model.name} refused for its content policy.", provider_status=200)
-            stop.usage, stop.is_reported = answer.usage, answer.usage is not None
-            raise stop
-        return answer
+            error = ContentRefused(f"{attempt.model.name} refused for its content policy.", provider_status=200)
+        elif _is_judged(plan, attempt) and not await _is_good(exchange, request, plan, answer.body, runtime):
+            error = NotGoodEnough(exchange.cascade)
+        if error is None:
+            return answer
+        kept[exchange.attempts_made] = answer
+        error.usage, error.is_reported = answer.usage, answer.usage is not None
+        error.finish_reason = answer.finish_reason
+        raise error
 
     try:
         return await _walk(exchange, attempts_of(exchange, plan), plan, runtime, call)
-    except ContentRefused:
-        if refused:
-            return refused[0]  # nobody else could be asked: the refusal is the answer
-        raise
+    except UpstreamError as error:
+        number = (
+            exchange.attempts_made
+            if isinstance(error, ContentRefused | NotGoodEnough)
+            else _settled_for(exchange, error)
+        )
+        if number not in kept:
+            raise
+        return kept[number]
 
 
 async def open_stream(exchange: Exchange, request: Request, plan: Plan, runtime: Runtime) -> OpenedStream:
-    """A stream whose first token has come. Raises as `ask`. Whoever reads it ends its permit."""
+    """A stream whose first token has come. Raises as `ask`. Whoever reads it ends its permit.
+
+    A cascade's first answer is read to its end and judged before the caller gets any of it.
+    """
+
+    kept: dict[int, OpenedStream] = {}
 
     async def call(attempt: Attempt, permit: Permit) -> OpenedStream:
-        return await calls.open_stream(exchange, request, plan, attempt, permit, runtime.transport)
+        opened = await calls.open_stream(exchange, request, plan, attempt, permit, runtime.transport)
+        if not _is_judged(plan, attempt):
+            return opened
+        try:
+            await calls.read_whole(exchange, opened)
+            if await _is_good(exchange, request, plan, b"".join(opened.out), runtime):
+                return opened
+        except BaseException:
+            opened.upstream.close()
+            raise
+        permit.went_well()
+        kept[exchange.attempts_made] = opened
+        error = NotGoodEnough(exchange.cascade)
+        relay = opened.relay
+        error.usage, error.is_reported, error.finish_reason = relay.usage, relay.usage is not None, relay.finish_reason
+        raise error
 
-    return await _walk(exchange, attempts_of(exchange, plan), plan, runtime, call)
+    try:
+        return await _walk(exchange, attempts_of(exchange, plan), plan, runtime, call)
+    except UpstreamError as error:
+        number = exchange.attempts_made if isinstance(error, NotGoodEnough) else _settled_for(exchange, error)
+        if number not in kept:
+            raise
+        return kept[number]
+
+
+def _is_judged(plan: Plan, attempt: Attempt) -> bool:
+    return plan.cascade is not None and attempt is plan.attempts[0] and len(plan.attempts) > 1
+
+
+async def _is_good(exchange: Exchange, request: Request, plan: Plan, body: bytes, runtime: Runtime) -> bool:
+    assert plan.cascade is not None
+    verdict = await cascade.judge(exchange, request, plan.cascade, body, runtime)
+    probability = "" if verdict.probability is None else f" p={verdict.probability:.2f}"
+    reasons = f" ({', '.join(verdict.reasons)})" if verdict.reasons else ""
+    exchange.cascade = f"{'accepted' if verdict.is_accepted else 'escalated'}{probability}{reasons}"
+    exchange.lap("judge")
+    return verdict.is_accepted
+
+
+def _settled_for(exchange: Exchange, error: UpstreamError) -> int:
+    """The attempt whose answer was not good enough, and has to do as no better model could answer; 0 if there is none.
+
+    Its call has been charged already.
+    """
+    if not error.may_fall_back:
+        return 0
+    if not exchange.ended or exchange.ended[-1].number != exchange.attempts_made:
+        exchange.end_attempt(error, usage=error.usage, is_reported=error.is_reported)
+    first = next((item for item in exchange.ended if item.error is None), None)
+    if first is None:
+        return 0
+    exchange.settled_for = first.attempt
+    return first.number
 
 
 def attempts_of(exchange: Exchange, plan: Plan) -> list[Attempt]:
@@ -114,6 +181,9 @@ async def _walk(exchange: Exchange, attempts: Sequence[Attempt], plan: Plan, run
 
 
 def _go_on(exchange: Exchange, attempt: Attempt, error: UpstreamError) -> None:
+    if isinstance(error, NotGoodEnough):
+        exchange.end_attempt(usage=error.usage, is_reported=error.is_reported, finish_reason=error.finish_reason)
+        return
     exchange.end_attempt(error, usage=error.usage, is_reported=error.is_reported)
     FALLBACKS.labels(attempt.model.provider.name, attempt.model.name, error.code).inc()
 

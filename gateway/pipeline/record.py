@@ -36,7 +36,7 @@ def record(
     model = exchange.attempt.model if exchange.attempt else None
     attempt = exchange.attempts_made
     if exchange.ended and exchange.ended[-1].number == attempt:
-        model, attempt = None, 0
+        model, attempt = exchange.settled_for.model if exchange.settled_for else None, 0
     first = exchange.first_token_ns
     return _record(
         exchange,

@@ -141,6 +141,8 @@ async def _settle(
     if exchange.is_settled:
         return None
     exchange.is_settled = True
+    if exchange.settled_for is not None:
+        usage, source = _NOTHING, NONE  # its call has a record of its own
     cost = _cost(exchange.attempt, usage)
     line = record.record(
         exchange,

@@ -163,7 +163,7 @@ async def _walk(exchange: Exchange, attempts: Sequence[Attempt], plan: Plan, run
                 raise
             _go_on(exchange, attempt, error)
         except UpstreamError as error:
-            if not error.may_fall_back:
+            if not error.may_fall_back or (isinstance(error, NotGoodEnough) and not others):
                 raise
             if not others:
                 raise _nobody(exchange, error) from error

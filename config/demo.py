@@ -186,7 +186,9 @@ TASKS = (
 )
 RULES = (
     DemoRule(_("Extraction on small models"), "", {"gpt-6-luna": 1, "claude-haiku-5-5": 1}, {"tasks": ["extract"]}),
-    DemoRule(_("A retired model's name"), "", {"gpt-6-luna": 1, "gpt-4o-mini": 1}, {"requested_models": ["gpt-3.5*"]}),
+    DemoRule(
+        _("A retired model's name"), "", {"gpt-6-luna": 1, "claude-haiku-5-5": 1}, {"requested_models": ["gpt-3.5*"]}
+    ),
     DemoRule(
         _("Free customers get the cheapest good model"),
         "acme",

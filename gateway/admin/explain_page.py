@@ -25,7 +25,7 @@ from billing.limits import Pace
 from gateway import routing_checks
 from gateway.admin.fields import Pairs, Words
 from gateway.errors import GatewayError
-from gateway.models import RoutingRule
+from gateway.models import Model, RoutingRule, Task
 from gateway.pipeline import router, signals, validator
 from gateway.routing import conditions
 from gateway.routing.costs import dollars
@@ -162,10 +162,19 @@ def respond(request: HttpRequest, model_admin: Any) -> HttpResponse:
         "opts": model_admin.opts,
         "form": form,
         "media": model_admin.media + form.media,
+        "names": _names(request, model_admin),
         "is_one_tenant": len(tenants) == 1,
         "answer": answer,
     }
     return TemplateResponse(request, "admin/gateway/routingrule/explain.html", context)
+
+
+def _names(request: HttpRequest, model_admin: Any) -> list[str]:
+    """The tasks and models that the person may see, to be offered as they type."""
+    pages = model_admin.admin_site._registry
+    tasks = pages[Task].get_queryset(request).order_by("slug").values_list("slug", flat=True).distinct()
+    models = pages[Model].get_queryset(request).order_by("name").values_list("name", flat=True).distinct()
+    return [*(f"{router.TASK_PREFIX}{slug}" for slug in tasks), *models]
 
 
 def _explanation(form: ExplainForm, snapshot: Snapshot) -> Explanation:

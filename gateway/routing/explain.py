@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 from gateway.errors import GatewayError, NotFound
 from gateway.routing import conditions, oddities, sentences
-from gateway.routing.costs import dollars
 from gateway.routing.decision import Decision
 from gateway.types import Attempt, Dropped, Facts, Plan, Rule, Signals, Snapshot
 
@@ -90,39 +89,34 @@ def _attempts(decision: Decision, signals: Signals, is_stream: bool) -> list[Exp
         health = signals.health(attempt.model)
         cost = None if attempt.model.price is None else decision.case.cost_nanousd(attempt.model)
         p95 = health.p95_first_byte_ms if is_stream else health.p95_whole_ms
-        why = _why(decision, place, cost, p95, health.is_open, is_stream)
+        if health.is_open and len(attempts) > 1:
+            why = "its circuit breaker is open, so it is tried last"
+        elif attempt.reason.startswith("budget ") or len(attempts) == 1:
+            why = attempt.reason
+        else:
+            why = _by_strategy(decision, place, p95, is_stream) or attempt.reason
         found.append(Explained(attempt, cost, health.is_open, p95, why))
     return found
 
 
-def _why(decision: Decision, place: int, cost: int | None, p95: float | None, is_open: bool, is_stream: bool) -> str:
+def _by_strategy(decision: Decision, place: int, p95: float | None, is_stream: bool) -> str:
     plan = decision.plan
     assert plan is not None
-    reasons = [plan.attempts[place].reason]
-    if is_open:
-        reasons.append("its circuit breaker is open, so it is tried last")
-    elif len(plan.attempts) > 1 and not plan.attempts[place].reason.startswith("budget "):
-        reasons += _by_strategy(decision, place, cost, p95, is_stream)
-    return "; ".join(reasons)
-
-
-def _by_strategy(decision: Decision, place: int, cost: int | None, p95: float | None, is_stream: bool) -> list[str]:
-    plan = decision.plan
-    assert plan is not None
+    is_first = place == 0
     match plan.strategy:
         case "cheapest":
-            return [f"about {dollars(cost or 0)}" + (", the cheapest" if place == 0 else "")]
+            return "the cheapest" if is_first else "the next cheapest, if the one before fails"
         case "fastest" if p95 is None:
-            return ["not measured lately" + (", tried out" if place == 0 else "")]
+            return "not measured lately, so tried out" if is_first else "not measured lately"
         case "fastest":
-            return [f"95 % within {p95:,.0f} ms" + (" to the first byte" if is_stream else "")]
+            return f"95 % within {p95:,.0f} ms" + (" to the first byte" if is_stream else "")
         case "weighted":
-            return ["this conversation keeps to it" if place == 0 else "if the one before fails"]
+            return "this conversation keeps to it" if is_first else "if the one before fails"
+        case "cascade" if plan.cascade is not None and is_first:
+            return f"its answer is given if it is good with a probability of {plan.cascade.threshold:g}"
         case "cascade" if plan.cascade is not None:
-            if place == 0:
-                return [f"its answer is given if it is good with a probability of {plan.cascade.threshold:g}"]
-            return ["if the answer before is not good enough, or fails"]
-    return [] if place == 0 else ["if the one before fails"]
+            return "if the answer before is not good enough, or fails"
+    return "" if is_first else "if the one before fails"
 
 
 def told(explanation: Explanation) -> str:

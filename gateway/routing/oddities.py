@@ -56,7 +56,7 @@ def _of_chain(models: Sequence[Model], floor: int | None) -> Iterable[str]:
     if floor is not None:
         low = [model.name for model in models if model.quality is None or model.quality < floor]
         if low:
-            yield f"{', '.join(low)} is not known to have a quality of {floor} and is left out."
+            yield f"{', '.join(low)} is below the least quality of {floor}, or of unknown quality, and is left out."
 
 
 def _beside(rule: Rule, earlier: Sequence[Rule]) -> Iterable[str]:

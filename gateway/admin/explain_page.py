@@ -163,7 +163,7 @@ def respond(request: HttpRequest, model_admin: Any) -> HttpResponse:
         "form": form,
         "media": model_admin.media + form.media,
         "names": _names(request, model_admin),
-        "is_one_tenant": len(tenants) == 1,
+        "only_tenant": tenants[0] if len(tenants) == 1 else None,
         "answer": answer,
     }
     return TemplateResponse(request, "admin/gateway/routingrule/explain.html", context)

@@ -95,7 +95,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='routingrule',
             name='quality_floor',
-            field=models.PositiveSmallIntegerField(blank=True, help_text='Models below it, or of unknown quality, are left out. In a cascade it holds for the last one only.', null=True, validators=[django.core.validators.MaxValueValidator(100)], verbose_name='least quality'),
+            field=models.PositiveSmallIntegerField(blank=True, help_text='Models below it, or of unknown quality, are left out. In a cascade, the cheap one may be below it.', null=True, validators=[django.core.validators.MaxValueValidator(100)], verbose_name='least quality'),
         ),
         migrations.AddField(
             model_name='routingrule',
@@ -175,7 +175,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='task',
             name='quality_floor',
-            field=models.PositiveSmallIntegerField(blank=True, help_text='Models below it, or of unknown quality, are left out. In a cascade it holds for the last one only.', null=True, validators=[django.core.validators.MaxValueValidator(100)], verbose_name='least quality'),
+            field=models.PositiveSmallIntegerField(blank=True, help_text='Models below it, or of unknown quality, are left out. In a cascade, the cheap one may be below it.', null=True, validators=[django.core.validators.MaxValueValidator(100)], verbose_name='least quality'),
         ),
         migrations.AddField(
             model_name='task',

@@ -31,7 +31,7 @@ class Choosing(models.Model):
         blank=True,
         validators=[MaxValueValidator(100)],
         help_text=_(
-            "Models below it, or of unknown quality, are left out. In a cascade it holds for the last one only."
+            "Models below it, or of unknown quality, are left out. In a cascade, the cheap one may be below it."
         ),
     )
     max_request_usd = models.DecimalField(

@@ -23,14 +23,13 @@ class Sifted(NamedTuple):
 
 def sift(candidates: Sequence[Model], request: Request, key: Key, choice: Choice, case: Case) -> Sifted:
     """Drop what the key may not use, what cannot do what the request needs, what has no price (its cost could not be held), what is
-    below the quality floor, what is too small for the input, and what would cost more than the cap.
+    too small for the input, what would cost more than the cap, and what is below the quality floor.
 
-    The input is an estimate, so where every window seems too small, the largest stays: its provider has the last word. A cascade's
-    answers are judged, so its quality floor holds for the last of it only.
+    The input is an estimate, so where every window seems too small, the largest stays: its provider has the last word. In a cascade,
+    the floor does not hold for a model with one behind it that meets it: the answers of the first are judged.
     """
     kept = tuple(candidates)
     dropped: list[Dropped] = []
-    last = kept[-1] if choice.strategy == "cascade" and kept else None
 
     def keep(fault: Callable[[Model], str], refuse: Callable[[tuple[Model, ...]], GatewayError]) -> GatewayError | None:
         nonlocal kept
@@ -49,18 +48,24 @@ def sift(candidates: Sequence[Model], request: Request, key: Key, choice: Choice
     is_free = request.endpoint is Endpoint.COUNT_TOKENS
     if refusal is None and not is_free and any(model.price is None for model in kept):
         refusal = keep(lambda model: "" if model.price is not None else "it has no price", _unpriced)
-    floor = choice.quality_floor
-    if refusal is None and floor is not None:
-        refusal = keep(
-            lambda model: "" if last is not None and model is not last else _below(model, floor),
-            lambda models: _too_low(models, floor),
-        )
     if refusal is None and len(kept) > 1:
         kept = _roomy(kept, case.input_tokens + LEAST_OUTPUT_TOKENS, dropped)
     cap = choice.max_cost_nanousd
     if refusal is None and cap is not None and not is_free:
         refusal = keep(lambda model: _dearer(model, case, cap), lambda models: _too_dear(models, case, cap))
+    floor = choice.quality_floor
+    if refusal is None and floor is not None:
+        judged = _judged(kept, floor) if choice.strategy == "cascade" else set()
+        refusal = keep(
+            lambda model: "" if id(model) in judged else _below(model, floor), lambda models: _too_low(models, floor)
+        )
     return Sifted(kept, tuple(dropped), refusal)
+
+
+def _judged(models: tuple[Model, ...], floor: int) -> set[int]:
+    """Those of a cascade that a good enough model stands behind: their answers are given only if they are found to be good."""
+    good = [index for index, model in enumerate(models) if not _below(model, floor)]
+    return {id(model) for model in models[: good[-1] if good else 0]}
 
 
 def _roomy(models: tuple[Model, ...], wanted: int, dropped: list[Dropped]) -> tuple[Model, ...]:

@@ -37,8 +37,8 @@ def of(candidates: Sequence[Candidate], choice: Choice, conditions: Sequence[Con
     if choice.strategy == strategies.CASCADE:
         found += _of_cascade(candidates)
     floor = choice.quality_floor
-    if floor is not None and choice.strategy == strategies.CASCADE:
-        candidates = candidates[-1:]
+    if floor is not None and choice.strategy == strategies.CASCADE and len(candidates) > 1:
+        candidates = candidates[1:]
     if floor is not None and all(item.quality is None or item.quality < floor for item in candidates):
         names = listed(item.name for item in candidates)
         found.append(f"No quality of {floor} or more is known of {names}. Set it in the catalog, or lower the floor.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from decimal import Decimal
+from typing import Any
 
 from django.utils.translation import gettext_noop as _
 
@@ -51,6 +52,7 @@ class DemoModel:
     context_window: int
     max_output_tokens: int | None
     capabilities: tuple[str, ...]
+    quality: int | None = None
 
 
 @dataclass(frozen=True)
@@ -74,8 +76,9 @@ class DemoTask:
 class DemoRule:
     name: str
     tenant: str  # a slug; empty: the operator's
-    task: str
-    targets: tuple[str, ...]
+    targets: dict[str, int]  # model → weight
+    says: dict[str, Any]  # fields of the row
+    position: int = 100
 
 
 @dataclass(frozen=True)
@@ -167,13 +170,13 @@ PROVIDERS = (
 )
 CHAT = ("chat", "streaming", "tools", "vision", "json_schema")
 MODELS = (
-    DemoModel("gpt-6.1-sol", "openai", 1_050_000, 128_000, (*CHAT, "reasoning")),
-    DemoModel("gpt-6-luna", "openai", 1_050_000, 128_000, (*CHAT, "reasoning")),
-    DemoModel("gpt-4o-mini", "openai", 128_000, 16_384, CHAT),
+    DemoModel("gpt-6.1-sol", "openai", 1_050_000, 128_000, (*CHAT, "reasoning"), 90),
+    DemoModel("gpt-6-luna", "openai", 1_050_000, 128_000, (*CHAT, "reasoning"), 72),
+    DemoModel("gpt-4o-mini", "openai", 128_000, 16_384, CHAT, 55),
     DemoModel("text-embedding-3-small", "openai", 8_192, None, ("embeddings",)),
-    DemoModel("claude-opus-5-5", "anthropic", 1_000_000, 64_000, (*CHAT, "reasoning")),
-    DemoModel("claude-sonnet-5-5", "anthropic", 1_000_000, 64_000, (*CHAT, "reasoning")),
-    DemoModel("claude-haiku-5-5", "anthropic", 1_000_000, 64_000, (*CHAT, "reasoning")),
+    DemoModel("claude-opus-5-5", "anthropic", 1_000_000, 64_000, (*CHAT, "reasoning"), 95),
+    DemoModel("claude-sonnet-5-5", "anthropic", 1_000_000, 64_000, (*CHAT, "reasoning"), 88),
+    DemoModel("claude-haiku-5-5", "anthropic", 1_000_000, 64_000, (*CHAT, "reasoning"), 74),
 )
 TASKS = (
     DemoTask("summarise", _("Summarise a text"), "real-time", ("claude-haiku-5-5", "gpt-6-luna")),
@@ -182,8 +185,24 @@ TASKS = (
     DemoTask("extract", _("Extract fields from a document"), "background", ("gpt-6.1-sol", "claude-sonnet-5-5")),
 )
 RULES = (
-    DemoRule("Extraction on small models", "", "extract", ("gpt-6-luna", "claude-haiku-5-5")),
-    DemoRule("Support on the quick model", "acme", "chat-support", ("claude-haiku-5-5", "gpt-6-luna")),
+    DemoRule(_("Extraction on small models"), "", {"gpt-6-luna": 1, "claude-haiku-5-5": 1}, {"tasks": ["extract"]}),
+    DemoRule(
+        _("A retired model's name"), "", {"gpt-6-luna": 1, "claude-haiku-5-5": 1}, {"requested_models": ["gpt-3.5*"]}
+    ),
+    DemoRule(
+        _("Free customers get the cheapest good model"),
+        "acme",
+        {"gpt-6-luna": 1, "claude-haiku-5-5": 1, "gpt-4o-mini": 1},
+        {"tasks": ["chat-support"], "tiers": ["free"], "strategy": "cheapest", "quality_floor": 60},
+        position=10,
+    ),
+    DemoRule(
+        _("Try out support on another model"),
+        "acme",
+        {"claude-sonnet-5-5": 9, "gpt-6.1-sol": 1},
+        {"tasks": ["chat-support"], "strategy": "weighted", "escapes_refusals": True},
+        position=20,
+    ),
 )
 # Amounts that show something and that a demonstration does not use up.
 BUDGETS = (

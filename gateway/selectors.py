@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import logging
 import time
 from typing import Any
@@ -18,6 +19,7 @@ from billing import selectors as billing
 from billing.limits import Pace
 from billing.windows import Clock
 from gateway import models, types
+from gateway.routing.conditions import Never
 from tenants import encryption
 from tenants.models import ApiKey, Tenant
 
@@ -42,20 +44,29 @@ def snapshot(tenant_id: UUID) -> types.Snapshot | None:
         tenant = Tenant.objects.filter(id=tenant_id).first()
         if tenant is None:
             return None
-        catalog = _catalog(tenant_id)
-        tasks = _tasks(tenant_id, catalog)
-        return types.Snapshot(
-            tenant_id=tenant.id,
-            version=tenant.config_version,
-            is_active=tenant.is_active,
-            keys={row.secret_sha256: _key(row) for row in ApiKey.objects.filter(tenant_id=tenant_id, revoked_at=None)},
-            models={model.name: model for model in catalog.values()},
-            tasks={task.slug: task for task in tasks.values()},
-            rules=_rules(tenant_id, catalog, tasks),
-            limits=billing.limits_of(tenant_id),
-            clock=Clock(tenant.timezone),
-            loaded_at=time.monotonic(),
-        )
+        return _snapshot_of(tenant)
+
+
+def preview(tenant: Tenant) -> types.Snapshot:
+    """As `snapshot`, for a person to look at: read in whatever transaction there is."""
+    return _snapshot_of(tenant)
+
+
+def _snapshot_of(tenant: Tenant) -> types.Snapshot:
+    catalog = _catalog(tenant.id)
+    clock = Clock(tenant.timezone)
+    return types.Snapshot(
+        tenant_id=tenant.id,
+        version=tenant.config_version,
+        is_active=tenant.is_active,
+        keys={row.secret_sha256: _key(row) for row in ApiKey.objects.filter(tenant_id=tenant.id, revoked_at=None)},
+        models={model.name: model for model in catalog.values()},
+        tasks={task.slug: task for task in _tasks(tenant.id, catalog)},
+        rules=_rules(tenant.id, catalog, clock.zone),
+        limits=billing.limits_of(tenant.id),
+        clock=clock,
+        loaded_at=time.monotonic(),
+    )
 
 
 def _visible(rows: QuerySet[Any], tenant_id: UUID) -> QuerySet[Any]:
@@ -84,6 +95,7 @@ def _catalog(tenant_id: UUID) -> dict[UUID, types.Model]:
             price=row.price_at(now) or default_price,
             created_at=int(row.created_at.timestamp()),
             breaker=row.breaker,
+            quality=row.quality,
         )
         for row in _visible(rows, tenant_id)
     }
@@ -109,35 +121,45 @@ def _providers(tenant_id: UUID) -> dict[UUID, types.Provider]:
     return providers
 
 
-def _tasks(tenant_id: UUID, catalog: dict[UUID, types.Model]) -> dict[UUID, types.Task]:
+def _tasks(tenant_id: UUID, catalog: dict[UUID, types.Model]) -> list[types.Task]:
     """Tasks whose chain has at least one model in use."""
     fallbacks = Prefetch("fallbacks", models.TaskFallback.objects.order_by("position"))
-    tasks: dict[UUID, types.Task] = {}
+    tasks = []
     for row in _visible(models.Task.objects.prefetch_related(fallbacks), tenant_id):
-        ids = [row.default_model_id, *(fallback.model_id for fallback in row.fallbacks.all())]
+        ids = dict.fromkeys([row.default_model_id, *(fallback.model_id for fallback in row.fallbacks.all())])
         chain = tuple(catalog[model_id] for model_id in ids if model_id in catalog)
         if chain:
-            is_real_time = row.urgency == models.Task.Urgency.REAL_TIME
-            tasks[row.id] = types.Task(slug=row.slug, is_real_time=is_real_time, chain=chain)
+            tasks.append(
+                types.Task(
+                    slug=row.slug,
+                    is_real_time=row.urgency == models.Task.Urgency.REAL_TIME,
+                    chain=chain,
+                    choice=row.choice(),
+                    likely_output_tokens=row.likely_output_tokens,
+                )
+            )
     return tasks
 
 
-def _rules(tenant_id: UUID, catalog: dict[UUID, types.Model], tasks: dict[UUID, types.Task]) -> tuple[types.Rule, ...]:
-    """The tenant's own rules by position, then the operator's. A rule without a usable target or task is left out."""
+def _rules(tenant_id: UUID, catalog: dict[UUID, types.Model], zone: dt.tzinfo) -> tuple[types.Rule, ...]:
+    """The tenant's own rules by position, then the operator's. One without a usable target takes nothing."""
     targets = Prefetch("targets", models.RoutingTarget.objects.order_by("position"))
     rows = _visible(models.RoutingRule.objects.prefetch_related(targets), tenant_id)
     rules = []
-    for row in rows.order_by(F("tenant_id").asc(nulls_last=True), "position", "name"):
-        usable = tuple(catalog[target.model_id] for target in row.targets.all() if target.model_id in catalog)
-        if usable and (row.task_id is None or row.task_id in tasks):
-            rules.append(
-                types.Rule(
-                    name=row.name,
-                    task=tasks[row.task_id].slug if row.task_id else None,
-                    requested_model=row.requested_model or None,
-                    targets=usable,
-                )
+    for row in rows.order_by(F("tenant_id").asc(nulls_last=True), "position", "name", "id"):
+        usable = [target for target in row.targets.all() if target.model_id in catalog]
+        rules.append(
+            types.Rule(
+                name=row.name,
+                targets=tuple(catalog[target.model_id] for target in usable),
+                conditions=row.conditions(zone) if usable else (Never(), *row.conditions(zone)),
+                choice=row.choice(),
+                weights=tuple(target.weight for target in usable),
+                id=str(row.id),
+                is_own=row.tenant_id is not None,
+                names_models=bool(row.requested_models),
             )
+        )
     return tuple(rules)
 
 

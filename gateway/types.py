@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
 import msgspec
@@ -87,7 +87,8 @@ class Provider(msgspec.Struct, frozen=True):
 
 
 class Model(msgspec.Struct, frozen=True):
-    """A catalog entry, ready to be called. `price` None: no price is known. `breaker`: "auto", or "open" or "closed" by an admin's will."""
+    """A catalog entry, ready to be called. `price` None: no price is known; `quality` (0–100) None: nobody has said. `breaker`: "auto", or
+    "open" or "closed" by an admin's will."""
 
     name: str
     upstream_id: str
@@ -98,6 +99,25 @@ class Model(msgspec.Struct, frozen=True):
     price: Price | None
     created_at: int  # Unix seconds
     breaker: str = "auto"
+    quality: int | None = None
+
+
+class Choice(msgspec.Struct, frozen=True):
+    """How one of several candidates is chosen, and what goes with it. `strategy` is a name in `gateway.routing.strategies`.
+
+    `max_cost_nanousd`: what a request may be expected to cost. `cascade_target`: the greatest tolerated share of accepted but wrong
+    answers. The rest is as in `Plan`.
+    """
+
+    strategy: str = "fixed"
+    quality_floor: int | None = None
+    max_cost_nanousd: int | None = None
+    cascade_threshold: float | None = None
+    cascade_target: float = 0.05
+    first_byte_seconds: float | None = None
+    may_replay: bool = False
+    replay_similarity: float = 0.85
+    escapes_refusals: bool = False
 
 
 class Task(msgspec.Struct, frozen=True):
@@ -106,15 +126,40 @@ class Task(msgspec.Struct, frozen=True):
     slug: str
     is_real_time: bool
     chain: tuple[Model, ...]
+    choice: Choice = Choice()
+    likely_output_tokens: int = 300
+
+
+class Condition(Protocol):
+    """One thing that a rule asks of a request."""
+
+    def holds(self, facts: Facts) -> bool: ...
+
+    def why_not(self, facts: Facts) -> str:
+        """Why it does not hold, for people to read."""
+        ...
+
+    def says(self) -> str:
+        """The condition in words."""
+        ...
+
+    def covers(self, other: Any) -> bool:
+        """Whether it holds wherever `other`, of the same class, does. False where that is not known."""
+        ...
 
 
 class Rule(msgspec.Struct, frozen=True):
-    """A routing rule; None conditions match anything."""
+    """A routing rule: all `conditions` must hold. `weights` are the targets', in their order; `is_own`: the tenant's, not the operator's.
+    `names_models`: it asks for models by name, so it may take names that the catalog does not have."""
 
     name: str
-    task: str | None
-    requested_model: str | None
     targets: tuple[Model, ...]
+    conditions: tuple[Condition, ...] = ()
+    choice: Choice = Choice()
+    weights: tuple[int, ...] = ()
+    id: str = ""
+    is_own: bool = True
+    names_models: bool = False
 
 
 class Key(msgspec.Struct, frozen=True):
@@ -219,6 +264,17 @@ class Signals(msgspec.Struct, frozen=True):
     health: Callable[[Model], Health]
     budget_shares: dict[str, int] = {}
     cheaper: Cheaper | None = None
+
+
+class Facts(NamedTuple):
+    """What conditions are asked about. `task` is a slug, empty if a model was asked for; `metadata` is the caller's."""
+
+    asked: str
+    task: str
+    labels: Labels
+    metadata: Mapping[str, Any]
+    needs: frozenset[str]
+    signals: Signals
 
 
 class Cheaper(msgspec.Struct, frozen=True):

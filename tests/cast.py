@@ -158,7 +158,7 @@ def company(name: str, plan: Plan, **request_fields: Any) -> Company:
     )
     model = Model.objects.create(tenant=tenant, provider=provider, name=f"{slug}-model", capabilities=["chat"])
     task = Task.objects.create(tenant=tenant, slug=f"{slug}-task", name=f"{name}'s task", default_model=model)
-    rule = RoutingRule.objects.create(tenant=tenant, name=f"{name}'s rule", task=task)
+    rule = RoutingRule.objects.create(tenant=tenant, name=f"{name}'s rule", tasks=[task.slug])
     RoutingTarget.objects.create(rule=rule, model=model)
     budget = Budget.objects.create(tenant=tenant, name=f"{name}'s month", amount=100)
     return Company(
@@ -214,7 +214,7 @@ def cast(db: None) -> Cast:
     other = Model.objects.create(provider=provider, name=f"gpt-4o-{mark}", upstream_id="gpt-4o", capabilities=["chat"])
     task = Task.objects.create(slug=f"summarise-{mark}", name="Summarise", default_model=model)
     TaskFallback.objects.create(task=task, model=other)
-    rule = RoutingRule.objects.create(name=f"Cheap summaries {mark}", task=task)
+    rule = RoutingRule.objects.create(name=f"Cheap summaries {mark}", tasks=[task.slug])
     RoutingTarget.objects.create(rule=rule, model=model, position=1)
     RoutingTarget.objects.create(rule=rule, model=other, position=2)
     acme, globex = company("Acme", plan), company("Globex", plan)

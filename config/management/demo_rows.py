@@ -190,6 +190,7 @@ def catalog() -> None:
             "capabilities": list(wanted.capabilities),
             "context_window": wanted.context_window,
             "max_output_tokens": wanted.max_output_tokens,
+            "quality": wanted.quality,
         }
         Model.objects.get_or_create(tenant=None, name=wanted.name, defaults=values)
     models = {model.name: model for model in Model.objects.filter(tenant=None)}
@@ -201,7 +202,8 @@ def catalog() -> None:
             TaskFallback.objects.create(task=row, position=position, model=model)
     for rule in demo.RULES:
         tenant = Tenant.objects.get(slug=rule.tenant) if rule.tenant else None
-        task_row = Task.objects.get(tenant=None, slug=rule.task)
-        made, is_new = RoutingRule.objects.get_or_create(tenant=tenant, name=rule.name, defaults={"task": task_row})
-        for position, name in enumerate(rule.targets if is_new else (), start=1):
-            RoutingTarget.objects.create(rule=made, position=position, model=models[name])
+        made, is_new = RoutingRule.objects.get_or_create(
+            tenant=tenant, name=rule.name, defaults={"position": rule.position, **rule.says}
+        )
+        for position, (name, weight) in enumerate(rule.targets.items() if is_new else (), start=1):
+            RoutingTarget.objects.create(rule=made, position=position, model=models[name], weight=weight)

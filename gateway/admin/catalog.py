@@ -79,7 +79,7 @@ class ModelAdmin(TenantScopedAdmin):
                 "description": _("A tenant's own model hides the operator's of the same name."),
             },
         ),
-        (_("Abilities"), {"fields": ["capabilities", "context_window", "max_output_tokens"]}),
+        (_("Abilities"), {"fields": ["capabilities", "context_window", "max_output_tokens", "quality"]}),
         (
             _("Price"),
             {

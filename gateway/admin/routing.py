@@ -1,25 +1,19 @@
-"""Tasks with their chains, and rules with their targets."""
+"""Tasks with their chains of models."""
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.contrib import admin
 from django.contrib.admin import display
-from django.db.models import F, Prefetch, QuerySet
+from django.db.models import Prefetch, QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import BooleanRadioFilter, ChoicesDropdownFilter
 
+from gateway.admin.choosing import CHOOSING, WHEN_MODELS_FAIL, ChoosingAdmin
 from gateway.admin.fields import ChainInline
-from gateway.models import RoutingRule, RoutingTarget, Task, TaskFallback
-from tenants.admin.base import TenantScopedAdmin
+from gateway.models import Task, TaskFallback
+from gateway.routing import sentences
 from tenants.admin.filters import TenantFilter
-
-
-def chain(names: list[str]) -> str:
-    """Models in order, as one says it: “gpt-4o-mini, then claude-haiku”."""
-    return _(", then ").join(names) if names else str(_("nothing: add a target"))
 
 
 class TaskFallbackInline(ChainInline):
@@ -27,7 +21,7 @@ class TaskFallbackInline(ChainInline):
 
 
 @admin.register(Task)
-class TaskAdmin(TenantScopedAdmin):
+class TaskAdmin(ChoosingAdmin):
     is_shared = True
     fixed_tenant_field = "owner"
     deletion_hint = _("Switch the task off instead, if applications may still ask for it.")
@@ -49,10 +43,13 @@ class TaskAdmin(TenantScopedAdmin):
         (
             _("Models"),
             {
-                "fields": ["default_model"],
-                "description": _("The default model answers. When it fails, the fallbacks below are tried in order."),
+                "fields": ["default_model", *CHOOSING, "likely_output_tokens"],
+                "description": _(
+                    "The default model answers, and when it fails, the fallbacks below in order; or the strategy orders all of them."
+                ),
             },
         ),
+        WHEN_MODELS_FAIL,
     ]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Task]:
@@ -68,55 +65,5 @@ class TaskAdmin(TenantScopedAdmin):
 
     @display(description=_("Models"))
     def models(self, task: Task) -> str:
-        return chain([task.default_model.name, *(fallback.model.name for fallback in task.fallbacks.all())])
-
-
-class RoutingTargetInline(ChainInline):
-    model = RoutingTarget
-
-
-@admin.register(RoutingRule)
-class RoutingRuleAdmin(TenantScopedAdmin):
-    is_shared = True
-    fixed_tenant_field = "owner"
-    list_display = ["name", "owner", "position", "sentence", "is_active"]
-    list_display_links = ["name"]
-    list_editable = ["position"]
-    list_filter = [TenantFilter, ("is_active", BooleanRadioFilter)]
-    search_fields = ["name", "requested_model", "task__slug"]
-    search_help_text = _("Name, task or requested model")
-    autocomplete_fields = ["tenant", "task"]
-    inlines = [RoutingTargetInline]
-    fieldsets = [
-        (
-            None,
-            {
-                "fields": ["tenant", "name", "position", "is_active"],
-                "description": _(
-                    "The first rule that matches decides. A tenant's own rules are asked before the operator's; "
-                    "among each, the lower position first."
-                ),
-            },
-        ),
-        (
-            _("If a request is for"),
-            {
-                "fields": ["task", "requested_model"],
-                "description": _("One of the two, or neither: then the rule takes every request."),
-            },
-        ),
-    ]
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[RoutingRule]:
-        rules: QuerySet[RoutingRule] = super().get_queryset(request)
-        targets = RoutingTarget.objects.order_by("position").select_related("model__tenant")
-        return rules.select_related("tenant", "task").prefetch_related(Prefetch("targets", targets))
-
-    def get_ordering(self, request: HttpRequest) -> list[Any]:
-        """The order in which they are asked."""
-        return [F("tenant__name").asc(nulls_last=True), "position", "name"]
-
-    @display(description=_("If → then"))
-    def sentence(self, rule: RoutingRule) -> str:
-        condition = f"task/{rule.task.slug}" if rule.task else rule.requested_model or str(_("every request"))
-        return f"{condition} → {chain([target.model.name for target in rule.targets.all()])}"
+        names = [task.default_model.name, *(fallback.model.name for fallback in task.fallbacks.all())]
+        return sentences.chosen(task.choice(), names)

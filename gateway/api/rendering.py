@@ -28,8 +28,8 @@ RETRIED_BY_SDKS = frozenset({408, 409, 429})
 
 
 def surface_of(path: str, has_anthropic_version: bool) -> Surface:
-    """Whose format an address speaks. The models list is at one address for both: Anthropic's SDK tells by its version header."""
-    if path.startswith("/v1/messages") or (has_anthropic_version and path.startswith("/v1/models")):
+    """Whose format an address speaks. Some are at one address for both: Anthropic's SDK tells by its version header."""
+    if path.startswith("/v1/messages") or (has_anthropic_version and path.startswith(("/v1/models", "/v1/route"))):
         return Surface.ANTHROPIC
     return Surface.OPENAI
 

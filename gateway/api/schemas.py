@@ -188,3 +188,20 @@ usage = extend_schema(
     ],
     responses={200: _JSON},
 )
+explain = extend_schema(
+    operation_id="explain_route",
+    summary="Where a request would go, and why",
+    description=(
+        "Takes the body of a chat completion, or with `anthropic-version` that of a message. Costs nothing, counts nowhere, calls nobody."
+    ),
+    tags=["Catalog"],
+    parameters=[*_LABELS, OpenApiParameter("anthropic-version", str, "header", description="Given: a message's body.")],
+    request=_body(
+        ["model", "messages"],
+        messages=_MESSAGES,
+        stream={"type": "boolean", "nullable": True},
+        max_tokens={"type": "integer", "minimum": 1, "nullable": True},
+        tools=_TOOLS,
+    ),
+    responses={200: _JSON},
+)

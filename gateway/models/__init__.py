@@ -4,7 +4,8 @@ from gateway.models.catalog import Model, Provider
 from gateway.models.earlier_answers import EarlierAnswer
 from gateway.models.quality import LabeledAnswer, QualityModel
 from gateway.models.request_log import RequestLog
-from gateway.models.routing import RoutingRule, RoutingTarget, Task, TaskFallback
+from gateway.models.routing import Task, TaskFallback
+from gateway.models.rules import RoutingRule, RoutingTarget
 
 __all__ = [
     "EarlierAnswer",

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import ValidationError
-from django.core.validators import MinValueValidator, RegexValidator, URLValidator
+from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator, URLValidator
 from django.db import models
 from django.db.models import Q, TextChoices
 from django.utils.translation import gettext_lazy as _
@@ -164,6 +164,13 @@ class Model(SharedOrOwned):
         validators=[MinValueValidator(1)],
         help_text=_("The model's own maximum; sent where a call to Anthropic names none."),
     )
+    quality = models.PositiveSmallIntegerField(
+        _("quality"),
+        null=True,
+        blank=True,
+        validators=[MaxValueValidator(100)],
+        help_text=_("0 to 100, as you judge it; rules and tasks may ask for a least. Empty: not known."),
+    )
     price_ref = models.CharField(
         _("price reference"),
         max_length=200,
@@ -204,6 +211,7 @@ class Model(SharedOrOwned):
                 name="model_price_override_complete",
                 violation_error_message=_("A price override needs both an input and an output price."),
             ),
+            models.CheckConstraint(condition=Q(quality=None) | Q(quality__lte=100), name="model_quality_to_100"),
         ]
 
     def __str__(self) -> str:

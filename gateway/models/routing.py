@@ -1,14 +1,17 @@
-"""Which model answers: tasks with their chains, and rules with their ordered targets."""
+"""Tasks with their chains of models."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from django.core.exceptions import ValidationError
+from django.core.validators import MinValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from gateway.models.catalog import Model, SharedOrOwned
+from gateway.models.choosing import Choosing
+from gateway.types import Choice
 from tenants.ids import uuid7
 from tenants.models import ConfigModel, Tenant
 
@@ -19,7 +22,10 @@ def _given(row: models.Model, name: str) -> Any:
     return getattr(row, name) if is_given else None
 
 
-class Task(SharedOrOwned):
+FIRST_BYTE_SECONDS = {"real-time": 5.0, "background": 15.0}  # of tasks that name none
+
+
+class Task(SharedOrOwned, Choosing):
     """Something an application asks for by purpose (`model: "task/summarise"`), leaving the model to Tollgate."""
 
     class Urgency(models.TextChoices):
@@ -37,6 +43,12 @@ class Task(SharedOrOwned):
         related_name="+",
         verbose_name=_("default model"),
         help_text=_("Answers unless a rule says otherwise."),
+    )
+    likely_output_tokens = models.PositiveIntegerField(
+        _("likely output tokens"),
+        default=300,
+        validators=[MinValueValidator(1)],
+        help_text=_("How long an answer usually is; expected costs are worked out with it."),
     )
     is_active = models.BooleanField(_("active"), default=True)
 
@@ -60,6 +72,13 @@ class Task(SharedOrOwned):
         super().clean()
         if self.default_model_id is not None:
             self.refuse_foreign("default_model", self.default_model)
+        if self.strategy == self.Strategy.WEIGHTED:
+            raise ValidationError({"strategy": _("Only a rule's targets have weights: make a rule for this task.")})
+
+    def choice(self, **other: Any) -> Choice:
+        """As the gateway reads it, with the time to the first byte that its urgency means."""
+        seconds = self.first_byte_ms / 1000 if self.first_byte_ms else FIRST_BYTE_SECONDS[self.urgency]
+        return super().choice(first_byte_seconds=seconds, **other)
 
 
 class ChainLink(ConfigModel):
@@ -119,64 +138,3 @@ class TaskFallback(ChainLink):
             raise ValidationError(
                 {"model": _("This is the task's default model already; a fallback must be another one.")}
             )
-
-
-class RoutingRule(SharedOrOwned):
-    """If a request is for this task or model, send it to these targets. The first rule that matches decides.
-
-    A tenant's own rules are asked before the operator's; within each, the lower position first.
-    """
-
-    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    name = models.CharField(_("name"), max_length=120)
-    position = models.PositiveIntegerField(_("position"), default=100, help_text=_("Lower comes first."))
-    task = models.ForeignKey(
-        Task,
-        on_delete=models.CASCADE,
-        null=True,
-        blank=True,
-        related_name="rules",
-        verbose_name=_("task"),
-        help_text=_("Only requests for this task. Empty: any."),
-    )
-    requested_model = models.CharField(
-        _("requested model"), max_length=120, blank=True, help_text=_("Only requests that name this model. Empty: any.")
-    )
-    is_active = models.BooleanField(_("active"), default=True)
-
-    class Meta:
-        ordering = ["tenant", "position", "name"]
-        verbose_name = _("routing rule")
-        verbose_name_plural = _("routing rules")
-
-    def __str__(self) -> str:
-        return self.name
-
-    def clean(self) -> None:
-        super().clean()
-        if self.task_id is not None:
-            self.refuse_foreign("task", self.task)
-        if self.task_id is not None and self.requested_model:
-            raise ValidationError(
-                {"requested_model": _("A request names a task or a model, never both: this rule could not match.")}
-            )
-
-
-class RoutingTarget(ChainLink):
-    """One of a rule's models; the first that can take the request is used, the next ones stand behind it."""
-
-    chain_field = "rule"
-
-    rule = models.ForeignKey(RoutingRule, on_delete=models.CASCADE, related_name="targets", verbose_name=_("rule"))
-
-    class Meta:
-        ordering = ["rule", "position"]
-        verbose_name = _("target")
-        verbose_name_plural = _("targets")
-        constraints = [
-            models.UniqueConstraint(
-                fields=["rule", "model"],
-                name="routing_target_model_once",
-                violation_error_message=_("A model is a target of a rule once."),
-            )
-        ]

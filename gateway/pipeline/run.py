@@ -16,7 +16,16 @@ from gateway.errors import (
     RateLimited,
     UpstreamError,
 )
-from gateway.pipeline import credentials, last_resort, provider_client, reservation, router, settlement, validator
+from gateway.pipeline import (
+    credentials,
+    last_resort,
+    provider_client,
+    reservation,
+    router,
+    settlement,
+    signals,
+    validator,
+)
 from gateway.pipeline.exchange import Exchange
 from gateway.pipeline.response_processor import AnswerStream
 from gateway.runtime import Runtime
@@ -91,7 +100,9 @@ async def _admit(exchange: Exchange, request: Request, runtime: Runtime) -> Plan
     for _ in range(MAX_REPLANS):
         refused: GatewayError | None = None
         try:
-            plan = exchange.plan = router.plan(request, exchange.snapshot, exchange.key, cheaper=exchange.cheaper)
+            plan = exchange.plan = router.plan(
+                request, exchange.snapshot, exchange.key, signals.of(exchange, request, runtime)
+            )
             exchange.lap("route")
             await reservation.reserve(exchange, request, plan, runtime)
             exchange.lap("reserve")

@@ -24,10 +24,10 @@ def chain(prefix: str, *rows: dict[str, Any], initial: int = 0) -> dict[str, Any
 
 
 def test_a_rule_reads_as_a_sentence(cast: Cast):
-    RoutingRule.objects.filter(pk=cast.acme.rule.pk).update(task=None)
+    RoutingRule.objects.filter(pk=cast.acme.rule.pk).update(tasks=[])
     content = html.unescape(logged_in(cast.olga).get(reverse("admin:gateway_routingrule_changelist")).content.decode())
-    assert f"task/{cast.task.slug} → {cast.model.name}, then {other_model(cast).name}" in content
-    assert f"every request → {cast.acme.model.name}" in content
+    assert f"If task/{cast.task.slug} → {cast.model.name}, then {other_model(cast).name}" in content
+    assert f"For every request → {cast.acme.model.name}" in content
 
 
 def test_the_list_changes_positions(cast: Cast):
@@ -41,7 +41,7 @@ def test_the_list_changes_positions(cast: Cast):
 
 
 def test_targets_without_a_position_go_to_the_end_in_their_order(cast: Cast):
-    form = {"name": "Fresh", "position": 10, "is_active": "on", "requested_model": "gpt-4o"} | chain(
+    form = {"name": "Fresh", "position": 10, "is_active": "on", "requested_models": "gpt-4o"} | chain(
         "targets",
         {"position": "", "model": str(cast.model.pk)},
         {"position": 4, "model": str(other_model(cast).pk)},
@@ -57,7 +57,7 @@ def test_targets_without_a_position_go_to_the_end_in_their_order(cast: Cast):
 
 def test_targets_can_be_sorted_anew(cast: Cast):
     first, second = cast.rule.targets.order_by("position")
-    form = {"name": cast.rule.name, "position": 100, "is_active": "on", "task": str(cast.task.pk)} | chain(
+    form = {"name": cast.rule.name, "position": 100, "is_active": "on", "tasks": [cast.task.slug]} | chain(
         "targets",
         {"id": str(first.pk), "rule": str(cast.rule.pk), "position": 2, "model": str(first.model_id)},
         {"id": str(second.pk), "rule": str(cast.rule.pk), "position": 1, "model": str(second.model_id)},
@@ -77,7 +77,7 @@ def test_a_model_is_a_target_once(cast: Cast):
 
 
 def test_a_rule_for_a_task_and_a_model_could_not_match(cast: Cast):
-    form = {"name": "Both", "position": 10, "task": str(cast.task.pk), "requested_model": "gpt-4o"} | chain("targets")
+    form = {"name": "Both", "position": 10, "tasks": [cast.task.slug], "requested_models": "gpt-4o"} | chain("targets")
     response = logged_in(cast.olga).post(reverse("admin:gateway_routingrule_add"), form)
     assert "this rule could not match" in response.content.decode()
 

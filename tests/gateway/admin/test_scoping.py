@@ -105,7 +105,6 @@ def test_another_tenants_rows_are_offered_in_no_form_and_accepted_by_none(cast: 
     [
         (ApiKey, "tenant", "tenant"),
         (Task, "default_model", "model"),
-        (RoutingRule, "task", "task"),
     ],
 )
 def test_autocomplete_offers_nothing_of_another_tenant(cast: Cast, source: Any, field: str, theirs: str):

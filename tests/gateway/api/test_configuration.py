@@ -84,7 +84,7 @@ def test_a_task_is_answered_by_its_default_model_and_a_rule_goes_before_it(world
     task = Task.objects.create(tenant=world.tenant, slug="sum", name="Sum", default_model=small)
     TaskFallback.objects.create(task=task, model=large)
     assert world.chat("task/sum").headers["x-tollgate-model"] == "small"
-    rule = RoutingRule.objects.create(tenant=world.tenant, name="large first", task=task)
+    rule = RoutingRule.objects.create(tenant=world.tenant, name="large first", tasks=["sum"])
     RoutingTarget.objects.create(rule=rule, model=large)
     reply = world.chat("task/sum")
     assert reply.headers["x-tollgate-model"] == "large"

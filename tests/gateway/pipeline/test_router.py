@@ -10,6 +10,7 @@ from billing.windows import Clock
 from gateway.errors import NotFound, PermissionDenied, Unsupported
 from gateway.pipeline import router
 from gateway.pipeline.validator import validate
+from gateway.routing.conditions import Models, Tasks
 from gateway.types import Endpoint, Key, Model, Provider, Rule, Secret, Snapshot, Task
 
 PROVIDER = Provider(id=uuid4(), name="p", kind="openai", base_url="http://x", credential=Secret(""))
@@ -77,16 +78,16 @@ def test_drops_what_cannot_do_what_the_request_needs():
 
 def test_the_first_rule_that_matches_decides():
     rules = (
-        Rule(name="other", task="else", requested_model=None, targets=(EYES,)),
-        Rule(name="mine", task="sum", requested_model=None, targets=(LARGE, SMALL)),
-        Rule(name="late", task=None, requested_model=None, targets=(EYES,)),
+        Rule(name="other", conditions=(Tasks(frozenset({"else"})),), targets=(EYES,)),
+        Rule(name="mine", conditions=(Tasks(frozenset({"sum"})),), targets=(LARGE, SMALL)),
+        Rule(name="late", targets=(EYES,)),
     )
     plan = router.plan(request("task/sum"), snapshot(*rules), key())
     assert (names(plan), plan.rule) == (["large", "small"], "mine")
 
 
 def test_a_rule_can_replace_a_named_model():
-    rule = Rule(name="swap", task=None, requested_model="large", targets=(SMALL,))
+    rule = Rule(name="swap", conditions=(Models.of(["large"]),), targets=(SMALL,))
     assert names(router.plan(request("large"), snapshot(rule), key())) == ["small"]
     assert names(router.plan(request("eyes"), snapshot(rule), key())) == ["eyes"]
 

@@ -1,0 +1,117 @@
+"""POST /v1/route/explain: where a request would go, and why. It costs nothing, counts nowhere and calls nobody."""
+
+from __future__ import annotations
+
+import datetime as dt
+import time
+from typing import Any
+
+import msgspec
+from django.http import HttpResponse
+from drf_spectacular.utils import extend_schema_view
+
+from gateway import runtime, standings
+from gateway.api import rendering, schemas
+from gateway.api.base import GatewayView
+from gateway.errors import GatewayError
+from gateway.pipeline import credentials, router, signals, validator
+from gateway.routing import conditions
+from gateway.routing.explain import Explained, Explanation, explain
+from gateway.runtime import Runtime
+from gateway.types import Endpoint, Key, Request, Signals, Snapshot, Surface
+from tenants import redis_keys
+from tenants.tiers import DEFAULT_TIER
+
+
+@extend_schema_view(post=schemas.explain)
+class ExplainView(GatewayView):
+    """Which rule decides for a request, what was left out, and which models are tried in which order."""
+
+    scope = "chat"
+
+    async def post(self, snapshot: Snapshot, digest: str) -> HttpResponse:
+        state = runtime.current()
+        if not await state.snapshots.is_current(snapshot):
+            snapshot = await credentials.renewed(snapshot, digest, self.scope, state.snapshots)
+        key = snapshot.keys[digest]
+        endpoint = Endpoint.MESSAGES if self.surface is Surface.ANTHROPIC else Endpoint.CHAT
+        request = validator.validate(endpoint, self.request._request.body, self.headers)
+        known = await _signals(request, snapshot, key, state)
+        decision, refusal = None, None
+        try:
+            decision = router.decide(request, snapshot, key, known)
+        except GatewayError as error:
+            refusal = error
+        facts = router.facts_of(request, known)
+        told = explain(snapshot, facts, decision, refusal, is_stream=request.is_stream)
+        return HttpResponse(msgspec.json.encode(_json(told)), content_type="application/json")
+
+
+async def _signals(request: Request, snapshot: Snapshot, key: Key, state: Runtime) -> Signals:
+    """As a call of this moment would have them. Tier and budgets come from Redis; raises `StoreUnavailable`."""
+    end_user, tier = request.labels.end_user, ""
+    if end_user:
+        kept = await state.redis.call("HGET", redis_keys.tiers(snapshot.tenant_id), end_user)
+        tier = kept.decode() if kept else DEFAULT_TIER
+    now = time.time()
+    shares: dict[str, int] = {}
+    marks = conditions.budget_marks(snapshot)
+    if marks:
+        for item in await standings.budgets(snapshot, key, end_user, state, now):
+            if item.counter.limit.name in marks and item.counter.amount > 0:
+                share = item.used * 100 // item.counter.amount
+                shares[item.counter.limit.name] = max(share, shares.get(item.counter.limit.name, 0))
+    return Signals(
+        at=now,
+        tier=tier,
+        input_tokens=signals.input_tokens(request),
+        conversation=signals.conversation(request, str(key.id)),
+        health=state.breakers.health,
+        budget_shares=shares,
+    )
+
+
+def _json(told: Explanation) -> dict[str, Any]:
+    """Amounts of money are strings: exact, to the nano-dollar."""
+    plan, rule = told.plan, told.rule
+    return {
+        "object": "route.explanation",
+        "model_asked": told.facts.asked,
+        "task": told.facts.task or None,
+        "rule": {"name": rule.name, "owner": _owner(rule.is_own)} if rule else None,
+        "strategy": plan.strategy or None if plan else None,
+        "attempts": [_attempt(number, item) for number, item in enumerate(told.attempts, start=1)],
+        "passed_over": [
+            {"rule": item.rule.name, "owner": _owner(item.rule.is_own), "because": item.because}
+            for item in told.passed_over
+        ],
+        "dropped": [{"model": item.model, "reason": item.reason} for item in told.dropped],
+        "refusal": {"code": told.refusal.code, "message": told.refusal.message} if told.refusal else None,
+        "input_tokens": told.facts.signals.input_tokens,
+        "likely_output_tokens": told.output_tokens,
+        "needs": sorted(told.facts.needs),
+        "tier": told.facts.signals.tier or None,
+        "at": dt.datetime.fromtimestamp(told.facts.signals.at, dt.UTC).isoformat(timespec="seconds"),
+        "local_time": told.local_time.isoformat(timespec="seconds"),
+        "first_byte_seconds": plan.first_byte_seconds if plan else None,
+        "cascade": {"threshold": plan.cascade.threshold} if plan and plan.cascade else None,
+        "replays_when_down": plan.may_replay if plan else False,
+        "escapes_refusals": plan.escapes_refusals if plan else False,
+        "warnings": told.warnings,
+    }
+
+
+def _attempt(number: int, item: Explained) -> dict[str, Any]:
+    return {
+        "position": number,
+        "model": item.attempt.model.name,
+        "provider": item.attempt.model.provider.name,
+        "reason": item.why,
+        "expected_cost_usd": None if item.cost_nanousd is None else rendering.dollars(item.cost_nanousd),
+        "breaker": "open" if item.is_open else "closed",
+        "p95_ms": item.p95_ms,
+    }
+
+
+def _owner(is_own: bool) -> str:
+    return "tenant" if is_own else "operator"

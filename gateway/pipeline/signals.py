@@ -1,0 +1,49 @@
+"""What is known at the moment that a plan may depend on: time, tier, size, conversation, health, budgets. Gathers, decides nothing. No I/O.
+
+What only rules ask about is worked out only where there are rules, or several models to choose from.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+from gateway import tokens
+from gateway.pipeline.exchange import Exchange
+from gateway.runtime import Runtime
+from gateway.types import Conversation, Request, Signals
+
+BEGINNING = 4096  # characters of a message that tell a conversation from others
+_NO_CONVERSATION = Conversation("")
+
+
+def of(exchange: Exchange, request: Request, runtime: Runtime) -> Signals:
+    """The request's signals. Its tier is the one this process knows; the reserve step tells if it has changed."""
+    snapshot, end_user = exchange.snapshot, request.labels.end_user
+    is_open_question = bool(snapshot.rules) or request.model_asked.startswith("task/")
+    return Signals(
+        at=exchange.accepted_ms / 1000,
+        tier=runtime.snapshots.tier(snapshot.tenant_id, end_user) if end_user else "",
+        input_tokens=input_tokens(request) if is_open_question else 0,
+        conversation=conversation(request, str(exchange.key.id)) if is_open_question else _NO_CONVERSATION,
+        health=runtime.breakers.health,
+        cheaper=exchange.cheaper,
+    )
+
+
+def input_tokens(request: Request) -> int:
+    """A likely count, the one that a plan's limit on input is held against."""
+    return tokens.likely(request.body, tokens.upper_bound(request.body, request.content, kind="openai"))
+
+
+def conversation(request: Request, caller: str) -> Conversation:
+    """The conversation by what stays the same from turn to turn: who calls, for whom, and how it began."""
+    body: Any = request.body
+    messages = getattr(body, "messages", None) or []
+    began = [str(getattr(body, "system", None) or "")[:BEGINNING]]
+    for message in messages:
+        began.append(str(message.content)[:BEGINNING])
+        if message.role == "user":
+            break
+    parts = "\x00".join([caller, request.labels.end_user, *began])
+    return Conversation(hashlib.blake2b(parts.encode("utf-8", "replace"), digest_size=16).hexdigest())

@@ -1,0 +1,22 @@
+"""What the router decided about a request, with everything that led to it."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from gateway.errors import GatewayError
+from gateway.routing.costs import Case
+from gateway.types import Choice, Dropped, Facts, Model, Plan, Rule
+
+
+class Decision(NamedTuple):
+    """`plan` None: nothing can take the request, and `refusal` says why."""
+
+    facts: Facts
+    rule: Rule | None
+    choice: Choice
+    case: Case
+    candidates: tuple[Model, ...]
+    dropped: tuple[Dropped, ...]
+    plan: Plan | None
+    refusal: GatewayError | None

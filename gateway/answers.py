@@ -10,8 +10,12 @@ import msgspec
 from gateway.types import Surface
 
 
+REFUSAL = "refusal"
+
+
 class Words(msgspec.Struct, frozen=True):
-    """What a model said. `calls_tools`: it is not all of the answer. `finish_reason` as the format has it."""
+    """What a model said. `calls_tools`: it is not all of the answer. `finish_reason` as the format has it, but for a refusal, which OpenAI's
+    tells otherwise."""
 
     text: str
     finish_reason: str
@@ -73,13 +77,14 @@ def of_whole(surface: Surface, body: bytes) -> Words | None:
     if not choices or choices[0].message is None:
         return None
     said = choices[0].message
-    return Words(said.content or said.refusal or "", choices[0].finish_reason or "", bool(said.tool_calls))
+    finish_reason = REFUSAL if said.refusal else choices[0].finish_reason or ""
+    return Words(said.content or said.refusal or "", finish_reason, bool(said.tool_calls))
 
 
 def of_stream(surface: Surface, content: bytes) -> Words | None:
     """The words of a stream that has been read whole, of its first choice; None if it cannot be read."""
     parts: list[str] = []
-    finish_reason, calls_tools = "", False
+    finish_reason, calls_tools, refuses = "", False, False
     try:
         for data in _data_of(content):
             if surface is Surface.ANTHROPIC:
@@ -93,11 +98,12 @@ def of_stream(surface: Surface, content: bytes) -> Words | None:
             for choice in _chats.decode(data).choices:
                 if choice.index == 0 and choice.delta is not None:
                     parts.append(choice.delta.content or choice.delta.refusal or "")
+                    refuses = refuses or bool(choice.delta.refusal)
                     calls_tools = calls_tools or bool(choice.delta.tool_calls)
                     finish_reason = choice.finish_reason or finish_reason
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
-    return Words("".join(parts), finish_reason, calls_tools)
+    return Words("".join(parts), REFUSAL if refuses else finish_reason, calls_tools)
 
 
 def _data_of(content: bytes) -> list[bytes]:

@@ -161,6 +161,9 @@ class World:
             fields = {"price_ref": "openai:gpt-4o", **fields}
         return Model.objects.create(tenant=self.tenant, provider=provider, name=name, **{"capabilities": ALL, **fields})
 
+    def tenant_models(self) -> list[Model]:
+        return list(Model.objects.filter(tenant=self.tenant))
+
     def post(self, path: str, body: Any, *, secret: str | None = None, **headers: str) -> Reply:
         content = body if isinstance(body, bytes) else json.dumps(body).encode()
         bearer = self.secret if secret is None else secret

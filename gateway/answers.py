@@ -9,7 +9,6 @@ import msgspec
 
 from gateway.types import Surface
 
-
 REFUSAL = "refusal"
 
 

@@ -154,11 +154,9 @@ def respond(request: HttpRequest, model_admin: Any) -> HttpResponse:
         raise PermissionDenied
     form = ExplainForm(request.POST or None, tenants=tenants, initial={"tenant": tenants[0].pk})
     answer: dict[str, Any] | None = None
-    chosen: Any = tenants[0]
     if request.method == "POST" and form.is_valid():
-        chosen = form.cleaned_data["tenant"]
         try:
-            answer = _shown(_explanation(form, routing_checks.in_force(chosen)))
+            answer = _shown(_explanation(form, routing_checks.in_force(form.cleaned_data["tenant"])))
         except GatewayError as error:
             form.add_error("content" if error.param != "model" else "asked", error.message)
     context = {

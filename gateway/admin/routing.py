@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from django.contrib import admin
+from typing import Any
+
+from django.contrib import admin, messages
 from django.contrib.admin import display
 from django.db.models import Prefetch, QuerySet
 from django.http import HttpRequest
@@ -11,7 +13,7 @@ from unfold.contrib.filters.admin import BooleanRadioFilter, ChoicesDropdownFilt
 
 from gateway.admin.choosing import CHOOSING, WHEN_MODELS_FAIL, ChoosingAdmin
 from gateway.admin.fields import ChainInline
-from gateway.models import Task, TaskFallback
+from gateway.models import RoutingRule, Task, TaskFallback
 from gateway.routing import sentences
 from tenants.admin.filters import TenantFilter
 
@@ -58,6 +60,18 @@ class TaskAdmin(ChoosingAdmin):
         return tasks.select_related("tenant", "default_model__tenant").prefetch_related(
             Prefetch("fallbacks", fallbacks)
         )
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        super().save_related(request, form, formsets, change)
+        task, former = form.instance, form.initial.get("slug")
+        if not change or "slug" not in form.changed_data:
+            return
+        rules = RoutingRule.objects.filter(tasks__contains=[former])
+        if task.tenant_id is not None:
+            rules = rules.filter(tenant=task.tenant)
+        for name in rules.values_list("name", flat=True):
+            text = _("Rule “%(rule)s” asks for task/%(task)s, which is called otherwise now.")
+            self.message_user(request, text % {"rule": name, "task": former}, messages.WARNING)
 
     @display(description=_("Called as"), ordering="slug")
     def called(self, task: Task) -> str:

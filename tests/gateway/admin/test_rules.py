@@ -178,6 +178,15 @@ def test_the_time_to_the_first_byte_follows_the_urgency_unless_it_is_set(cast: C
     assert Task(urgency="background", first_byte_ms=250).choice().first_byte_seconds == 0.25
 
 
+def test_a_renamed_task_tells_which_rules_still_ask_for_its_former_name(cast: Cast):
+    task = cast.acme.task
+    form = {"slug": "renamed", "name": "x", "urgency": "background", "default_model": str(task.default_model_id)}
+    address = reverse("admin:gateway_task_change", args=[task.pk])
+    response = logged_in(cast.ada).post(address, form | chain("fallbacks"), follow=True)
+    content = html.unescape(response.content.decode())
+    assert f"Rule “{cast.acme.rule.name}” asks for task/{task.slug}, which is called otherwise now." in content
+
+
 class TestExplaining:
     def explain(self, cast: Cast, person: str = "ada", **fields: Any) -> str:
         tenant = fields.pop("tenant", cast.acme.tenant)

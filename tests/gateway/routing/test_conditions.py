@@ -48,6 +48,7 @@ FAIL = [
     (Tags(frozenset({"a"})), request(), {}, "it carries no tag"),
     (Metadata((("plan", "pro"),)), request(metadata={"plan": "free"}), {}, "metadata.plan is free, not pro"),
     (Metadata((("plan", "pro"),)), request(), {}, "metadata.plan is not given, not pro"),
+    (Metadata((("a", "1"), ("b", "2"))), request(metadata={"a": "1", "b": "3"}), {}, "metadata.b is 3, not 2"),
     (InputTokens(1001, None), request(), {}, "it has about 1,000 input tokens, not 1,001 tokens or more"),
     (InputTokens(None, 999), request(), {}, "it has about 1,000 input tokens, not at most 999 tokens"),
     (InputTokens(1, 2), request(), {}, "it has about 1,000 input tokens, not 1 to 2 tokens"),

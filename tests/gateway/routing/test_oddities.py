@@ -44,6 +44,8 @@ def test_two_rules_that_swap_their_models():
         "just change places."
     ]
     assert texts(swap[0], rule(B, A, name="two", conditions=(Models.of(["b*"]),))) == []
+    both = rule(B, A, name="both", conditions=(Models.of(["a", "b"]),))  # b stays with b
+    assert texts(both, rule(A, B, name="two", conditions=(Models.of(["b*"]),))) == []
 
 
 def test_a_chain_on_one_provider():

@@ -173,3 +173,9 @@ def test_a_budget_s_wish_for_a_cheaper_model():
     assert names(plan((DEAR, MIDDLE, CHEAP), known=signals(cheaper=Cheaper("B", "")))) == ["cheap", "middle", "dear"]
     named = plan((DEAR, MIDDLE), known=signals(cheaper=Cheaper("B", "cheap")))
     assert (names(named), named.attempts[0].reason) == (["cheap"], "budget B")
+
+
+def test_a_budget_s_cheaper_model_that_the_key_may_not_use_is_passed_over():
+    base = snapshot(ALL, tasks=(task(DEAR, MIDDLE),))
+    wish = signals(cheaper=Cheaper("B", "cheap"))
+    assert names(router.plan(request(), base, key({"dear", "middle"}), wish)) == ["middle", "dear"]

@@ -13,8 +13,8 @@ REFUSAL = "refusal"
 
 
 class Words(msgspec.Struct, frozen=True):
-    """What a model said. `calls_tools`: it is not all of the answer. `finish_reason` as the format has it, but for a refusal, which OpenAI's
-    tells otherwise."""
+    """What a model said. `calls_tools`: it is not all of the answer. `finish_reason` as the format has it; a refusal, which OpenAI's tells in
+    another way, is `REFUSAL`."""
 
     text: str
     finish_reason: str

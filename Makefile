@@ -15,10 +15,10 @@ RUN_STAMP := $(VENV)/.run-$(shell cksum < requirements.txt | cut -d' ' -f1)
 TEST_STAMP := $(VENV)/.test-$(shell cksum < requirements-dev.txt | cut -d' ' -f1)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format bench shell dbshell migrations lock clean reset
+.PHONY: help run test lint format bench bench-faults shell dbshell migrations lock clean reset
 
 help:  ## List these targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
 	@echo '  Variables: PORT=8000 LISTEN=127.0.0.1 WORKERS=1 PYTHON=python3 ARGS="..."'
 
@@ -48,6 +48,9 @@ format: $(TEST_STAMP)  ## Rewrite Python and templates in the house style
 
 bench: $(RUN_STAMP)  ## Measure Tollgate beside its peers; ARGS="--help" for the choices
 	$(BIN)/python -m benchmarks $(ARGS)
+
+bench-faults: $(RUN_STAMP)  ## Measure a chain whose primary fails beside its secondary alone; ARGS="--help" for the choices
+	$(BIN)/python -m benchmarks.faults $(ARGS)
 
 shell: $(RUN_STAMP)  ## Open a Python shell with the models, beside a running `make run`
 	@exec $(BIN)/python manage.py shell

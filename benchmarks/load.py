@@ -17,7 +17,7 @@ from redis import Redis
 
 @dataclass(frozen=True)
 class Load:
-    """What to send. `count` requests over `clients` connections."""
+    """What to send. `count` requests over `clients` connections. `may_fail`: answers but 200 are counted instead of raised."""
 
     url: str
     path: str
@@ -25,6 +25,7 @@ class Load:
     headers: dict[str, str]
     clients: int
     count: int
+    may_fail: bool = False
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,7 @@ class Result:
     cpu_us: float
     redis_us: float
     scripts: float
+    failed: int = 0
 
     def percentile(self, share: float) -> float:
         return self.latencies[min(len(self.latencies) - 1, int(len(self.latencies) * share))]
@@ -61,19 +63,24 @@ class Watched:
 
 
 async def run(load: Load, watched: Watched) -> Result:
-    """Send it all; raises RuntimeError on any answer but 200."""
+    """Send it all; raises RuntimeError on any answer but 200, unless the load may fail."""
     address = urlsplit(load.url)
     lines = [f"POST {load.path} HTTP/1.1", f"host: {address.netloc}", f"content-length: {len(load.body)}"]
     lines += [f"{name}: {value}" for name, value in load.headers.items()]
     request = "\r\n".join([*lines, "", ""]).encode() + load.body
     latencies: list[float] = []
+    failed = 0
     connections = [await asyncio.open_connection(address.hostname, address.port) for _ in range(load.clients)]
 
     async def client(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal failed
         for _ in range(load.count // load.clients):
             began = time.perf_counter()
             writer.write(request)
-            await _answer(reader)
+            problem = await _answer(reader)
+            if problem and not load.may_fail:
+                raise RuntimeError(problem)
+            failed += bool(problem)
             latencies.append(time.perf_counter() - began)
 
     before, began = watched.read(), time.perf_counter()
@@ -83,7 +90,7 @@ async def run(load: Load, watched: Watched) -> Result:
     for _, writer in connections:
         writer.close()
     count = len(latencies)
-    return Result(sorted(latencies), elapsed, cpu / count * 1e6, redis_cpu / count * 1e6, scripts / count)
+    return Result(sorted(latencies), elapsed, cpu / count * 1e6, redis_cpu / count * 1e6, scripts / count, failed)
 
 
 def _cpu(process: psutil.Process) -> float:
@@ -91,14 +98,14 @@ def _cpu(process: psutil.Process) -> float:
     return float(times.user + times.system)
 
 
-async def _answer(reader: asyncio.StreamReader) -> None:
+async def _answer(reader: asyncio.StreamReader) -> str:
+    """Read an answer to its end; returns what it says if it is not a 200."""
     head = (await reader.readuntil(b"\r\n\r\n")).lower()
-    if not head.startswith(b"http/1.1 200"):
-        raise RuntimeError(head.decode(errors="replace") + (await reader.read(2000)).decode(errors="replace"))
+    body = b""
     if b"transfer-encoding: chunked" in head:
         while not (await reader.readuntil(b"\r\n")).startswith(b"0\r\n"):
             pass
         await reader.readuntil(b"\r\n")
-        return
-    length = int(head.partition(b"content-length:")[2].partition(b"\r\n")[0])
-    await reader.readexactly(length)
+    else:
+        body = await reader.readexactly(int(head.partition(b"content-length:")[2].partition(b"\r\n")[0]))
+    return "" if head.startswith(b"http/1.1 200") else (head + body).decode(errors="replace")

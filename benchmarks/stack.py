@@ -22,15 +22,17 @@ ROOT = Path(__file__).resolve().parent.parent
 
 @dataclass(frozen=True)
 class Stack:
-    """What is measured. `gateway_pid` is the process whose CPU time counts."""
+    """What is measured. `gateway_pid` is the process whose CPU time counts. `other_url`: a gateway process with an environment of its own,
+    if one was asked for."""
 
     gateway_url: str
     simulator_url: str
     api_key: str
-    enforced_key: str
     gateway_pid: int
     redis_pid: int
     redis_url: str
+    other_url: str
+    enforced_key: str = ""
 
 
 def free_port() -> int:
@@ -53,9 +55,21 @@ def _wait(url: str, child: Child) -> None:
     raise child.failure(f"{child.name} does not answer at {url}")
 
 
+def _start_gateway(url: str, children: list[Child], folder: Path, env: dict[str, str]) -> int:
+    port = url.rpartition(":")[2]
+    command = [
+        sys.executable, "-m", "uvicorn", "config.asgi:application", "--port", port, "--loop", "uvloop",
+        "--http", "httptools", "--no-access-log", "--log-level", "warning",
+    ]  # fmt: skip
+    children.append(process.start("gateway", command, log=folder / f"gateway-{port}.log", env=env, cwd=ROOT))
+    _wait(f"{url}/readyz", children[-1])
+    return children[-1].pid
+
+
 @contextlib.contextmanager
-def running() -> Iterator[Stack]:
-    """Start it all in a temporary folder, stop it all at the end."""
+def running(seed: str = "benchmarks.seed", other: dict[str, str] | None = None) -> Iterator[Stack]:
+    """Start it all in a temporary folder, stop it all at the end. `seed`: the module that makes the configuration and prints its keys;
+    `other`: the environment of a second gateway process."""
     with tempfile.TemporaryDirectory(prefix="tollgate-bench-") as name:
         folder = Path(name)
         folder.chmod(0o711)  # the database's own user must get to its files
@@ -71,9 +85,9 @@ def running() -> Iterator[Stack]:
         try:
             manage = [sys.executable, "manage.py"]
             subprocess.run([*manage, "migrate", "--noinput", "-v0"], cwd=ROOT, env=env, check=True)
-            simulator_url, gateway_url = (f"http://127.0.0.1:{free_port()}" for _ in range(2))
+            simulator_url, gateway_url, other_url = (f"http://127.0.0.1:{free_port()}" for _ in range(3))
             seeded = subprocess.run(
-                [sys.executable, "-m", "benchmarks.seed", simulator_url],
+                [sys.executable, "-m", seed, simulator_url],
                 cwd=ROOT,
                 env=env,
                 check=True,
@@ -91,19 +105,17 @@ def running() -> Iterator[Stack]:
             ]
             children.append(process.start("simulator", simulator, log=folder / "simulator.log", env=env, cwd=ROOT))
             _wait(f"{simulator_url}/healthz", children[-1])
-            gateway = [
-                sys.executable, "-m", "uvicorn", "config.asgi:application", "--port", gateway_url.rpartition(":")[2],
-                "--loop", "uvloop", "--http", "httptools", "--no-access-log", "--log-level", "warning",
-            ]  # fmt: skip
-            children.append(process.start("gateway", gateway, log=folder / "gateway.log", env=env, cwd=ROOT))
-            _wait(f"{gateway_url}/readyz", children[-1])
+            gateway_pid = _start_gateway(gateway_url, children, folder, env)
+            if other is not None:
+                _start_gateway(other_url, children, folder, {**env, **other})
             redis_pid = next(child.pid for child in services.children if child.name.lower().startswith("redis"))
             yield Stack(
                 gateway_url=gateway_url,
                 simulator_url=simulator_url,
-                gateway_pid=children[-1].pid,
+                gateway_pid=gateway_pid,
                 redis_pid=redis_pid,
                 redis_url=services.redis_url,
+                other_url=other_url if other is not None else "",
                 **keys,
             )
         finally:

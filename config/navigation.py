@@ -10,8 +10,8 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
-# Group → (label, icon, app, model, what is there).
-GROUPS: list[tuple[Any, list[tuple[Any, str, str, str, Any]]]] = [
+# Group → (label, icon, app, model, what is there, and which of the model's pages it is if not its list).
+GROUPS: list[tuple[Any, list[tuple[Any, ...]]]] = [
     (
         _("Activity"),
         [
@@ -53,6 +53,14 @@ GROUPS: list[tuple[Any, list[tuple[Any, str, str, str, Any]]]] = [
             (_("Routing rules"), "alt_route", "gateway", "routingrule", _("Which model answers")),
             (_("Quality models"), "grading", "gateway", "qualitymodel", _("What judges a cascade's cheap answers")),
             (_("Labelled answers"), "thumbs_up_down", "gateway", "labeledanswer", _("What quality models learn from")),
+            (
+                _("Circuit breakers"),
+                "electric_bolt",
+                "gateway",
+                "model",
+                _("Which models fail and are left alone for the moment"),
+                "breakers",
+            ),
         ],
     ),
     (
@@ -74,10 +82,10 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
             {
                 "title": label,
                 "icon": icon,
-                "link": reverse(f"admin:{app}_{model}_changelist"),
+                "link": reverse(f"admin:{app}_{model}_{page[0] if page else 'changelist'}"),
                 "description": description,
             }
-            for label, icon, app, model, description in entries
+            for label, icon, app, model, description, *page in entries
             if (app, model) in pages and pages[app, model].has_view_permission(request)
         ]
         if items:

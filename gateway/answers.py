@@ -13,8 +13,7 @@ REFUSAL = "refusal"
 
 
 class Words(msgspec.Struct, frozen=True):
-    """What a model said. `calls_tools`: it is not all of the answer. `finish_reason` as the format has it; a refusal, which OpenAI's tells in
-    another way, is `REFUSAL`."""
+    """What a model said. `calls_tools`: it is not all of the answer. `finish_reason` as the format has it, but `REFUSAL` for any refusal."""
 
     text: str
     finish_reason: str

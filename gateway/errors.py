@@ -123,7 +123,8 @@ class Conflict(GatewayError):
 
 class UpstreamError(GatewayError):
     """`provider_status` is the HTTP status the provider sent, None if it sent none. `usage` is what the failed call is thought to have used
-    (`gateway.types.Usage`), None for nothing; `is_reported`: the provider says so."""
+    (`gateway.types.Usage`), None for nothing; `is_reported`: the provider says so. `answer_bytes`: a whole answer had been made, of about
+    that size, but did not come whole; None: it had not."""
 
     status = 502
     code = "upstream_error"
@@ -135,6 +136,7 @@ class UpstreamError(GatewayError):
         self.usage: Any = None
         self.is_reported = False
         self.finish_reason = ""
+        self.answer_bytes: int | None = None
 
 
 class UpstreamRejected(UpstreamError):

@@ -14,10 +14,11 @@ from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import BooleanRadioFilter, DropdownFilter
 
 from billing import prices
+from gateway.admin.breakers import BreakerPages
 from gateway.admin.fields import SeveralOf
 from gateway.models import Model, Provider
 from tenants.admin import scope
-from tenants.admin.base import TenantScopedAdmin, WholeRowForm
+from tenants.admin.base import WholeRowForm
 from tenants.admin.filters import TenantFilter
 
 PICO_PER_USD_MTOK = 1_000_000  # picodollars a token per dollar a million tokens
@@ -56,7 +57,7 @@ class ProviderFilter(DropdownFilter):
 
 
 @admin.register(Model)
-class ModelAdmin(TenantScopedAdmin):
+class ModelAdmin(BreakerPages):
     form = ModelForm
     is_shared = True
     fixed_tenant_field = "owner"
@@ -64,7 +65,16 @@ class ModelAdmin(TenantScopedAdmin):
     deletion_hint = _(
         "A task or a rule sends requests to it. Take it out there first, or switch it off: it is then passed over."
     )
-    list_display = ["name", "provider_name", "owner", "capabilities_shown", "window", "price", "is_active"]
+    list_display = [
+        "name",
+        "provider_name",
+        "owner",
+        "capabilities_shown",
+        "window",
+        "price",
+        "breaker_state",
+        "is_active",
+    ]
     list_select_related = ["provider", "tenant"]
     list_filter = [TenantFilter, ProviderFilter, ("is_active", BooleanRadioFilter)]
     search_fields = ["name", "upstream_id"]

@@ -63,8 +63,11 @@ async def whole(
         content = await transport.whole(
             attempt.model.provider, wire, within_seconds=_whole_seconds(plan, _cap(exchange, attempt))
         )
-    except UpstreamTimedOut as error:
-        _charge_input(exchange, error)
+    except UpstreamError as error:
+        if error.answer_bytes is not None:
+            _charge_answer(exchange, error, error.answer_bytes)
+        elif isinstance(error, UpstreamTimedOut):
+            _charge_input(exchange, error)
         raise
     permit.took(WHOLE, (time.perf_counter() - began) * 1000)
     exchange.saw_first_token()
@@ -72,8 +75,7 @@ async def whole(
     try:
         answer: ProviderAnswer = module.read_answer(request, attempt.model, content)
     except UpstreamError as error:
-        # The provider has answered, so it will charge for it, legible or not.
-        error.usage = Usage(input_tokens=exchange.input_bound, output_tokens=tokens.estimate(len(content)))
+        _charge_answer(exchange, error, len(content))
         raise
     exchange.lap("process")
     return answer
@@ -167,6 +169,11 @@ def _charge_input(exchange: Exchange, error: UpstreamTimedOut) -> None:
     """The provider has the request and may charge for it; more than its input nobody can tell."""
     if error.provider_status is None:
         error.usage = Usage(input_tokens=exchange.input_bound)
+
+
+def _charge_answer(exchange: Exchange, error: UpstreamError, size: int) -> None:
+    """The provider has made an answer, so it will charge for it, whether it came and could be read or not."""
+    error.usage = Usage(input_tokens=exchange.input_bound, output_tokens=tokens.estimate(size))
 
 
 def _counted_here(exchange: Exchange, request: Request, attempt: Attempt) -> ProviderAnswer:

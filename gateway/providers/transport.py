@@ -56,6 +56,7 @@ class Transport:
 
     async def whole(self, provider: Provider, wire: WireRequest, *, within_seconds: float | None = None) -> bytes:
         """The body of a 2xx answer, begun within that time (None: within the time for a whole answer)."""
+        begun: aiohttp.ClientResponse | None = None
         try:
             async with (
                 asyncio.timeout(within_seconds) as deadline,
@@ -64,12 +65,16 @@ class Transport:
                 ) as response,
             ):
                 deadline.reschedule(None)
+                begun = response
                 if response.status >= 300:
                     body = await response.content.read(MAX_ERROR_BYTES)
                     raise failures.from_response(provider, response.status, _lower(response), body)
                 return await response.read()
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
-            raise _failure(provider, error) from error
+            failure = _failure(provider, error)
+            if begun is not None and begun.status < 300:
+                failure.answer_bytes = begun.content_length or begun.content.total_bytes
+            raise failure from error
 
     async def stream(self, provider: Provider, wire: WireRequest, *, within_seconds: float | None = None) -> ByteStream:
         """A 2xx answer whose first bytes have come, within that time (None: as the process is set)."""

@@ -6,7 +6,7 @@ import http.client
 import json
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -26,6 +26,7 @@ class Ask:
     prompt: str
     body: dict[str, Any]
     leaves: bool = False
+    path: str = "/v1/chat/completions"
 
     @property
     def content(self) -> bytes:
@@ -34,13 +35,16 @@ class Ask:
 
 @dataclass(frozen=True)
 class Shot:
-    """What came of an ask: the status, the refusal's code, the request's id. `is_whole`: the answer was read to its end."""
+    """What came of an ask: the status, the refusal's code, the request's id, headers by lower-case name. `is_whole`: the answer was read
+    to its end."""
 
     ask: Ask
     status: int
     code: str = ""
     request_id: str = ""
     is_whole: bool = True
+    headers: dict[str, str] = field(default_factory=dict)
+    content: bytes = b""
 
 
 def shoot(ask: Ask) -> Shot:
@@ -49,7 +53,7 @@ def shoot(ask: Ask) -> Shot:
     client = http.client.HTTPConnection(address.hostname or "", address.port, timeout=30)
     status, request_id = BROKEN, ""
     try:
-        client.request("POST", "/v1/chat/completions", ask.content, {"authorization": f"Bearer {ask.secret}"})
+        client.request("POST", ask.path, ask.content, {"authorization": f"Bearer {ask.secret}"})
         response = client.getresponse()
         status, request_id = response.status, response.getheader("x-request-id") or ""
         if ask.leaves and status == 200:
@@ -57,16 +61,17 @@ def shoot(ask: Ask) -> Shot:
             return Shot(ask, status, request_id=request_id, is_whole=False)
         body = response.read()
         code = json.loads(body)["error"]["code"] if status != 200 else ""
-        return Shot(ask, status, code, request_id)
+        headers = {name.lower(): value for name, value in response.getheaders()}
+        return Shot(ask, status, code, request_id, headers=headers, content=body)
     except (OSError, http.client.HTTPException):
         return Shot(ask, status, request_id=request_id, is_whole=False)
     finally:
         client.close()
 
 
-def fire(asks: Iterable[Ask], during: Callable[[], None] | None = None) -> list[Shot]:
-    """Send them all, `AT_ONCE` at a time, and do `during` meanwhile."""
-    with ThreadPoolExecutor(AT_ONCE) as pool:
+def fire(asks: Iterable[Ask], during: Callable[[], None] | None = None, *, at_once: int = AT_ONCE) -> list[Shot]:
+    """Send them all, that many at a time, and do `during` meanwhile."""
+    with ThreadPoolExecutor(at_once) as pool:
         futures = [pool.submit(shoot, ask) for ask in asks]
         if during is not None:
             during()
@@ -75,13 +80,24 @@ def fire(asks: Iterable[Ask], during: Callable[[], None] | None = None) -> list[
 
 def by_prompt(simulator: SimulatorClient, asks: Sequence[Ask]) -> dict[str, dict[str, Any]]:
     """What reached the simulator of these, by prompt, once all of it has ended there. No request may reach it twice."""
-    prompts = {ask.prompt for ask in asks}
-
-    def reached() -> list[dict[str, Any]]:
-        return [entry for entry in simulator.requests() if entry["body"]["messages"][0]["content"] in prompts]
-
-    wait_until(lambda: all(entry["outcome"] != "in_progress" for entry in reached()))
-    entries = reached()
-    found = {entry["body"]["messages"][0]["content"]: entry for entry in entries}
+    entries = reached(simulator, asks)
+    found = {prompt_of(entry): entry for entry in entries}
     assert len(found) == len(entries)
     return found
+
+
+def reached(simulator: SimulatorClient, asks: Sequence[Ask]) -> list[dict[str, Any]]:
+    """The simulator's log of these, once all of it has ended there."""
+    prompts = {ask.prompt for ask in asks}
+
+    def entries() -> list[dict[str, Any]]:
+        return [entry for entry in simulator.requests() if prompt_of(entry) in prompts]
+
+    wait_until(lambda: all(entry["outcome"] != "in_progress" for entry in entries()))
+    return entries()
+
+
+def prompt_of(entry: dict[str, Any]) -> str:
+    """The prompt that a provider was sent, in either format."""
+    content = entry["body"]["messages"][0]["content"]
+    return str(content if isinstance(content, str) else content[0]["text"])

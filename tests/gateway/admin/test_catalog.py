@@ -21,6 +21,7 @@ def form(cast: Cast, **fields: Any) -> dict[str, Any]:
         "name": "fresh",
         "provider": str(cast.provider.pk),
         "capabilities": ["chat", "streaming"],
+        "breaker": "auto",
         "is_active": "on",
         **fields,
     }

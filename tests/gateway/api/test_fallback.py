@@ -30,7 +30,8 @@ def failing(world: World, fault: str, kind: str = "openai", name: str = "ill", *
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
 @pytest.mark.parametrize("fault", FAULTS)
 def test_the_next_model_answers(world, simulator, fault, stream):
-    failing(world, fault)
+    before_the_first_token = {"fault_after_chunks": 0} if fault == "bad_json" else {}
+    failing(world, fault, **before_the_first_token)
     chain(world, "ill", "claude-sonnet-4-5")
     reply = world.chat("task/chain", stream=stream)
     assert reply.status == 200
@@ -60,6 +61,20 @@ def test_a_request_that_falls_back_is_one_request_and_each_call_is_charged(world
     assert counter(world, "requests") == (1, 0)
     tokens = sum(row.input_tokens + row.output_tokens for row in (first, last))
     assert counter(world, "tokens") == (tokens, 0)
+
+
+@pytest.mark.parametrize(("fault", "behaviour"), [("cut", {}), ("slow_first_byte", {"first_byte_ms": 20_000})])
+def test_a_whole_answer_that_never_came_whole_is_charged_for_it_had_been_made(world, simulator, fault, behaviour):
+    budget(world, 1_000_000, "tokens")
+    failing(world, fault, output_tokens=40, **behaviour)
+    chain(world, "ill", "gpt-4o")
+    assert world.chat("task/chain").headers["x-tollgate-model"] == "gpt-4o"
+    first, last = world.records(2)  # what has cost something is not asked for again
+    made, _ = [entry["usage"] for entry in simulator.requests()]
+    assert (first.outcome, first.usage_source) == ("upstream_error", "estimated")
+    assert first.output_tokens >= made["output_tokens"] == 40
+    assert first.input_tokens >= made["input_tokens"] > 0
+    assert counter(world, "tokens") == (sum(row.input_tokens + row.output_tokens for row in (first, last)), 0)
 
 
 def test_a_model_s_own_budget_counts_its_own_calls(world, simulator):

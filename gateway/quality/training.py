@@ -132,6 +132,7 @@ def _learn(table: _Table, seed: int) -> dict[str, Any]:
     import numpy as np
     from sklearn.ensemble import ExtraTreesClassifier
     from sklearn.linear_model import LogisticRegression
+    from threadpoolctl import threadpool_limits
 
     trees = ExtraTreesClassifier(
         TREES, min_samples_leaf=ROWS_PER_LEAF, max_leaf_nodes=LEAVES, max_features=0.5, random_state=seed
@@ -139,9 +140,11 @@ def _learn(table: _Table, seed: int) -> dict[str, Any]:
     mean = np.average(table.values, axis=0, weights=table.weights)
     scale = np.sqrt(np.average((table.values - mean) ** 2, axis=0, weights=table.weights))
     scale[scale < 1e-9] = 1.0
-    regression = LogisticRegression(C=INVERSE_PENALTY, max_iter=5000).fit(
-        np.hstack([(table.values - mean) / scale, table.words * WORD_SCALE]), table.good, sample_weight=table.weights
-    )
+    table_of_both = np.hstack([(table.values - mean) / scale, table.words * WORD_SCALE])
+    with threadpool_limits(limits=1):  # so small a problem takes longer on many cores than on one
+        regression = LogisticRegression(C=INVERSE_PENALTY, max_iter=5000).fit(
+            table_of_both, table.good, sample_weight=table.weights
+        )
     weights = regression.coef_[0][: len(table.columns)] / scale
     return {
         "format": classifier.FORMAT,

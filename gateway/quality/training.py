@@ -122,8 +122,11 @@ def _split(table: _Table, count: int, seed: int) -> Iterator[tuple[Any, Any]]:
 
 
 def _fit(table: _Table, seed: int) -> dict[str, Any]:
-    payload = _learn(table, seed)
-    slope, intercept = _calibrate(table, seed)
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(limits=1):  # so small a problem takes longer on many cores than on one
+        payload = _learn(table, seed)
+        slope, intercept = _calibrate(table, seed)
     return payload | {"calibration": [slope, intercept]}
 
 
@@ -132,7 +135,6 @@ def _learn(table: _Table, seed: int) -> dict[str, Any]:
     import numpy as np
     from sklearn.ensemble import ExtraTreesClassifier
     from sklearn.linear_model import LogisticRegression
-    from threadpoolctl import threadpool_limits
 
     trees = ExtraTreesClassifier(
         TREES, min_samples_leaf=ROWS_PER_LEAF, max_leaf_nodes=LEAVES, max_features=0.5, random_state=seed
@@ -140,11 +142,9 @@ def _learn(table: _Table, seed: int) -> dict[str, Any]:
     mean = np.average(table.values, axis=0, weights=table.weights)
     scale = np.sqrt(np.average((table.values - mean) ** 2, axis=0, weights=table.weights))
     scale[scale < 1e-9] = 1.0
-    table_of_both = np.hstack([(table.values - mean) / scale, table.words * WORD_SCALE])
-    with threadpool_limits(limits=1):  # so small a problem takes longer on many cores than on one
-        regression = LogisticRegression(C=INVERSE_PENALTY, max_iter=5000).fit(
-            table_of_both, table.good, sample_weight=table.weights
-        )
+    regression = LogisticRegression(C=INVERSE_PENALTY, max_iter=5000).fit(
+        np.hstack([(table.values - mean) / scale, table.words * WORD_SCALE]), table.good, sample_weight=table.weights
+    )
     weights = regression.coef_[0][: len(table.columns)] / scale
     return {
         "format": classifier.FORMAT,

@@ -13,7 +13,7 @@ REFUSAL = "refusal"
 
 
 class Words(msgspec.Struct, frozen=True):
-    """What a model said. `calls_tools`: it is not all of the answer. `finish_reason` as the format has it, but `REFUSAL` for any refusal."""
+    """What a model said. `calls_tools`: it is not all of the answer. `finish_reason` as the format has it, but any refusal is `REFUSAL`."""
 
     text: str
     finish_reason: str

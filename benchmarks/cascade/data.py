@@ -63,6 +63,6 @@ def weak_rows(pairs: Sequence[Pair]) -> list[Row]:
     return [Row(pair.prompt, pair.weak_answer, pair.is_weak_right) for pair in pairs]
 
 
-def digest(pairs: Sequence[Pair]) -> str:
-    """The same for the same prompts, in any order: tells whether a model was trained on this file."""
-    return hashlib.sha256("\0".join(sorted(pair.prompt for pair in pairs)).encode()).hexdigest()
+def prompt_marks(pairs: Sequence[Pair]) -> list[int]:
+    """A number for each prompt, by which a trained model knows what it was trained on without keeping texts."""
+    return sorted(int.from_bytes(hashlib.sha256(pair.prompt.encode()).digest()[:6], "big") for pair in pairs)

@@ -23,7 +23,7 @@ def main() -> None:
         "metrics": measuring.measure(scored).as_json(),
         "scores": [[round(one.probability, 4), int(one.is_good)] for one in scored],
         "rows": len(rows),
-        "digest": data.digest(pairs),
+        "prompts": data.prompt_marks(pairs),
     }
     options.out.write_text(json.dumps(content, separators=(",", ":")) + "\n", encoding="utf-8")
     print(f"{options.out}: {len(rows)} rows, {options.out.stat().st_size / 1000:.0f} kB, {content['metrics']}")

@@ -13,6 +13,7 @@ from unfold.contrib.filters.admin import BooleanRadioFilter, ChoicesDropdownFilt
 
 from gateway.admin.estimates import EstimatePaginator
 from gateway.models import LabeledAnswer, QualityModel
+from tenants.admin import scope
 from tenants.admin.base import TenantScopedAdmin
 from tenants.admin.filters import TenantFilter
 
@@ -30,7 +31,9 @@ class LookedAtAdmin(TenantScopedAdmin):
         return False
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
+        """Never by itself. With its tenant it goes."""
+        page = request.resolver_match.url_name if request.resolver_match else ""
+        return page in ("tenants_tenant_delete", "tenants_tenant_changelist") and scope.is_operator(request)
 
 
 @admin.register(LabeledAnswer)

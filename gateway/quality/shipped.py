@@ -12,6 +12,6 @@ PATH = Path(__file__).with_name("shared_model.json")
 
 @cache
 def read() -> dict[str, Any]:
-    """{"payload", "metrics", "rows", "digest"} as `benchmarks.cascade.train` wrote it."""
+    """{"payload", "metrics", "scores", "rows", "prompts"} as `benchmarks.cascade.train` wrote it."""
     content: dict[str, Any] = json.loads(PATH.read_text(encoding="utf-8"))
     return content

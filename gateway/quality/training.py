@@ -122,8 +122,11 @@ def _split(table: _Table, count: int, seed: int) -> Iterator[tuple[Any, Any]]:
 
 
 def _fit(table: _Table, seed: int) -> dict[str, Any]:
-    payload = _learn(table, seed)
-    slope, intercept = _calibrate(table, seed)
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(limits=1):  # so small a problem takes longer on many cores than on one
+        payload = _learn(table, seed)
+        slope, intercept = _calibrate(table, seed)
     return payload | {"calibration": [slope, intercept]}
 
 

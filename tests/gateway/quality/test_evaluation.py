@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.cascade import __main__ as evaluation
 from benchmarks.cascade import curves, data, strategies
 from benchmarks.cascade.__main__ import cost
 from benchmarks.cascade.data import Pair
+from gateway.quality import shipped
 from tests.gateway.quality.samples import SAMPLE
 
 
@@ -68,7 +70,7 @@ def test_cross_validates_on_the_sample():
     last = next(line for line in done.stdout.splitlines() if line.strip().startswith("100%"))
     assert last.split() == ["100%", "104.0%", "100.0%", *["90.8%"] * 4]
     assert "Threshold for at most 10.0% accepted although wrong" in done.stdout
-    assert "as shipped: trained on" in done.stdout
+    assert "as shipped: trained on 802 other rows, none of these prompts among them" in done.stdout
 
 
 def test_trains_on_one_file_and_tests_on_another(tmp_path: Path):
@@ -85,16 +87,24 @@ def test_trains_on_one_file_and_tests_on_another(tmp_path: Path):
     assert "at most 20.0% accepted" in done.stdout
 
 
-def test_says_so_if_the_shipped_model_was_trained_on_the_file(tmp_path: Path):
+def test_a_trained_file_knows_its_prompts_and_the_shipped_one_does_not_know_the_sample(tmp_path: Path):
     out = tmp_path / "model.json"
     command = [sys.executable, "-m", "benchmarks.cascade.train", "--data", str(SAMPLE), "--out", str(out)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     content = json.loads(out.read_text())
-    assert content["rows"] == 120
-    assert content["metrics"]["n"] == 120
+    assert (content["rows"], content["metrics"]["n"]) == (120, 120)
     assert "120 rows" in done.stdout
-    assert data.digest(data.load(SAMPLE)) == content["digest"]
-    assert data.digest(data.load(SAMPLE)[1:]) != content["digest"]
+    assert content["prompts"] == data.prompt_marks(data.load(SAMPLE))
+    assert not set(content["prompts"]) & set(shipped.read()["prompts"])
+
+
+def test_says_so_where_the_shipped_model_was_trained_on_the_prompts(capsys: pytest.CaptureFixture[str]):
+    pairs = data.load(SAMPLE)
+    known = data.prompt_marks(pairs[:50])
+    evaluation.print_fairness(pairs, {"prompts": known, "rows": 50})
+    assert "! cascade, as shipped: trained on 50 of these 120 prompts" in capsys.readouterr().out
+    evaluation.print_fairness(pairs[50:], {"prompts": known, "rows": 50})
+    assert "trained on 50 other rows, none of these prompts among them" in capsys.readouterr().out
 
 
 def test_what_is_tested_was_not_trained_on():

@@ -149,6 +149,7 @@ GATEWAY_LEAST_OUTPUT_TOKENS = env.number("TOLLGATE_LEAST_OUTPUT_TOKENS", 32, low
 GATEWAY_HOLD_WAIT_SECONDS = env.seconds("TOLLGATE_HOLD_WAIT", 2.0, low=0.0, high=60.0)
 GATEWAY_LEFT_STREAM_SECONDS = env.seconds("TOLLGATE_LEFT_STREAM_GRACE", 2.0, low=0.0, high=60.0)
 GATEWAY_LEASE_SECONDS = env.seconds("TOLLGATE_LEASE", 20.0, low=5.0, high=3600.0)
+GATEWAY_BACKGROUND_REQUESTS = env.number("TOLLGATE_BACKGROUND_REQUESTS", 4, low=0, high=1000)  # summaries at once
 GATEWAY_SPOOL_DIR = VAR_DIR / "spool"
 OUTBOUND_ALLOW = env.networks("TOLLGATE_OUTBOUND_ALLOW")  # private networks that tenants' addresses may lead to
 REQUEST_LOG_RETENTION_DAYS = env.number("TOLLGATE_REQUEST_LOG_DAYS", 400, low=1, high=36_500)

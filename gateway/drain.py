@@ -37,6 +37,7 @@ COLUMNS = (
     "model_asked", "model_served", "provider", "is_stream", "status", "outcome", "error_type", "error_message", "finish_reason",
     "cache", "input_tokens", "cache_read_tokens", "cache_write_5m_tokens", "cache_write_1h_tokens", "output_tokens",
     "reasoning_tokens", "usage_source", "cost_usd", "is_priced", "latency_ms", "ttft_ms", "steps_us", "tier", "refused_by", "output_cap",
+    "context_tokens_before", "context_tokens_after",
 )  # fmt: skip
 _LIST = ", ".join(COLUMNS)
 
@@ -269,4 +270,6 @@ def _row(record: UsageRecord) -> tuple[Any, ...]:
         record.tier,
         record.refused_by,
         record.output_cap,
+        record.context_tokens_before,
+        record.context_tokens_after,
     )

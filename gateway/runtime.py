@@ -10,11 +10,14 @@ from weakref import WeakKeyDictionary
 from django.conf import settings
 
 from gateway import ledger
+from gateway.context.background import Background
+from gateway.context.vectors import Embed, Vectors
 from gateway.providers.transport import Timeouts, Transport
 from gateway.stores.accounts import Accounts
 from gateway.stores.redis import RedisStore
 from gateway.stores.snapshots import Snapshots
 from gateway.stores.spool import Spool
+from gateway.stores.summaries import Summaries
 from gateway.stores.threads import Threads
 
 
@@ -38,6 +41,10 @@ class Runtime:
                 total=settings.GATEWAY_TOTAL_SECONDS,
             )
         )
+        self.embed: Embed | None = None  # None: nothing here can embed, and relevance is passed by
+        self.vectors = Vectors()
+        self.summaries = Summaries(self.redis)
+        self.background = Background(settings.GATEWAY_BACKGROUND_REQUESTS)
         self.hold_wait_seconds: float = settings.GATEWAY_HOLD_WAIT_SECONDS
         self.left_stream_seconds: float = settings.GATEWAY_LEFT_STREAM_SECONDS
         self.default_output_tokens: int = settings.GATEWAY_DEFAULT_OUTPUT_TOKENS
@@ -47,6 +54,8 @@ class Runtime:
         await self.threads.once(("reopen", tenant_id), partial(ledger.open_counters, tenant_id, were_lost=True))
 
     async def close(self) -> None:
+        await self.background.close()
+        self.vectors.close()
         await self.transport.close()
         await self.accounts.close()
         await self.redis.close()

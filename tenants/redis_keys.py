@@ -72,3 +72,13 @@ def idempotency(tenant_id: UUID | str, key_id: UUID | str, digest: str) -> str:
 def refused_records(tenant_id: UUID | str) -> str:
     """Stream of usage records that PostgreSQL refused, for an operator to look at."""
     return f"{tag(tenant_id)}usage:refused"
+
+
+def summary(tenant_id: UUID | str, digest: str) -> str:
+    """String: the summary of the part of a conversation that has this hash."""
+    return f"{tag(tenant_id)}summary:{digest}"
+
+
+def summary_claim(tenant_id: UUID | str, digest: str) -> str:
+    """String: there while some process makes that summary, and for a while after it has failed."""
+    return f"{tag(tenant_id)}summary:{digest}:claim"

@@ -12,8 +12,8 @@ from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import BooleanRadioFilter, ChoicesDropdownFilter
 
 from gateway.admin.fields import ChainInline
-from gateway.models import RoutingRule, RoutingTarget, Task, TaskFallback
-from tenants.admin.base import TenantScopedAdmin
+from gateway.models import ContextPolicy, RoutingRule, RoutingTarget, Task, TaskFallback
+from tenants.admin.base import PartStack, TenantScopedAdmin
 from tenants.admin.filters import TenantFilter
 
 
@@ -24,6 +24,36 @@ def chain(names: list[str]) -> str:
 
 class TaskFallbackInline(ChainInline):
     model = TaskFallback
+
+
+class ContextPolicyInline(PartStack):
+    model = ContextPolicy
+    hide_title = False
+    autocomplete_fields = ["summary_model"]
+    fieldsets = [
+        (
+            None,
+            {
+                "fields": ["is_active"],
+                "description": _(
+                    "What may be left out of this task's conversations before they go to the model. Without a policy they go as they come. "
+                    "Answers tell in x-tollgate-context what was done."
+                ),
+            },
+        ),
+        (_("What goes"), {"fields": [("keep_messages", "block_messages"), ("fits_budget", "max_input_tokens")]}),
+        (
+            _("What comes back"),
+            {
+                "fields": [
+                    ("relevant_turns", "least_similarity_percent", "embedding_wait_ms"),
+                    "summarises",
+                    ("summary_model", "summary_tokens"),
+                ]
+            },
+        ),
+        (_("What is said for nothing"), {"fields": [("collapses_whitespace", "drops_repetition")]}),
+    ]
 
 
 @admin.register(Task)
@@ -37,7 +67,7 @@ class TaskAdmin(TenantScopedAdmin):
     search_fields = ["slug", "name", "description"]
     search_help_text = _("Slug, name or description")
     autocomplete_fields = ["tenant", "default_model"]
-    inlines = [TaskFallbackInline]
+    inlines = [TaskFallbackInline, ContextPolicyInline]
     fieldsets = [
         (
             None,

@@ -97,6 +97,8 @@ def _describe(response: HttpResponseBase, exchange: Exchange, surface: Surface) 
             headers["x-tollgate-max-tokens-lowered-by"] = quote(exchange.lowered_by, safe=" ,:()$")
     if exchange.cheaper is not None:
         headers["x-tollgate-degraded-by"] = quote(exchange.cheaper.budget, safe=" ,:()$")
+    if exchange.context is not None:
+        headers["x-tollgate-context"] = rendering.context(exchange.context)
     if exchange.pace is not None:
         rendering.put_rate_limits(headers, exchange.pace, surface)
 

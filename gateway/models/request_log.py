@@ -76,6 +76,14 @@ class RequestLog(models.Model):
     output_cap = models.BigIntegerField(
         _("output cap"), null=True, help_text=_("Most output tokens that were allowed to the provider.")
     )
+    context_tokens_before = models.BigIntegerField(
+        _("input tokens as sent by the caller"),
+        null=True,
+        help_text=_("By an estimate, where a context policy applied."),
+    )
+    context_tokens_after = models.BigIntegerField(
+        _("input tokens after context optimisation"), null=True, help_text=_("By the same estimate.")
+    )
 
     class Meta:
         managed = False  # partitioned: the table is made by SQL in the first migration

@@ -121,6 +121,8 @@ def _record(
         tier=exchange.tier,
         refused_by=refused_by,
         output_cap=exchange.output_cap,
+        context_tokens_before=exchange.context.tokens_before if exchange.context else None,
+        context_tokens_after=exchange.context.tokens_after if exchange.context else None,
     )
 
 

@@ -15,7 +15,16 @@ from gateway.errors import (
     PermissionDenied,
     RateLimited,
 )
-from gateway.pipeline import credentials, provider_client, reservation, router, settlement, validator
+from gateway.pipeline import (
+    context_optimizer,
+    context_summary,
+    credentials,
+    provider_client,
+    reservation,
+    router,
+    settlement,
+    validator,
+)
 from gateway.pipeline.exchange import Exchange
 from gateway.pipeline.response_processor import AnswerStream
 from gateway.runtime import Runtime
@@ -50,7 +59,8 @@ async def run(
         request = exchange.request = validator.validate(exchange.endpoint, content, headers)
         validator.identify(exchange, content, headers)
         exchange.lap("validate")
-        plan = await _admit(exchange, request, runtime)
+        plan, request = await _admit(exchange, request, runtime)
+        context_summary.start(exchange, runtime, run)
         if request.is_stream:
             return await _stream(exchange, request, plan, runtime)
         answer: ProviderAnswer = await provider_client.ask(exchange, request, plan, runtime.transport)
@@ -75,16 +85,28 @@ async def run(
     return Answer(answer.body, cost)
 
 
-async def _admit(exchange: Exchange, request: Request, runtime: Runtime) -> Plan:
+class Admitted(NamedTuple):
+    """A request that was let in, as it goes on, and its plan."""
+
+    plan: Plan
+    request: Request
+
+
+async def _admit(exchange: Exchange, validated: Request, runtime: Runtime) -> Admitted:
     """Plan and reserve, again from the start whenever the configuration turns out to have changed, or a budget calls for another plan."""
+    request = validated
     for _ in range(MAX_REPLANS):
         refused: GatewayError | None = None
+        policy = context_optimizer.policy_of(exchange, validated)
+        if policy != exchange.context_policy:
+            request = exchange.request = await context_optimizer.optimise(exchange, validated, policy, runtime)
+            exchange.lap("context")
         try:
             plan = exchange.plan = router.plan(request, exchange.snapshot, exchange.key, cheaper=exchange.cheaper)
             exchange.lap("route")
             await reservation.reserve(exchange, request, plan, runtime)
             exchange.lap("reserve")
-            return plan
+            return Admitted(plan, request)
         except reservation.Degraded:
             exchange.lap("reserve")
             continue

@@ -50,6 +50,8 @@ class UsageRecord(msgspec.Struct, array_like=True, frozen=True):
     tier: str = ""
     refused_by: str = ""
     output_cap: int | None = None
+    context_tokens_before: int | None = None
+    context_tokens_after: int | None = None
 
 
 REPORTED, ESTIMATED, HELD, NONE = "reported", "estimated", "held", "none"  # where the usage comes from

@@ -6,6 +6,7 @@ what the weights below were fitted to, and what crafted text does to them.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -35,6 +36,7 @@ _TOOLS_PREAMBLE = 700  # what Anthropic puts in front of tools is a few hundred 
 _REQUEST_TOKENS = 16
 _IMAGE_BOUND = 5_000  # Claude's high resolution ends below; so do OpenAI's patches
 _UNSEEN_FILE = 50_000  # a file that only the provider can open
+_SHORT = 24  # characters
 _BASE64_PER_TOKEN = {"document": 2, "file": 2, "input_audio": 8}
 
 
@@ -105,6 +107,16 @@ def weight(text: bytes) -> int:
     return sum(weight * len(text.translate(None, others)) for others, weight in _DELETIONS)
 
 
+def weight_of_name(text: str) -> int:
+    """The same of a string; of a short one, a field's name or a role mostly, as remembered."""
+    return _short(text) if len(text) <= _SHORT else weight(text.encode("utf-8", "replace"))
+
+
+@lru_cache(maxsize=4096)
+def _short(text: str) -> int:
+    return weight(text.encode("utf-8", "replace"))
+
+
 def _token_ids(given: Any) -> int:
     if isinstance(given, str):
         return 0
@@ -123,14 +135,14 @@ def is_text_only(body: Any) -> bool:
 def weight_of(value: Any) -> int:
     """Thousandths of a token of a decoded value, media by what they are."""
     if isinstance(value, str):
-        return weight(value.encode("utf-8", "replace")) + 1000
+        return weight_of_name(value) + 1000
     if isinstance(value, list):
         return sum(map(weight_of, value)) + 1000
     if isinstance(value, dict):
         media = _media_tokens(value)
         if media is not None:
             return 1000 * media
-        return sum(weight(name.encode()) + weight_of(item) for name, item in value.items()) + 1000
+        return sum(weight_of_name(name) + weight_of(item) for name, item in value.items()) + 1000
     return 1000 + 700 * len(str(value))
 
 

@@ -30,15 +30,10 @@ class Meter:
         self._body: Any = request.body
         self._kind = kind
         self._is_text_only = tokens.is_text_only(request.body)
-        self.total = whole(request.body, request.content, kind=kind)
-        self._sizes = {id(message): self._measure(message) for message in messages}
-        everything = self._sizes.values()
-        quarters = tokens.of_request(request.body) * tokens.BYTES_PER_TOKEN
-        content = request.content
-        per_mille = tokens.weight(content) if self._is_text_only else tokens.weight_of(msgspec.json.decode(content))
-        self._base = Size(
-            quarters - sum(size.quarters for size in everything), per_mille - sum(size.per_mille for size in everything)
-        )
+        self._messages = list(messages)  # held on to: sizes are known by identity
+        self._sizes = {id(message): self._measure(message) for message in self._messages}
+        self._base = self._rest(request)
+        self.total = self.tokens(self._messages)
 
     def tokens(self, messages: Iterable[Message]) -> int:
         """The request's, were these its messages."""
@@ -49,6 +44,16 @@ class Meter:
             per_mille += size.per_mille
         bound = tokens.with_overhead(-(-per_mille // 1000), self._body, kind=self._kind)
         return max(-(-quarters // tokens.BYTES_PER_TOKEN), bound // 2)
+
+    def _rest(self, request: Request) -> Size:
+        """The request without its messages."""
+        quarters = tokens.of_request(request.body) * tokens.BYTES_PER_TOKEN
+        quarters -= sum(size.quarters for size in self._sizes.values())
+        if self._is_text_only:
+            texts = sum(size.per_mille for size in self._sizes.values())
+            return Size(quarters, tokens.weight(request.content) - texts)
+        rest = {name: msgspec.json.decode(value) for name, value in request.raw.items() if name != "messages"}
+        return Size(quarters, tokens.weight_of({**rest, "messages": []}))
 
     def _measure(self, message: Message) -> Size:
         content = message.data.get("content")

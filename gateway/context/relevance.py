@@ -1,19 +1,20 @@
 """Which of the older turns have to do with what the user asks now: by the cosine of embeddings. Pure; the vectors come from elsewhere.
 
 A candidate is one exchange of a round that would go: a plain question with its answer, or one step of tool calls with its results, which is
-then kept together with the round's question.
+then kept together with the round's question. A step is compared as the answer to that question: its pieces begin with it.
 """
 
 from __future__ import annotations
 
 import operator
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from gateway.context import texts
 from gateway.context.turns import Conversation, Kind
 
 PIECE = 1000  # characters; what sentence encoders read at once
+ASKED = 240  # characters of a round's question before each piece of its steps
 MOST_PIECES = 4  # of one candidate
 MOST_TEXTS = 96  # in one request, the newest
 Vector = Sequence[float]
@@ -46,7 +47,7 @@ def candidates(conversation: Conversation, cut: int) -> list[Candidate]:
         if words:
             groups.append(tuple(words))
         for group in groups:
-            pieces = _pieces(conversation, group)
+            pieces = _pieces(conversation, group, members)
             count += len(pieces)
             if count > MOST_TEXTS:
                 return found
@@ -55,12 +56,20 @@ def candidates(conversation: Conversation, cut: int) -> list[Candidate]:
     return found
 
 
-def _pieces(conversation: Conversation, group: tuple[int, ...]) -> tuple[str, ...]:
-    units, messages = conversation.units, conversation.messages
-    text = "\n".join(
-        texts.of(message) for index in group for message in messages[units[index].first : units[index].end]
-    ).strip()
-    return tuple(text[at : at + PIECE] for at in range(0, min(len(text), PIECE * MOST_PIECES), PIECE))
+def _pieces(conversation: Conversation, group: tuple[int, ...], members: list[int]) -> tuple[str, ...]:
+    text = _text(conversation, group)
+    is_step = conversation.units[group[0]].kind is Kind.STEP
+    asks = [index for index in members if is_step and conversation.units[index].kind is Kind.ASK]
+    asked = _text(conversation, asks)[:ASKED]
+    return tuple(
+        f"{asked}\n{text[at : at + PIECE]}".strip() for at in range(0, min(len(text), PIECE * MOST_PIECES), PIECE)
+    )
+
+
+def _text(conversation: Conversation, indexes: Iterable[int]) -> str:
+    spans = (conversation.units[index] for index in indexes)
+    messages = (message for unit in spans for message in conversation.messages[unit.first : unit.end])
+    return "\n".join(map(texts.of, messages)).strip()
 
 
 def ranked(

@@ -158,7 +158,8 @@ async def _bring_back(work: _Work, selection: Selection) -> int:
     by_candidate = [[next(rest) for _ in candidate.pieces] for candidate in found]
     kept = 0
     for candidate in relevance.ranked(found, vectors[0], by_candidate, least=policy.least_similarity):
-        kept += selection.bring_back(candidate.units)
+        if not set(candidate.units).issubset(selection.units):  # else it came with another one of its round
+            kept += selection.bring_back(candidate.units)
         if kept == policy.relevant_turns:
             break
     return kept

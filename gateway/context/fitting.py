@@ -8,30 +8,25 @@ conversation has grown by another quarter. What goes is counted from the beginni
 from __future__ import annotations
 
 import bisect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
-from gateway.context.turns import Conversation, Kind, Message
+from gateway.context.measuring import Meter
+from gateway.context.turns import Conversation, Kind
 
 SHARE = 4  # a block is this part of the budget
 
-Measure = Callable[[Sequence[Message]], int]
 
-
-def cut(conversation: Conversation, *, budget: int, measure: Measure, blocks_ago: int = 0) -> int:
-    """The first unit that stays, by blocks alone; `blocks_ago`: where it was that many blocks before.
-
-    `measure` gives the request's tokens with these messages.
-    """
+def cut(conversation: Conversation, *, budget: int, meter: Meter, blocks_ago: int = 0) -> int:
+    """The first unit that stays, by blocks alone; `blocks_ago`: where it was that many blocks before."""
     units, messages = conversation.units, conversation.messages
     block = max(1, budget // SHARE)
-    target = (-(-(measure(messages) - budget) // block) - blocks_ago) * block
-    empty = measure(())
+    target = 1000 * block * (-(-(meter.tokens(messages) - budget) // block) - blocks_ago)
     gone = found = 0
     for index, unit in enumerate(units[: conversation.last_unit]):
         if gone >= target:
             break
         if unit.kind is not Kind.INSTRUCTION:
-            gone += measure(messages[unit.first : unit.end]) - empty
+            gone += sum(map(meter.weigh, messages[unit.first : unit.end]))
             found = index + 1
     return found
 

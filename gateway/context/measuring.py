@@ -45,6 +45,12 @@ class Meter:
         bound = tokens.with_overhead(-(-per_mille // 1000), self._body, kind=self._kind)
         return max(-(-quarters // tokens.BYTES_PER_TOKEN), bound // 2)
 
+    def weigh(self, message: Message) -> int:
+        """Thousandths of a token that the message adds, to be added up: the same in every request that has it."""
+        size = self._sizes.get(id(message)) or self._measure(message)
+        bound = tokens.with_overhead(size.per_mille, None, kind=self._kind)
+        return max(size.quarters * 1000 // tokens.BYTES_PER_TOKEN, bound // 2)
+
     def _rest(self, request: Request) -> Size:
         """The request without its messages."""
         quarters = tokens.of_request(request.body) * tokens.BYTES_PER_TOKEN

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from gateway.context import boilerplate, fitting, window
-from gateway.context.fitting import Measure
+from gateway.context.measuring import Meter
 from gateway.context.turns import Conversation, Kind, Message
 from gateway.types import ContextPolicy
 
@@ -13,11 +13,9 @@ from gateway.types import ContextPolicy
 class Selection:
     """Everything at first. `budget` None: there is none. `messages` are those that stay, `units` what they belong to."""
 
-    def __init__(
-        self, conversation: Conversation, policy: ContextPolicy, *, measure: Measure, budget: int | None
-    ) -> None:
+    def __init__(self, conversation: Conversation, policy: ContextPolicy, *, meter: Meter, budget: int | None) -> None:
         self.conversation = conversation
-        self.measure = measure
+        self.meter = meter
         self.budget = budget
         self._policy = policy
         self._marked = [index for index, unit in enumerate(conversation.units) if unit.first < conversation.marked]
@@ -33,7 +31,7 @@ class Selection:
         self.count = len(self.messages)
         if self._policy.drops_repetition:
             self.messages = boilerplate.without_repetition(self.messages, may_edit=self._may_edit)
-        self.size = self.measure(self.messages) if self.budget is not None else 0
+        self.size = self.meter.tokens(self.messages) if self.budget is not None else 0
 
     def _messages(self, units: list[int]) -> list[Message]:
         spans = (self.conversation.units[index] for index in units)
@@ -71,7 +69,7 @@ class Selection:
                 self.conversation,
                 least=by_blocks,
                 budget=self.budget,
-                size_at=lambda place, also=also: self.measure(  # type: ignore[misc]
+                size_at=lambda place, also=also: self.meter.tokens(  # type: ignore[misc]
                     self._messages(self.conversation.kept(place, also))
                 ),
             )
@@ -99,7 +97,7 @@ class Selection:
         place = self._first_free_ask()
         if place is None:
             return False
-        size = self.measure(turn) - self.measure(())
+        size = self.meter.tokens(turn) - self.meter.tokens(())
         if self.room is not None and size > self.room:
             return False
         self.messages = [*self.messages[:place], *turn, *self.messages[place:]]
@@ -122,4 +120,4 @@ class Selection:
         return window.cut(self.conversation, keep=keep, block=block, blocks_ago=blocks_ago)
 
     def _fitting(self, budget: int, blocks_ago: int = 0) -> int:
-        return fitting.cut(self.conversation, budget=budget, measure=self.measure, blocks_ago=blocks_ago)
+        return fitting.cut(self.conversation, budget=budget, meter=self.meter, blocks_ago=blocks_ago)

@@ -117,7 +117,7 @@ def _budget(work: _Work) -> int | None:
 async def _selected(work: _Work, budget: int | None) -> tuple[Selection, int, str]:
     """What stays, how many exchanges were brought back, and what became of the summary."""
     conversation = _collapsed(work) if work.policy.collapses_whitespace else work.conversation
-    selection = Selection(conversation, work.policy, measure=work.meter.tokens, budget=budget)
+    selection = Selection(conversation, work.policy, meter=work.meter, budget=budget)
     selection.cut_to_window()
     selection.cut_to_budget()
     work.exchange.summary_wanted = None

@@ -8,38 +8,10 @@ import re
 from collections import Counter
 
 DIMENSIONS = 512
-COMMON = frozenset(
-    [
-        "the",
-        "of",
-        "a",
-        "an",
-        "is",
-        "was",
-        "it",
-        "to",
-        "and",
-        "in",
-        "on",
-        "for",
-        "that",
-        "what",
-        "so",
-        "you",
-        "me",
-        "my",
-        "i",
-        "from",
-        "be",
-        "now",
-        "at",
-        "by",
-        "with",
-        "this",
-        "can",
-        "about",
-    ]
-)
+COMMON = frozenset((
+    "the", "of", "a", "an", "is", "was", "it", "to", "and", "in", "on", "for", "that", "what", "so", "you",
+    "me", "my", "i", "from", "be", "now", "at", "by", "with", "this", "can", "about",
+))  # fmt: skip
 _WORD = re.compile(r"[^\W_]+")
 
 

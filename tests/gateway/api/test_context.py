@@ -12,7 +12,8 @@ from billing.models import Budget
 from gateway.models import ContextPolicy, Model, Task
 from simulator import chat_requests, messages_requests
 from tenants import api_keys
-from tests.gateway.live import Reply, wait_until
+from tests.gateway import budgets
+from tests.gateway.live import Reply, World, wait_until
 
 LOREM = "The meeting was moved to the second floor because the lift is being repaired until Thursday. "
 
@@ -157,17 +158,19 @@ def test_a_malformed_conversation_is_the_providers_to_refuse(world, simulator, t
     assert "x-tollgate-context" not in reply.headers
 
 
-def test_what_the_policy_cannot_make_fit_is_refused_and_charged_nothing(world, simulator, task):
-    policy(task, keep_messages=None, max_input_tokens=500)
-    key = Budget.objects.create(tenant=world.tenant, name="Month", amount=1, metric="usd")
-    long = LOREM * 100
-    fitted = chat(world, [*talk(40)[:-1], {"role": "user", "content": "Short."}])
+def test_what_the_plan_would_refuse_for_its_length_is_fitted_if_it_can_be(world, simulator, task):
+    budgets.plan(world, max_input_tokens=500)
+    refused = chat(world, talk(40))
+    assert (refused.status, refused.json()["error"]["code"]) == (400, "input_too_long")
+    policy(task, keep_messages=None)
+    fitted = chat(world, talk(40))
     assert fitted.status == 200
     assert int(fitted.headers["x-tollgate-context"].split(" ")[2].rstrip(";")) <= 500
-    not_to_be_fitted = chat(world, [*talk(4), {"role": "assistant", "content": "x"}, {"role": "user", "content": long}])
-    assert not_to_be_fitted.status == 200  # the policy's own number is a wish, the plan's a limit
-    assert sent(simulator)["messages"] == [{"role": "user", "content": long}]
-    assert key.amount == 1
+    before = len(simulator.requests())
+    too_long = chat(world, [*talk(4), {"role": "assistant", "content": "x"}, {"role": "user", "content": LOREM * 100}])
+    assert (too_long.status, too_long.json()["error"]["code"]) == (400, "input_too_long")
+    assert "kept=1" in too_long.headers["x-tollgate-context"]
+    assert len(simulator.requests()) == before
 
 
 def test_an_idempotency_key_stands_for_what_the_caller_sent(world, simulator, task):
@@ -279,8 +282,6 @@ def test_a_refused_request_starts_no_summary(world, simulator, task):
 
 
 def test_another_tenants_summary_is_never_seen(world, simulator, simulator_process, task):
-    from tests.gateway.live import World
-
     cheap = world.model("gpt-4o-mini", "openai")
     policy(task, summarises=True, summary_model=cheap)
     wait_until(lambda: chat(world, talk(6)).headers["x-tollgate-context"].endswith("; summary=hit"))

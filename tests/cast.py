@@ -15,7 +15,7 @@ from django.test import Client
 from django.utils import timezone
 
 from billing.models import Alert, AlertChannel, Budget, Plan, PlanTier, Subscription
-from gateway.models import Model, Provider, RequestLog, RoutingRule, RoutingTarget, Task, TaskFallback
+from gateway.models import ContextPolicy, Model, Provider, RequestLog, RoutingRule, RoutingTarget, Task, TaskFallback
 from tenants import api_keys
 from tenants.ids import uuid7
 from tenants.models import ApiKey, EndUser, Membership, Tenant
@@ -182,6 +182,7 @@ def cast(db: None) -> Cast:
     other = Model.objects.create(provider=provider, name=f"gpt-4o-{mark}", upstream_id="gpt-4o", capabilities=["chat"])
     task = Task.objects.create(slug=f"summarise-{mark}", name="Summarise", default_model=model)
     TaskFallback.objects.create(task=task, model=other)
+    ContextPolicy.objects.create(task=task)
     rule = RoutingRule.objects.create(name=f"Cheap summaries {mark}", task=task)
     RoutingTarget.objects.create(rule=rule, model=model, position=1)
     RoutingTarget.objects.create(rule=rule, model=other, position=2)

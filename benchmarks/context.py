@@ -18,6 +18,7 @@ import django
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 django.setup()
 
+from gateway.pipeline import context_optimizer  # noqa: E402
 from gateway.types import ContextPolicy, Endpoint  # noqa: E402
 from simulator import chat_requests, messages_requests  # noqa: E402
 from tests.gateway.context import conversations, optimising, words  # noqa: E402
@@ -80,6 +81,52 @@ def saved(before: int, after: int) -> float:
     return 100 * (before - after) / before
 
 
+TIMED: dict[str, dict[str, Any]] = {
+    "no policy": {},
+    "a window that cuts nothing": {"keep_messages": 100},
+    "window, 10 messages": {"keep_messages": 10},
+    "default, and a token budget": {
+        **SHARED,
+        "keep_messages": 10,
+        "relevant_turns": 4,
+        "fits_budget": True,
+        "max_input_tokens": 20_000,
+    },
+}
+TIMES = 200
+
+
+def hundred(endpoint: Endpoint) -> bytes:
+    """A request of about a hundred messages: two made conversations, and the question of the second."""
+    first, second, *_ = sorted(
+        (case for case in conversations.cases() if case.endpoint is endpoint),
+        key=lambda case: abs(50 - len(case.body["messages"])),
+    )
+    messages = [*first.body["messages"][:-1], *second.body["messages"][endpoint is Endpoint.CHAT :]]
+    return json.dumps({**first.body, "messages": messages}).encode()
+
+
+async def time_steps() -> None:
+    bodies = {endpoint: hundred(endpoint) for endpoint in (Endpoint.CHAT, Endpoint.MESSAGES)}
+    sizes = [f"{len(json.loads(body)['messages'])} messages, {len(body):,} bytes" for body in bodies.values()]
+    print(f"\nThe step by itself, microseconds, the least of {TIMES}: OpenAI's {sizes[0]}; Anthropic's {sizes[1]}\n")
+    async with optimising.running(words.embed) as runtime:
+        for name, fields in TIMED.items():
+            cells = []
+            for endpoint, body in bodies.items():
+                chosen = optimising.policy(**fields) if fields else None
+                exchange, request = optimising.exchange_for(endpoint, body, optimising.snapshot(chosen))
+                times = []
+                for _ in range(TIMES):
+                    started = time.perf_counter_ns()
+                    policy = context_optimizer.policy_of(exchange, request)
+                    if policy is not None:
+                        await context_optimizer.optimise(exchange, request, policy, runtime)
+                    times.append((time.perf_counter_ns() - started) / 1000)
+                cells.append(min(times))
+            print(f"{name:37}{cells[0]:>14.1f}{cells[1]:>14.1f}")
+
+
 def main() -> None:
     cases = conversations.cases()
     sizes = [len(case.body["messages"]) for case in cases]
@@ -95,6 +142,7 @@ def main() -> None:
     print(
         "\nsaved: by Tollgate's estimate; counted: by the simulator's tokenizer. ms: the step with its embeddings remembered."
     )
+    asyncio.run(time_steps())
 
 
 if __name__ == "__main__":

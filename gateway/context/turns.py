@@ -168,6 +168,10 @@ def _messages_spans(messages: list[Message]) -> list[Span]:
             spans.append((Kind.ASK, at, end))
         elif role == "assistant" and spans:
             calls = _ids(_of_type(message, "tool_use"), "id")
+            if spans[-1][0] is Kind.REPLY:
+                at = spans.pop()[
+                    1
+                ]  # one answer in two parts: what the first calls at the provider itself, the second may answer
             if calls:
                 if end == len(messages) or messages[end].data.get("role") != "user":
                     raise Malformed

@@ -86,15 +86,14 @@ class _Work(NamedTuple):
 async def _fitted(work: _Work) -> Request:
     """The optimised request: within the budget by the reserve step's own estimate, if that is possible."""
     goal = budget = _budget(work)
-    before = after = work.meter.total
+    before = work.meter.total
     for _ in range(MOST_ROUNDS):
         selection, relevant, summary = await _selected(work, goal)
         fresh = _rebuilt(work, selection.messages)
-        last = after
         after = before if fresh is work.request else measuring.whole(fresh.body, fresh.content, kind=work.kind)
-        if budget is None or goal is None or after <= budget or after == last:
+        if budget is None or goal is None or after <= budget or selection.size > goal:
             break
-        goal -= after - budget
+        goal = budget - (after - selection.size)  # less than the size, so more goes, or the least is reached
     work.exchange.context = ContextChange(
         tokens_before=before,
         tokens_after=after,

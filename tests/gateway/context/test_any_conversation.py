@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -96,7 +97,7 @@ async def test_what_goes_on_is_whole_valid_and_within_the_budget(
     endpoint: Endpoint, said: list[tuple[str, Any]], chosen: ContextPolicy
 ):
     body = body_of(endpoint, said)
-    content = json.dumps(body).encode()
+    content = msgspec.json.encode(body)
     taken(endpoint, content)
     async with running(words.embed) as runtime:
         exchange, came, goes = await optimised(endpoint, content, snapshot(chosen), runtime)
@@ -135,8 +136,9 @@ def _fits_or_is_the_least(endpoint: Endpoint, content: bytes, chosen: ContextPol
     meter = Meter(request, conversation.messages, kind="openai")
     least = Selection(conversation, chosen, meter=meter, budget=1)
     least.cut_to_budget()
-    assert tokens_after <= meter.tokens(least.messages)
-    assert meter.tokens(least.messages) > chosen.max_input_tokens
+    raw = {**request.raw, "messages": [message.raw for message in least.messages]}
+    shortest = validator.validate(endpoint, msgspec.json.encode(raw), {})
+    assert tokens_after <= measuring.whole(shortest.body, shortest.content, kind="openai")
 
 
 @settings(max_examples=100, deadline=None)

@@ -217,3 +217,21 @@ async def test_what_cannot_be_understood_goes_on_as_it_came():
     context, _, came, goes = await run(CHAT, messages, keep_messages=1, block_messages=1)
     assert goes is came
     assert context is None
+
+
+async def test_fits_though_what_stays_is_estimated_higher_without_tools():
+    """The reserve step weighs a request without tool blocks otherwise than one with them."""
+    blocks = [{"type": "tool_use", "id": "a", "name": "f", "input": {"q": "Yes."}}]
+    result = [{"type": "tool_result", "tool_use_id": "a", "content": "Yes."}]
+    messages = [
+        {"role": "user", "content": "Yes."},
+        {"role": "assistant", "content": blocks},
+        {"role": "user", "content": result},
+        {"role": "assistant", "content": "Yes."},
+        {"role": "user", "content": "Yes."},
+        {"role": "assistant", "content": "Yes."},
+        {"role": "user", "content": "paragraph " * 40},
+    ]
+    for most in range(115, 145):
+        context, *_ = await run(MESSAGES, messages, fits_budget=True, max_input_tokens=most)
+        assert context.tokens_after <= most

@@ -61,6 +61,17 @@ def test_parallel_calls_and_their_results_are_one_unit():
     assert shape(found) == "a1 s2 r1"
 
 
+def test_an_answer_in_two_messages_is_one_unit_at_anthropic():
+    """A paused turn: the provider's own tool is called in the first, and its result is in the second."""
+    assert shape(read(ANTHROPIC, user(), assistant(), assistant(), user())) == "a1 r2 a1"
+    assert shape(read(ANTHROPIC, user(), assistant(), uses("a"), results("a"), assistant(), user())) == "a1 s3 r1 a1"
+
+
+def test_a_begun_answer_at_the_end_stays():
+    found = read(ANTHROPIC, user("1"), assistant(), user("2"), assistant("It is"))
+    assert found.kept(found.last_unit) == [2, 3]
+
+
 def test_a_round_begins_with_what_is_asked_after_an_answer():
     found = read(OPENAI, user(), user(), assistant(), user(), calls("a"), tool("a"), calls("b"), tool("b"))
     assert found.rounds == [[0, 1, 2], [3, 4, 5]]

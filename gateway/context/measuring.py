@@ -30,16 +30,20 @@ class Meter:
         self._body: Any = request.body
         self._kind = kind
         self._is_text_only = tokens.is_text_only(request.body)
-        self._messages = list(messages)  # held on to: sizes are known by identity
-        self._sizes = {id(message): self._measure(message) for message in self._messages}
+        given = list(messages)
+        self._sizes: dict[
+            int, tuple[Message, Size]
+        ] = {}  # by identity, with the message, so that it stays the only one of its id
+        for message in given:
+            self._size(message)
         self._base = self._rest(request)
-        self.total = self.tokens(self._messages)
+        self.total = self.tokens(given)
 
     def tokens(self, messages: Iterable[Message]) -> int:
         """The request's, were these its messages."""
         quarters, per_mille = self._base
         for message in messages:
-            size = self._sizes.get(id(message)) or self._measure(message)
+            size = self._size(message)
             quarters += size.quarters
             per_mille += size.per_mille
         bound = tokens.with_overhead(-(-per_mille // 1000), self._body, kind=self._kind)
@@ -47,19 +51,25 @@ class Meter:
 
     def weigh(self, message: Message) -> int:
         """Thousandths of a token that the message adds, to be added up: the same in every request that has it."""
-        size = self._sizes.get(id(message)) or self._measure(message)
+        size = self._size(message)
         bound = tokens.with_overhead(size.per_mille, None, kind=self._kind)
         return max(size.quarters * 1000 // tokens.BYTES_PER_TOKEN, bound // 2)
 
     def _rest(self, request: Request) -> Size:
         """The request without its messages."""
         quarters = tokens.of_request(request.body) * tokens.BYTES_PER_TOKEN
-        quarters -= sum(size.quarters for size in self._sizes.values())
+        quarters -= sum(size.quarters for _, size in self._sizes.values())
         if self._is_text_only:
-            texts = sum(size.per_mille for size in self._sizes.values())
+            texts = sum(size.per_mille for _, size in self._sizes.values())
             return Size(quarters, tokens.weight(request.content) - texts)
         rest = {name: msgspec.json.decode(value) for name, value in request.raw.items() if name != "messages"}
         return Size(quarters, tokens.weight_of({**rest, "messages": []}))
+
+    def _size(self, message: Message) -> Size:
+        known = self._sizes.get(id(message))
+        if known is None:
+            known = self._sizes[id(message)] = message, self._measure(message)
+        return known[1]
 
     def _measure(self, message: Message) -> Size:
         content = message.data.get("content")

@@ -11,7 +11,7 @@ from gateway.types import ContextPolicy
 
 
 class Selection:
-    """Everything at first. `budget` None: there is none. `messages` are those that stay, `units` what they belong to."""
+    """What the window leaves at first. `budget` None: there is none. `messages` are those that stay, `units` what they belong to."""
 
     def __init__(self, conversation: Conversation, policy: ContextPolicy, *, meter: Meter, budget: int | None) -> None:
         self.conversation = conversation
@@ -22,7 +22,7 @@ class Selection:
         fixed = [*conversation.messages[: conversation.marked], conversation.messages[conversation.last_words]]
         self._fixed = {id(message) for message in fixed}
         self.is_fitted = False
-        self._choose(0, self._marked)
+        self._choose(self._window() if policy.keep_messages is not None else 0, self._marked)
 
     def _choose(self, cut: int, also: Iterable[int]) -> None:
         self.cut, self.also = cut, list(also)
@@ -53,10 +53,6 @@ class Selection:
     def room(self) -> int | None:
         """Tokens that may still be added; None: any number."""
         return None if self.budget is None else self.budget - self.size
-
-    def cut_to_window(self) -> None:
-        if self._policy.keep_messages is not None:
-            self._choose(self._window(), self.also)
 
     def cut_to_budget(self) -> None:
         """Only if need be; and what is marked goes only if the rest does not suffice."""

@@ -117,7 +117,6 @@ async def _selected(work: _Work, budget: int | None) -> tuple[Selection, int, st
     """What stays, how many exchanges were brought back, and what became of the summary."""
     conversation = _collapsed(work) if work.policy.collapses_whitespace else work.conversation
     selection = Selection(conversation, work.policy, meter=work.meter, budget=budget)
-    selection.cut_to_window()
     selection.cut_to_budget()
     work.exchange.summary_wanted = None
     if selection.is_whole:

@@ -28,31 +28,22 @@ class TaskFallbackInline(ChainInline):
 
 class ContextPolicyInline(PartStack):
     model = ContextPolicy
-    hide_title = False
     autocomplete_fields = ["summary_model"]
     fieldsets = [
-        (
-            None,
-            {
-                "fields": ["is_active"],
-                "description": _(
-                    "What may be left out of this task's conversations before they go to the model. Without a policy they go as they come. "
-                    "Answers tell in x-tollgate-context what was done."
-                ),
-            },
-        ),
+        (None, {"fields": ["is_active"]}),
         (_("What goes"), {"fields": [("keep_messages", "block_messages"), ("fits_budget", "max_input_tokens")]}),
         (
             _("What comes back"),
             {
                 "fields": [
-                    ("relevant_turns", "least_similarity_percent", "embedding_wait_ms"),
+                    "relevant_turns",
+                    ("least_similarity_percent", "embedding_wait_ms"),
                     "summarises",
                     ("summary_model", "summary_tokens"),
                 ]
             },
         ),
-        (_("What is said for nothing"), {"fields": [("collapses_whitespace", "drops_repetition")]}),
+        (_("What is said for nothing"), {"fields": ["collapses_whitespace", "drops_repetition"]}),
     ]
 
 

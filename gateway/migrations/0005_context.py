@@ -29,7 +29,7 @@ class Migration(migrations.Migration):
             name='ContextPolicy',
             fields=[
                 ('id', models.UUIDField(default=tenants.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('is_active', models.BooleanField(default=True, help_text='Off: conversations go to the model as they came.', verbose_name='active')),
+                ('is_active', models.BooleanField(default=True, help_text="Off, or without a policy, conversations go to the model as they come. What was left out stands in the answer's header x-tollgate-context.", verbose_name='active')),
                 ('keep_messages', models.PositiveIntegerField(blank=True, default=10, help_text='At least so many of the latest messages stay, and all instructions (system, developer). A tool call always stays together with its results. Empty: nothing is left out for being old.', null=True, validators=[django.core.validators.MinValueValidator(1)], verbose_name='keep the last messages')),
                 ('block_messages', models.PositiveIntegerField(default=10, help_text="Older messages go only once there are so many of them, and then all at once: in between, the beginning of the conversation stays the same and the provider's prompt cache goes on serving it. 1 saves most, and caches least.", validators=[django.core.validators.MinValueValidator(1)], verbose_name='leave out in blocks of')),
                 ('fits_budget', models.BooleanField(default=True, help_text='Leave out the oldest messages of conversations that are longer than the plan or the next field allows for one request, instead of refusing them. Parts marked with cache_control go only for this reason.', verbose_name='fit the token limit')),

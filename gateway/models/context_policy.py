@@ -22,7 +22,12 @@ class ContextPolicy(ConfigModel):
     tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, null=True, editable=False, related_name="+")
     task = models.OneToOneField(Task, on_delete=models.CASCADE, related_name="context_policy", verbose_name=_("task"))
     is_active = models.BooleanField(
-        _("active"), default=True, help_text=_("Off: conversations go to the model as they came.")
+        _("active"),
+        default=True,
+        help_text=_(
+            "Off, or without a policy, conversations go to the model as they come. What was left out stands in the answer's header "
+            "x-tollgate-context."
+        ),
     )
     keep_messages = models.PositiveIntegerField(
         _("keep the last messages"),

@@ -29,7 +29,7 @@ class Candidate(NamedTuple):
 
 def question(conversation: Conversation) -> str:
     """What the others are compared with."""
-    return texts.of(conversation.messages[conversation.last_words])[-2 * PIECE :]
+    return texts.of(conversation.messages[conversation.last_words])[-PIECE:]
 
 
 def candidates(conversation: Conversation, cut: int) -> list[Candidate]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
+from array import array
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
 from uuid import UUID
@@ -17,7 +18,7 @@ logger = logging.getLogger(__name__)
 
 Vector = Sequence[float]
 Embed = Callable[[list[str]], Awaitable[Sequence[Sequence[float]]]]
-CAPACITY = 20_000  # of 384 numbers each: some 60 MB at most
+CAPACITY = 20_000  # of 384 numbers each: some 30 MB at most
 MOST_AT_ONCE = 4
 
 
@@ -52,7 +53,7 @@ class Vectors:
         try:
             vectors = await embed(list(missing.values()))
             for name, vector in zip(missing, vectors, strict=True):
-                self._known[name] = tuple(float(number) for number in vector)
+                self._known[name] = array("f", vector)
         except Exception:
             logger.exception("turns could not be embedded")
         while len(self._known) > self._capacity:

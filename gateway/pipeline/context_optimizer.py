@@ -71,6 +71,14 @@ def _kind(snapshot: Snapshot, request: Request) -> str:
     return "anthropic" if "anthropic" in kinds else kinds[0]
 
 
+class _Selected(NamedTuple):
+    """What stays, how many exchanges were brought back, and what became of the summary."""
+
+    selection: Selection
+    relevant: int = 0
+    summary: str = ""
+
+
 class _Work(NamedTuple):
     """What the steps need; `conversation` is as it came."""
 
@@ -113,17 +121,18 @@ def _budget(work: _Work) -> int | None:
     return min((most for most in (own, plan) if most is not None), default=None)
 
 
-async def _selected(work: _Work, budget: int | None) -> tuple[Selection, int, str]:
-    """What stays, how many exchanges were brought back, and what became of the summary."""
+async def _selected(work: _Work, budget: int | None) -> _Selected:
+    """The steps in their order."""
     conversation = _collapsed(work) if work.policy.collapses_whitespace else work.conversation
     selection = Selection(conversation, work.policy, meter=work.meter, budget=budget)
     selection.cut_to_budget()
     work.exchange.summary_wanted = None
     if selection.is_whole:
-        return selection, 0, ""
+        return _Selected(selection)
     relevant = await _bring_back(work, selection)
-    summary = await _summarise(work, selection) if work.policy.summary_model else ""
-    return selection, relevant, summary
+    if selection.is_whole or not work.policy.summary_model:
+        return _Selected(selection, relevant)
+    return _Selected(selection, relevant, await _summarise(work, selection))
 
 
 def _collapsed(work: _Work) -> Conversation:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from typing import Any
+from uuid import uuid4
 
 import msgspec
 import pytest
@@ -12,7 +13,7 @@ import pytest
 from gateway.pipeline import context_optimizer
 from gateway.types import ContextChange, Endpoint
 from tests.gateway.context import words
-from tests.gateway.context.optimising import exchange_for, optimised, policy, running, snapshot
+from tests.gateway.context.optimising import TENANT, exchange_for, optimised, policy, running, snapshot
 
 CHAT, MESSAGES = Endpoint.CHAT, Endpoint.MESSAGES
 FILL = "Nothing of interest happened on that day either. " * 5 + "Indeed."
@@ -235,3 +236,43 @@ async def test_fits_though_what_stays_is_estimated_higher_without_tools():
     for most in range(115, 145):
         context, *_ = await run(MESSAGES, messages, fits_budget=True, max_input_tokens=most)
         assert context.tokens_after <= most
+
+
+async def test_goes_on_without_a_summary_where_redis_is_away(settings):
+    settings.REDIS_URL = "redis://127.0.0.1:1/0"
+    context, sent, *_ = await run(CHAT, talk(20), keep_messages=4, block_messages=1, summary_model="m")
+    assert context.summary == "unavailable"
+    assert sent == talk(20)[36:]
+
+
+async def test_a_summary_that_is_there_comes_in_before_what_stays(settings):
+    messages = [{"role": "system", "content": "Be brief."}, *talk(20, q0=f"First {uuid4()}")]
+    chosen = policy(keep_messages=4, block_messages=1, summary_model="m")
+    async with running() as runtime:
+        exchange, _, _ = await optimised(CHAT, content(messages), snapshot(chosen), runtime)
+        assert exchange.context.summary == "miss"
+        await runtime.summaries.keep(TENANT, exchange.summary_wanted.digest, "- It rained.")
+        exchange, _, goes = await optimised(CHAT, content(messages), snapshot(chosen), runtime)
+        sent = json.loads(goes.content)["messages"]
+        assert (exchange.context.summary, exchange.summary_wanted) == ("hit", None)
+        assert [sent[0], *sent[3:]] == [messages[0], *messages[37:]]
+        assert "- It rained." in sent[1]["content"]
+        assert [message.content for message in goes.body.messages] == [message["content"] for message in sent]
+        most = exchange.context.tokens_after - 20
+        tight = policy(keep_messages=4, block_messages=1, summary_model="m", fits_budget=True, max_input_tokens=most)
+        exchange, _, goes = await optimised(CHAT, content(messages), snapshot(tight), runtime)
+        assert exchange.context.summary == "too_long"
+        assert json.loads(goes.content)["messages"] == [messages[0], *messages[37:]]
+
+
+async def test_a_summary_comes_in_after_what_is_marked():
+    marked = {"role": "user", "content": [{"type": "text", "text": f"Manual {uuid4()}", **MARK}]}
+    messages = [marked, {"role": "assistant", "content": "Read."}, *talk(20)]
+    chosen = policy(keep_messages=4, block_messages=1, summary_model="m")
+    async with running() as runtime:
+        exchange, _, _ = await optimised(MESSAGES, content(messages), snapshot(chosen), runtime)
+        await runtime.summaries.keep(TENANT, exchange.summary_wanted.digest, "- It rained.")
+        _, _, goes = await optimised(MESSAGES, content(messages), snapshot(chosen), runtime)
+    sent = json.loads(goes.content)["messages"]
+    assert [*sent[:2], *sent[4:]] == [*messages[:2], *messages[-5:]]
+    assert "- It rained." in sent[2]["content"]

@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 from uuid import UUID
 
 from gateway.context.vectors import MOST_AT_ONCE, Vectors
 
 A, B = UUID(int=1), UUID(int=2)
+
+
+async def asked(
+    vectors: Vectors, tenant: UUID, *texts: str, embed: Any, wait_seconds: float = 5
+) -> list[list[float]] | None:
+    found = await vectors.of(tenant, list(texts), embed, wait_seconds=wait_seconds)
+    return None if found is None else [list(vector) for vector in found]
 
 
 class Embedder:
@@ -24,9 +32,9 @@ class Embedder:
 async def test_a_text_is_embedded_once_for_each_tenant():
     vectors, embedder = Vectors(), Embedder()
     embedder.may_go_on.set()
-    assert await vectors.of(A, ["one", "three", "one"], embedder, wait_seconds=5) == [(3.0,), (5.0,), (3.0,)]
-    assert await vectors.of(A, ["three", "seven77"], embedder, wait_seconds=5) == [(5.0,), (7.0,)]
-    assert await vectors.of(B, ["one"], embedder, wait_seconds=5) == [(3.0,)]
+    assert await asked(vectors, A, "one", "three", "one", embed=embedder) == [[3.0], [5.0], [3.0]]
+    assert await asked(vectors, A, "three", "seven77", embed=embedder) == [[5.0], [7.0]]
+    assert await asked(vectors, B, "one", embed=embedder) == [[3.0]]
     assert embedder.asked == [["one", "three"], ["seven77"], ["one"]]
 
 
@@ -35,7 +43,7 @@ async def test_what_comes_too_late_is_there_the_next_time():
     assert await vectors.of(A, ["one"], embedder, wait_seconds=0) is None
     embedder.may_go_on.set()
     await asyncio.sleep(0.01)
-    assert await vectors.of(A, ["one"], embedder, wait_seconds=0) == [(3.0,)]
+    assert await asked(vectors, A, "one", embed=embedder, wait_seconds=0) == [[3.0]]
     assert len(embedder.asked) == 1
 
 

@@ -14,6 +14,7 @@ class GatewayConfig(AppConfig):
         audit.track(models.Model)
         audit.track(models.Task)
         audit.track(models.TaskFallback)
+        audit.track(models.ContextPolicy)
         audit.track(models.RoutingRule)
         audit.track(models.RoutingTarget)
         audit.track(models.QualityModel)

@@ -38,6 +38,7 @@ COLUMNS = (
     "cache", "input_tokens", "cache_read_tokens", "cache_write_5m_tokens", "cache_write_1h_tokens", "output_tokens",
     "reasoning_tokens", "usage_source", "cost_usd", "is_priced", "latency_ms", "ttft_ms", "steps_us", "tier", "refused_by", "output_cap",
     "is_final", "opens_model",
+    "context_tokens_before", "context_tokens_after",
 )  # fmt: skip
 _LIST = ", ".join(COLUMNS)
 
@@ -272,4 +273,6 @@ def _row(record: UsageRecord) -> tuple[Any, ...]:
         record.output_cap,
         record.is_final,
         record.opens_model,
+        record.context_tokens_before,
+        record.context_tokens_after,
     )

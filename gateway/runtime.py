@@ -10,6 +10,8 @@ from weakref import WeakKeyDictionary
 from django.conf import settings
 
 from gateway import embedders, ledger
+from gateway.context.background import Background
+from gateway.context.vectors import Embed, Vectors
 from gateway.providers.transport import Timeouts, Transport
 from gateway.resilience.breakers import Breakers, Policy
 from gateway.resilience.retries import RetryBudget
@@ -17,6 +19,7 @@ from gateway.stores.accounts import Accounts
 from gateway.stores.redis import RedisStore
 from gateway.stores.snapshots import Snapshots
 from gateway.stores.spool import Spool
+from gateway.stores.summaries import Summaries
 from gateway.stores.threads import Threads
 
 
@@ -54,6 +57,10 @@ class Runtime:
         )
         self.retry_budget = RetryBudget()
         self.embedder = embedders.make()
+        self.embed: Embed = self.embedder.embed
+        self.vectors = Vectors()
+        self.summaries = Summaries(self.redis)
+        self.background = Background(settings.GATEWAY_BACKGROUND_REQUESTS)
         self.hold_wait_seconds: float = settings.GATEWAY_HOLD_WAIT_SECONDS
         self.left_stream_seconds: float = settings.GATEWAY_LEFT_STREAM_SECONDS
         self.default_output_tokens: int = settings.GATEWAY_DEFAULT_OUTPUT_TOKENS
@@ -63,6 +70,8 @@ class Runtime:
         await self.threads.once(("reopen", tenant_id), partial(ledger.open_counters, tenant_id, were_lost=True))
 
     async def close(self) -> None:
+        await self.background.close()
+        self.vectors.close()
         await self.transport.close()
         await self.breakers.close()
         await self.accounts.close()

@@ -125,7 +125,8 @@ def _tasks(tenant_id: UUID, catalog: dict[UUID, types.Model]) -> list[types.Task
     """Tasks whose chain has at least one model in use."""
     fallbacks = Prefetch("fallbacks", models.TaskFallback.objects.order_by("position"))
     tasks = []
-    for row in _visible(models.Task.objects.prefetch_related(fallbacks), tenant_id):
+    rows = models.Task.objects.select_related("context_policy__summary_model").prefetch_related(fallbacks)
+    for row in _visible(rows, tenant_id):
         ids = dict.fromkeys([row.default_model_id, *(fallback.model_id for fallback in row.fallbacks.all())])
         chain = tuple(catalog[model_id] for model_id in ids if model_id in catalog)
         if chain:
@@ -136,9 +137,29 @@ def _tasks(tenant_id: UUID, catalog: dict[UUID, types.Model]) -> list[types.Task
                     chain=chain,
                     choice=row.choice(),
                     likely_output_tokens=row.likely_output_tokens,
+                    context=_context_policy(getattr(row, "context_policy", None), catalog),
                 )
             )
     return tasks
+
+
+def _context_policy(row: models.ContextPolicy | None, catalog: dict[UUID, types.Model]) -> types.ContextPolicy | None:
+    if row is None or not row.is_active:
+        return None
+    summary_model = catalog.get(row.summary_model_id) if row.summary_model_id and row.summarises else None
+    return types.ContextPolicy(
+        keep_messages=row.keep_messages,
+        block_messages=row.block_messages,
+        fits_budget=row.fits_budget,
+        max_input_tokens=row.max_input_tokens,
+        relevant_turns=row.relevant_turns,
+        least_similarity=row.least_similarity_percent / 100,
+        embedding_wait_seconds=row.embedding_wait_ms / 1000,
+        summary_model=summary_model.name if summary_model else "",
+        summary_tokens=row.summary_tokens,
+        collapses_whitespace=row.collapses_whitespace,
+        drops_repetition=row.drops_repetition,
+    )
 
 
 def _rules(tenant_id: UUID, catalog: dict[UUID, types.Model], zone: dt.tzinfo) -> tuple[types.Rule, ...]:

@@ -6,6 +6,7 @@ what the weights below were fitted to, and what crafted text does to them.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -35,6 +36,7 @@ _TOOLS_PREAMBLE = 700  # what Anthropic puts in front of tools is a few hundred 
 _REQUEST_TOKENS = 16
 _IMAGE_BOUND = 5_000  # Claude's high resolution ends below; so do OpenAI's patches
 _UNSEEN_FILE = 50_000  # a file that only the provider can open
+_SHORT = 24  # characters
 _BASE64_PER_TOKEN = {"document": 2, "file": 2, "input_audio": 8}
 
 
@@ -80,12 +82,16 @@ def upper_bound(body: Any, content: bytes, *, kind: str) -> int:
     for what providers wrap messages in. Images and files count by what they are, not by the length of their base64.
     """
     if getattr(body, "input", None) is not None:
-        per_mille = _weight(content) + 1000 * _token_ids(body.input)
-    elif _is_text_only(body):
-        per_mille = _weight(content)
+        per_mille = weight(content) + 1000 * _token_ids(body.input)
+    elif is_text_only(body):
+        per_mille = weight(content)
     else:
-        per_mille = _weight_of(msgspec.json.decode(content))
-    bound = -(-per_mille // 1000)
+        per_mille = weight_of(msgspec.json.decode(content))
+    return with_overhead(-(-per_mille // 1000), body, kind=kind)
+
+
+def with_overhead(bound: int, body: Any, *, kind: str) -> int:
+    """That bound of a body's own tokens, and what a provider of that kind adds to them."""
     if kind == "anthropic":
         bound = -(-bound * _ANTHROPIC_PERCENT // 100) + (_TOOLS_PREAMBLE if getattr(body, "tools", None) else 0)
     return bound + _REQUEST_TOKENS
@@ -96,9 +102,19 @@ def likely(body: Any, bound: int) -> int:
     return max(of_request(body), bound // 2)
 
 
-def _weight(text: bytes) -> int:
-    """Thousandths of a token."""
+def weight(text: bytes) -> int:
+    """Thousandths of a token of a text."""
     return sum(weight * len(text.translate(None, others)) for others, weight in _DELETIONS)
+
+
+def weight_of_name(text: str) -> int:
+    """The same of a string; of a short one, a field's name or a role mostly, as remembered."""
+    return _short(text) if len(text) <= _SHORT else weight(text.encode("utf-8", "replace"))
+
+
+@lru_cache(maxsize=4096)
+def _short(text: str) -> int:
+    return weight(text.encode("utf-8", "replace"))
 
 
 def _token_ids(given: Any) -> int:
@@ -107,7 +123,8 @@ def _token_ids(given: Any) -> int:
     return sum(len(item) if isinstance(item, list) else not isinstance(item, str) for item in given)
 
 
-def _is_text_only(body: Any) -> bool:
+def is_text_only(body: Any) -> bool:
+    """Whether `upper_bound` may weigh the JSON as it is."""
     contents = [message.content for message in body.messages]
     contents.append(getattr(body, "system", None))
     return all(
@@ -115,16 +132,17 @@ def _is_text_only(body: Any) -> bool:
     )
 
 
-def _weight_of(value: Any) -> int:
+def weight_of(value: Any) -> int:
+    """Thousandths of a token of a decoded value, media by what they are."""
     if isinstance(value, str):
-        return _weight(value.encode("utf-8", "replace")) + 1000
+        return weight_of_name(value) + 1000
     if isinstance(value, list):
-        return sum(map(_weight_of, value)) + 1000
+        return sum(map(weight_of, value)) + 1000
     if isinstance(value, dict):
         media = _media_tokens(value)
         if media is not None:
             return 1000 * media
-        return sum(_weight(name.encode()) + _weight_of(item) for name, item in value.items()) + 1000
+        return sum(weight_of_name(name) + weight_of(item) for name, item in value.items()) + 1000
     return 1000 + 700 * len(str(value))
 
 

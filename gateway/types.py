@@ -120,14 +120,44 @@ class Choice(msgspec.Struct, frozen=True):
     escapes_refusals: bool = False
 
 
+class ContextPolicy(msgspec.Struct, frozen=True):
+    """What may be left out of a task's conversations. `keep_messages` None: no window; `max_input_tokens` None: no limit but the plan's;
+    `relevant_turns` 0 and an empty `summary_model`: none are wanted."""
+
+    keep_messages: int | None
+    block_messages: int
+    fits_budget: bool
+    max_input_tokens: int | None
+    relevant_turns: int
+    least_similarity: float
+    embedding_wait_seconds: float
+    summary_model: str
+    summary_tokens: int
+    collapses_whitespace: bool
+    drops_repetition: bool
+
+
+class ContextChange(msgspec.Struct, frozen=True):
+    """What became of a request's context. Tokens are estimates; `kept` and `dropped` count the caller's messages, `relevant` the older
+    exchanges that were brought back. `summary`: hit, older, miss, too_long, unavailable, or empty where none was asked for."""
+
+    tokens_before: int
+    tokens_after: int
+    kept: int
+    dropped: int
+    relevant: int = 0
+    summary: str = ""
+
+
 class Task(msgspec.Struct, frozen=True):
-    """A task and its chain: the default model first, then the fallbacks in order."""
+    """A task and its chain: the default model first, then the fallbacks in order. `context` None: its requests are left as they are."""
 
     slug: str
     is_real_time: bool
     chain: tuple[Model, ...]
     choice: Choice = Choice()
     likely_output_tokens: int = 300
+    context: ContextPolicy | None = None
 
 
 class Condition(Protocol):

@@ -97,3 +97,13 @@ def breaker(provider_id: UUID | str, model: str) -> str:
 def latency(provider_id: UUID | str, model: str) -> str:
     """Hash: how long a provider's model took, by minute and bucket."""
     return f"tg:{{{provider_id}}}:latency:{model}"
+
+
+def summary(tenant_id: UUID | str, digest: str) -> str:
+    """String: the summary of the part of a conversation that has this hash."""
+    return f"{tag(tenant_id)}summary:{digest}"
+
+
+def summary_claim(tenant_id: UUID | str, digest: str) -> str:
+    """String: there while some process makes that summary, and for a while after it has failed."""
+    return f"{tag(tenant_id)}summary:{digest}:claim"

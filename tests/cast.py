@@ -16,6 +16,7 @@ from django.utils import timezone
 
 from billing.models import Alert, AlertChannel, Budget, Plan, PlanTier, Subscription
 from gateway.models import (
+    ContextPolicy,
     LabeledAnswer,
     Model,
     Provider,
@@ -214,6 +215,7 @@ def cast(db: None) -> Cast:
     other = Model.objects.create(provider=provider, name=f"gpt-4o-{mark}", upstream_id="gpt-4o", capabilities=["chat"])
     task = Task.objects.create(slug=f"summarise-{mark}", name="Summarise", default_model=model)
     TaskFallback.objects.create(task=task, model=other)
+    ContextPolicy.objects.create(task=task)
     rule = RoutingRule.objects.create(name=f"Cheap summaries {mark}", tasks=[task.slug])
     RoutingTarget.objects.create(rule=rule, model=model, position=1)
     RoutingTarget.objects.create(rule=rule, model=other, position=2)

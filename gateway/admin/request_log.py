@@ -103,7 +103,7 @@ class RequestLogAdmin(TenantScopedAdmin):
             _("Answer"),
             {"fields": [("outcome_shown", "status_shown"), ("model_shown", "provider"), ("finish_reason", "cache")]},
         ),
-        (_("Tokens and cost"), {"fields": [("tokens_table",), ("cost", "usage_shown")]}),
+        (_("Tokens and cost"), {"fields": [("tokens_table",), ("context_shown",), ("cost", "usage_shown")]}),
         (_("Time"), {"fields": [("latency", "ttft", "streamed"), ("steps",)]}),
     ]
     error_fieldset = (_("Error"), {"fields": ["error_type", "error_message"]})
@@ -237,6 +237,15 @@ class RequestLogAdmin(TenantScopedAdmin):
     @display(description=_("Tokens"))
     def tokens_table(self, row: RequestLog) -> str:
         return render_to_string("admin/gateway/requestlog/tokens.html", {"row": row, "uncached": _uncached(row)})
+
+    @display(description=_("Context"))
+    def context_shown(self, row: RequestLog) -> str | None:
+        """What the task's context policy made of the input; None where there was none."""
+        before, after = row.context_tokens_before, row.context_tokens_after
+        if before is None or after is None:
+            return None
+        counts = {"before": f"{before:,}", "after": f"{after:,}", "share": f"{(before - after) / max(1, before):.0%}"}
+        return _("about %(before)s tokens as sent → %(after)s to the model (%(share)s less)") % counts
 
     @display(description=_("Cost"))
     def cost(self, row: RequestLog) -> str:

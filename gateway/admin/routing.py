@@ -13,13 +13,35 @@ from unfold.contrib.filters.admin import BooleanRadioFilter, ChoicesDropdownFilt
 
 from gateway.admin.choosing import CHOOSING, WHEN_MODELS_FAIL, ChoosingAdmin
 from gateway.admin.fields import ChainInline
-from gateway.models import RoutingRule, Task, TaskFallback
+from gateway.models import ContextPolicy, RoutingRule, Task, TaskFallback
 from gateway.routing import sentences
+from tenants.admin.base import PartStack
 from tenants.admin.filters import TenantFilter
 
 
 class TaskFallbackInline(ChainInline):
     model = TaskFallback
+
+
+class ContextPolicyInline(PartStack):
+    model = ContextPolicy
+    autocomplete_fields = ["summary_model"]
+    fieldsets = [
+        (None, {"fields": ["is_active"]}),
+        (_("What goes"), {"fields": [("keep_messages", "block_messages"), ("fits_budget", "max_input_tokens")]}),
+        (
+            _("What comes back"),
+            {
+                "fields": [
+                    "relevant_turns",
+                    ("least_similarity_percent", "embedding_wait_ms"),
+                    "summarises",
+                    ("summary_model", "summary_tokens"),
+                ]
+            },
+        ),
+        (_("What is said for nothing"), {"fields": ["collapses_whitespace", "drops_repetition"]}),
+    ]
 
 
 @admin.register(Task)
@@ -33,7 +55,7 @@ class TaskAdmin(ChoosingAdmin):
     search_fields = ["slug", "name", "description"]
     search_help_text = _("Slug, name or description")
     autocomplete_fields = ["tenant", "default_model"]
-    inlines = [TaskFallbackInline]
+    inlines = [TaskFallbackInline, ContextPolicyInline]
     fieldsets = [
         (
             None,

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 STEPS = {
     "authenticate": _("Authenticate"),
     "validate": _("Validate"),
+    "context": _("Optimise the context"),
     "route": _("Route"),
     "reserve": _("Reserve"),
     "prepare": _("Prepare the call"),

@@ -98,10 +98,10 @@ def _describe(response: HttpResponseBase, exchange: Exchange, surface: Surface) 
         headers["x-tollgate-provider"] = answered_by.model.provider.name
         headers["x-tollgate-model"] = answered_by.model.name
         headers["x-tollgate-cache"] = "bypass"
-    if exchange.attempts_made > 1 or exchange.skipped:
+    if exchange.attempts_made:
         headers["x-tollgate-attempts"] = str(exchange.attempts_made)
-        if passed := _passed_over(exchange):
-            headers["x-tollgate-fallback-from"] = quote(passed, safe=" ,:()$'")
+    if (exchange.ended or exchange.skipped) and (passed := _passed_over(exchange)):
+        headers["x-tollgate-fallback-from"] = quote(passed, safe=" ,:()$'")
     if exchange.cascade:
         headers["x-tollgate-cascade"] = exchange.cascade
     if exchange.output_cap is not None:
@@ -110,6 +110,8 @@ def _describe(response: HttpResponseBase, exchange: Exchange, surface: Surface) 
             headers["x-tollgate-max-tokens-lowered-by"] = quote(exchange.lowered_by, safe=" ,:()$")
     if exchange.cheaper is not None:
         headers["x-tollgate-degraded-by"] = quote(exchange.cheaper.budget, safe=" ,:()$")
+    if exchange.context is not None:
+        headers["x-tollgate-context"] = rendering.context(exchange.context)
     if exchange.pace is not None:
         rendering.put_rate_limits(headers, exchange.pace, surface)
 

@@ -11,7 +11,7 @@ from django.http import HttpResponse
 
 from gateway.errors import GatewayError
 from gateway.pipeline.exchange import PaceLeft
-from gateway.types import Surface
+from gateway.types import ContextChange, Surface
 
 OPENAI_TYPES = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
 ANTHROPIC_TYPES = {
@@ -47,6 +47,16 @@ def error_response(error: GatewayError, surface: Surface, request_id: str) -> Ht
     if error.status == 401:
         response.headers["www-authenticate"] = "Bearer"
     return response
+
+
+def context(change: ContextChange) -> str:
+    """What became of a request's context, as `x-tollgate-context` says it."""
+    words = [f"{change.tokens_before} -> {change.tokens_after}", f"kept={change.kept}", f"dropped={change.dropped}"]
+    if change.relevant:
+        words.append(f"relevant={change.relevant}")
+    if change.summary:
+        words.append(f"summary={change.summary}")
+    return "; ".join(words)
 
 
 RESET_SECONDS = 63  # the ring of the last minute, wholly forgotten

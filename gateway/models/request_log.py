@@ -85,6 +85,14 @@ class RequestLog(models.Model):
     opens_model = models.BooleanField(
         _("first call of its model"), default=True, help_text=_("Budgets of requests to a model count it.")
     )
+    context_tokens_before = models.BigIntegerField(
+        _("input tokens as sent by the caller"),
+        null=True,
+        help_text=_("By an estimate, where a context policy applied."),
+    )
+    context_tokens_after = models.BigIntegerField(
+        _("input tokens after context optimisation"), null=True, help_text=_("By the same estimate.")
+    )
 
     class Meta:
         managed = False  # partitioned: the table is made by SQL in the first migration

@@ -16,7 +16,7 @@ from tenants.ids import uuid7
 from tenants.models import ConfigModel, Tenant
 
 
-def _given(row: models.Model, name: str) -> Any:
+def given(row: models.Model, name: str) -> Any:
     """The related row, also one that is being added together with this one and has no id yet; None if there is none."""
     is_given = row._meta.get_field(name).is_cached(row) or getattr(row, f"{name}_id") is not None  # type: ignore[union-attr]
     return getattr(row, name) if is_given else None
@@ -107,7 +107,7 @@ class ChainLink(ConfigModel):
 
     def clean(self) -> None:
         super().clean()
-        chain = _given(self, self.chain_field)
+        chain = given(self, self.chain_field)
         if self.model_id is not None and chain is not None:
             chain.refuse_foreign("model", self.model)
 
@@ -133,7 +133,7 @@ class TaskFallback(ChainLink):
 
     def clean(self) -> None:
         super().clean()
-        task = _given(self, "task")
+        task = given(self, "task")
         if self.model_id is not None and task is not None and self.model_id == task.default_model_id:
             raise ValidationError(
                 {"model": _("This is the task's default model already; a fallback must be another one.")}

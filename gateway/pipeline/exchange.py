@@ -7,9 +7,21 @@ import time
 from typing import NamedTuple
 from uuid import UUID
 
+from gateway.context.summaries import Wanted
 from gateway.errors import GatewayError
 from gateway.stores.counters import Hold
-from gateway.types import Attempt, Cheaper, Endpoint, Key, Plan, Request, Snapshot, Usage
+from gateway.types import (
+    Attempt,
+    Cheaper,
+    ContextChange,
+    ContextPolicy,
+    Endpoint,
+    Key,
+    Plan,
+    Request,
+    Snapshot,
+    Usage,
+)
 from tenants.ids import uuid7
 
 ATTEMPT_BYTE = 0xFF
@@ -60,6 +72,8 @@ class Exchange:
         "attempts_made",
         "cascade",
         "cheaper",
+        "context",
+        "context_policy",
         "cost_nanousd",
         "demand",
         "ended",
@@ -88,6 +102,7 @@ class Exchange:
         "snapshot",
         "started_ns",
         "steps_us",
+        "summary_wanted",
         "tier",
     )  # fmt: skip
 
@@ -118,6 +133,10 @@ class Exchange:
         self.first_token_ns = 0
         self.is_settled = False
         self.cost_nanousd = 0
+        # What the context optimiser did, and by which policy.
+        self.context: ContextChange | None = None
+        self.context_policy: ContextPolicy | None = None
+        self.summary_wanted: Wanted | None = None
         # What reservation found and took.
         self.tier = ""
         self.cheaper: Cheaper | None = None

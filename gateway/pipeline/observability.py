@@ -35,6 +35,10 @@ FALLBACKS = Counter(
 BREAKER_SKIPS = Counter(
     "tollgate_breaker_skips_total", "Calls that an open circuit breaker kept from a model.", ["provider", "model"]
 )
+CONTEXT_TOKENS_SAVED = Counter("tollgate_context_tokens_saved_total", "Input tokens that context policies left out.")
+CONTEXT_FAILURES = Counter("tollgate_context_failures_total", "Requests whose context could not be optimised.")
+CONTEXT_EMBEDDINGS_LATE = Counter("tollgate_context_embeddings_late_total", "Requests that went on without embeddings.")
+CONTEXT_SUMMARIES = Counter("tollgate_context_summaries_total", "Summaries of what was left out.", ["outcome"])
 IN_FLIGHT = Gauge("tollgate_in_flight_requests", "Requests under way.", multiprocess_mode="livesum")
 
 

@@ -160,6 +160,8 @@ def _record(
         output_cap=exchange.output_cap,
         is_final=is_final,
         opens_model=_opens(exchange, attempt, model),
+        context_tokens_before=exchange.context.tokens_before if exchange.context else None,
+        context_tokens_after=exchange.context.tokens_after if exchange.context else None,
     )
 
 

@@ -17,6 +17,8 @@ from gateway.errors import (
     UpstreamError,
 )
 from gateway.pipeline import (
+    context_optimizer,
+    context_summary,
     credentials,
     last_resort,
     provider_client,
@@ -61,7 +63,8 @@ async def run(
         request = exchange.request = validator.validate(exchange.endpoint, content, headers)
         validator.identify(exchange, content, headers)
         exchange.lap("validate")
-        plan = await _admit(exchange, request, runtime)
+        plan, request = await _admit(exchange, request, runtime)
+        context_summary.start(exchange, runtime, run)
         try:
             if request.is_stream:
                 return await _stream(exchange, request, plan, runtime)
@@ -95,10 +98,22 @@ async def run(
     return Answer(answer.body, cost)
 
 
-async def _admit(exchange: Exchange, request: Request, runtime: Runtime) -> Plan:
+class Admitted(NamedTuple):
+    """A request that was let in, as it goes on, and its plan."""
+
+    plan: Plan
+    request: Request
+
+
+async def _admit(exchange: Exchange, validated: Request, runtime: Runtime) -> Admitted:
     """Plan and reserve, again from the start whenever the configuration turns out to have changed, or a budget calls for another plan."""
+    request = validated
     for _ in range(MAX_REPLANS):
         refused: GatewayError | None = None
+        policy = context_optimizer.policy_of(exchange, validated)
+        if policy != exchange.context_policy:
+            request = exchange.request = await context_optimizer.optimise(exchange, validated, policy, runtime)
+            exchange.lap("context")
         try:
             plan = exchange.plan = router.plan(
                 request, exchange.snapshot, exchange.key, signals.of(exchange, request, runtime)
@@ -106,7 +121,7 @@ async def _admit(exchange: Exchange, request: Request, runtime: Runtime) -> Plan
             exchange.lap("route")
             await reservation.reserve(exchange, request, plan, runtime)
             exchange.lap("reserve")
-            return plan
+            return Admitted(plan, request)
         except reservation.Degraded:
             exchange.lap("reserve")
             continue

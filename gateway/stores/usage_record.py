@@ -56,6 +56,8 @@ class UsageRecord(msgspec.Struct, array_like=True, frozen=True):
     output_cap: int | None = None
     is_final: bool = True
     opens_model: bool = True
+    context_tokens_before: int | None = None
+    context_tokens_after: int | None = None
 
 
 REPORTED, ESTIMATED, HELD, NONE = "reported", "estimated", "held", "none"  # where the usage comes from

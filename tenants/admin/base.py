@@ -17,7 +17,7 @@ from django.db.models import Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils.translation import gettext_lazy as _
-from unfold.admin import ModelAdmin, TabularInline
+from unfold.admin import ModelAdmin, StackedInline, TabularInline
 from unfold.widgets import UnfoldAdminTextareaWidget
 
 from tenants import audit
@@ -205,9 +205,10 @@ class TenantScopedAdmin(HouseAdmin):
         return changes
 
 
-class PartInline(ScopedChoices, TabularInline):
+class Part(ScopedChoices):
     """Rows that are part of the row they are edited with: whoever may change that one may change them."""
 
+    parent_model: Any
     extra = 0
     hide_title = True
 
@@ -226,3 +227,11 @@ class PartInline(ScopedChoices, TabularInline):
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return self.has_add_permission(request, obj)
+
+
+class PartInline(Part, TabularInline):
+    """A line for each."""
+
+
+class PartStack(Part, StackedInline):
+    """A form for each."""

@@ -9,7 +9,7 @@ from django.utils import timezone
 from django_redis import get_redis_connection
 
 from billing.models import Plan, PlanTier, Subscription
-from gateway.models import Model, Provider, RoutingRule, RoutingTarget, Task, TaskFallback
+from gateway.models import ContextPolicy, Model, Provider, RoutingRule, RoutingTarget, Task, TaskFallback
 from tenants import api_keys, config_versions, redis_keys
 from tenants.models import ApiKey, EndUser, Tenant
 from tests.cast import Cast
@@ -51,7 +51,9 @@ def test_an_edit_of_the_operators_rows_raises_everyones(cast: Cast):
         assert raised(cast, row.save) == (True, True), row
 
 
-@pytest.mark.parametrize("model", [Provider, Model, Task, TaskFallback, RoutingRule, RoutingTarget, Plan, PlanTier])
+@pytest.mark.parametrize(
+    "model", [Provider, Model, Task, TaskFallback, ContextPolicy, RoutingRule, RoutingTarget, Plan, PlanTier]
+)
 def test_bulk_updates_count_as_well(cast: Cast, model: Any):
     field = next(field.name for field in model._meta.concrete_fields if not field.primary_key and not field.is_relation)
     row = model.objects.filter(**({"tenant": None} if hasattr(model, "tenant") else {})).first()

@@ -20,14 +20,20 @@ from gateway.types import Condition, Snapshot
 from tenants.models import Tenant
 
 
-def refusals(row: RoutingRule | Task, chain: Iterable[tuple[Model, int]]) -> list[str]:
-    """What is wrong with the row and its models (with their weights, in order) besides what its fields say themselves."""
+def refusals(rule: RoutingRule) -> list[tuple[str | None, str]]:
+    """What is wrong with the rule besides what its fields say by themselves: (field, sentence), None for the whole of it."""
+    return [
+        *(("tasks", text) for text in _unknown_tasks(rule)),
+        *(("budget", text) for text in _unknown_budget(rule)),
+        *((None, text) for text in _duplicates(rule, rule.conditions())),
+    ]
+
+
+def chain_refusals(row: RoutingRule | Task, chain: Iterable[tuple[Model, int]]) -> list[str]:
+    """What is wrong with the models (with their weights, in order) that the row is to choose among."""
     now = timezone.now()
     asked: tuple[Condition, ...] = row.conditions() if isinstance(row, RoutingRule) else ()
-    found = faults.of([_candidate(model, weight, now) for model, weight in chain], row.choice(), asked)
-    if isinstance(row, RoutingRule):
-        found += [*_unknown_tasks(row), *_unknown_budget(row), *_duplicates(row, asked)]
-    return found
+    return faults.of([_candidate(model, weight, now) for model, weight in chain], row.choice(), asked)
 
 
 def oddities_of(row: RoutingRule | Task) -> list[str]:

@@ -122,7 +122,7 @@ class ChainFormSet(PaginationInlineFormSet):
             chain.insert(0, (row.default_model, 1))
         elif hasattr(row, "default_model_id"):
             return  # its own form says what is missing
-        refusals = routing_checks.refusals(row, chain)
+        refusals = routing_checks.chain_refusals(row, chain)
         if refusals:
             raise ValidationError([ValidationError(text) for text in refusals])
 

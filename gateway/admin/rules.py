@@ -14,6 +14,7 @@ from unfold.contrib.filters.admin import BooleanRadioFilter, ChoicesDropdownFilt
 from unfold.decorators import action
 from unfold.widgets import UnfoldAdminSelect2MultipleWidget
 
+from gateway import routing_checks
 from gateway.admin import explain_page
 from gateway.admin.choosing import CHOOSING, WHEN_MODELS_FAIL, WITH_DEFAULTS, ChoosingAdmin
 from gateway.admin.fields import ChainInline, NumbersOf, Pairs, SeveralOf, Words
@@ -46,6 +47,12 @@ class RuleForm(WholeRowForm):
             known = {slug for slug, _label in tasks.choices}
             gone = [slug for slug in self.instance.tasks if slug not in known]
             tasks.choices = [*tasks.choices, *((slug, f"task/{slug}") for slug in gone)]
+
+    def _post_clean(self) -> None:
+        super()._post_clean()  # type: ignore[misc]
+        if not self.errors:
+            for field, text in routing_checks.refusals(self.instance):
+                self.add_error(field, text)
 
 
 class RoutingTargetInline(ChainInline):

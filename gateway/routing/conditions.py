@@ -240,6 +240,11 @@ def budget_marks(snapshot: Snapshot) -> dict[str, list[int]]:
     return {name: sorted(percents) for name, percents in marks.items()}
 
 
+def ask_for_tiers(snapshot: Snapshot) -> bool:
+    """Whether a plan may depend on the end user's tier, so that it is to be made again when that turns out to be another one."""
+    return any(isinstance(condition, Tiers) for rule in snapshot.rules for condition in rule.conditions)
+
+
 def _budget_names(snapshot: Snapshot) -> list[str]:
     """The budgets, without a plan's own limits: their source is a row's id, not a name with a colon."""
     return [limit.name for limit in snapshot.limits.limits if ":" not in limit.source]

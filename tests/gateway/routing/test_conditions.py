@@ -112,3 +112,10 @@ def test_marks_of_budgets_are_what_the_rules_ask_for():
     )
     assert conditions.budget_marks(snapshot(rules=rules, budgets=("A", "B"))) == {"A": [80], "B": [50, 80]}
     assert conditions.budget_marks(snapshot(rules=(rule(model("m")),), budgets=("A",))) == {}
+
+
+def test_tells_whether_a_plan_depends_on_the_tier():
+    assert conditions.ask_for_tiers(
+        snapshot(rules=(rule(model("m")), rule(model("m"), conditions=(Tiers(frozenset()),))))
+    )
+    assert not conditions.ask_for_tiers(snapshot(rules=(rule(model("m")),)))

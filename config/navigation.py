@@ -90,7 +90,15 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
         ]
         if items:
             groups.append({"title": title, "separator": bool(groups), "items": items})
+    _mark_active(request, [item for group in groups for item in group["items"]])
     return groups
+
+
+def _mark_active(request: HttpRequest, items: list[dict[str, Any]]) -> None:
+    """The page one is on: of those whose address begins the request's, the longest."""
+    matching = [item["link"] for item in items if request.path.startswith(item["link"])]
+    for item in items:
+        item["active"] = item["link"] == max(matching, key=len, default=None)
 
 
 def environment(request: HttpRequest) -> list[Any]:

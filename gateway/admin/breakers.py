@@ -106,7 +106,7 @@ class BreakerPages(TenantScopedAdmin):
     def breakers_view(self, request: HttpRequest) -> HttpResponse:
         if not self.has_view_permission(request):
             raise PermissionDenied
-        context = {**self.admin_site.each_context(request), "title": _("Circuit breakers"), "opts": self.opts}
+        context = {**self.admin_site.each_context(request), "title": _("Circuit breakers")}
         return TemplateResponse(request, "admin/gateway/model/breakers.html", {**context, **self._table(request)})
 
     def breaker_table_view(self, request: HttpRequest) -> HttpResponse:
@@ -141,7 +141,6 @@ class BreakerPages(TenantScopedAdmin):
         context = {
             **self.admin_site.each_context(request),
             "title": _("Circuit breaker of %(model)s") % {"model": model},
-            "opts": self.opts,
             "question": QUESTIONS[Setting(setting)] % {"model": model},
             "label": ACTIONS[Setting(setting)],
             "cancel_url": page_url,
@@ -215,9 +214,7 @@ def _explained(model: Model, state: BreakerState | None) -> str:
         return ""
     words = []
     if model.breaker in HELD:
-        words.append(
-            str(_("by hand; by itself it would be %(state)s") % {"state": str(STATES[state.state][0]).lower()})
-        )
+        words.append(str(_("by itself %(state)s") % {"state": str(STATES[state.state][0]).lower()}))
     if state.since is not None:
         words.append(str(_("for %(time)s") % {"time": _span(timezone.now() - state.since)}))
     if model.breaker == Setting.AUTO and state.state == OPEN:

@@ -209,3 +209,9 @@ def test_who_is_not_logged_in_gets_the_page_loaded_anew(cast: Cast, redis):
 def test_the_sidebar_leads_to_it(cast: Cast):
     for person in (cast.olga, cast.vera):
         assert f'href="{PAGE}"' in logged_in(person).get(reverse("admin:index")).content.decode()
+
+
+@pytest.mark.parametrize(("url", "title"), [(PAGE, "Circuit breakers"), ("/admin/gateway/model/", "Models")])
+def test_the_sidebar_marks_the_page_one_is_on(cast: Cast, url: str, title: str):
+    groups = logged_in(cast.olga).get(url).context["sidebar_navigation"]
+    assert [str(item["title"]) for group in groups for item in group["items"] if item["active"]] == [title]

@@ -4,29 +4,21 @@ from __future__ import annotations
 
 import os
 import signal
-from collections import Counter
 from collections.abc import Iterator
-from decimal import Decimal
-from itertools import count
-from typing import Any
 
 import pytest
-from django.db.models import Sum
 from django_redis import get_redis_connection
 
-from billing import limits
-from billing.models import DailyUsage
 from gateway import sweeper
-from gateway.models import RequestLog
 from tenants import api_keys, redis_keys
-from tests.e2e.load import BROKEN, Ask, Shot, by_prompt, fire
+from tests.e2e.books import asks, check_ledger, refusals, request_id, slow_models, tokens_of, used_in_ledger
+from tests.e2e.load import BROKEN, by_prompt, fire
 from tests.gateway.budgets import NANO, budget, counter
-from tests.gateway.live import Gateway, World, wait_until
+from tests.gateway.live import Gateway, wait_until
 
 BUDGET = 50
 REFUSALS = {"budget_spent", "budget_held"}
 TIMEOUTS = {"TOLLGATE_FIRST_BYTE_TIMEOUT": "2", "TOLLGATE_IDLE_TIMEOUT": "2", "TOLLGATE_TOTAL_TIMEOUT": "5"}
-_numbers = count(1)
 
 
 @pytest.fixture(scope="module")
@@ -34,56 +26,6 @@ def second(gateway: Gateway, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     """Another gateway process on the same database and Redis."""
     with Gateway.running(tmp_path_factory.mktemp("second"), **TIMEOUTS) as running:
         yield running
-
-
-def asks(world: World, gateways: list[Gateway], amount: int, *, leaving: bool = False, **body: Any) -> list[Ask]:
-    """Alternately at the gateways, half of them streamed; `leaving`: two thirds of the streams are left, some of them long ones."""
-    made = []
-    for at in range(amount):
-        is_stream = at // 2 % 2 == 1
-        leaves = leaving and is_stream and at % 3 > 0
-        own = {"model": "gpt-4o", "max_tokens": 500, **body, "stream": is_stream}
-        if is_stream and leaving:
-            own["model"] = "long" if leaves and at % 5 < 2 else "slow"
-        made.append(Ask(gateways[at % len(gateways)], world.secret, f"hello {next(_numbers)}", own, leaves))
-    return made
-
-
-def slow_models(world: World) -> None:
-    """`slow` streams for half a second; `long` for longer than a gateway listens to a stream that its client has left."""
-    world.model("slow", "openai", upstream_id="gpt-4o?chunk_ms=30")
-    world.model("long", "openai", upstream_id="gpt-4o?chunk_ms=100&output_tokens=400")
-
-
-def used_in_ledger(world: World) -> tuple[int, int, int]:
-    """Requests, tokens and nano-dollars of the tenant, as the daily usage says."""
-    sums = DailyUsage.objects.filter(tenant=world.tenant, dimension=limits.TENANT).aggregate(
-        requests=Sum("requests"), input=Sum("input_tokens"), output=Sum("output_tokens"), usd=Sum("cost_usd")
-    )
-    return sums["requests"], sums["input"] + sums["output"], int(sums["usd"] * NANO)
-
-
-def check_ledger(rows: list[RequestLog], world: World) -> list[RequestLog]:
-    """The request log has every request once and agrees with the daily usage; returns the rows of admitted requests."""
-    assert len({row.request_id for row in rows}) == len({row.id for row in rows}) == len(rows)
-    admitted = [row for row in rows if row.attempt]
-    tokens = sum(row.input_tokens + row.output_tokens for row in admitted)
-    nanousd = int(sum((row.cost_usd for row in admitted), Decimal(0)) * NANO)
-    assert used_in_ledger(world) == (len(admitted), tokens, nanousd)
-    assert all(row.cost_usd == 0 for row in rows if not row.attempt)
-    return admitted
-
-
-def tokens_of(entry: dict[str, Any]) -> int:
-    return entry["usage"]["input_tokens"] + entry["usage"]["output_tokens"]
-
-
-def request_id(row: RequestLog) -> str:
-    return f"req_{row.request_id.hex}"
-
-
-def refusals(shots: list[Shot]) -> Counter[tuple[int, str]]:
-    return Counter((shot.status, shot.code) for shot in shots if shot.status != 200)
 
 
 def test_a_budget_of_requests_stops_exactly_though_clients_leave(world, simulator, second):

@@ -1,0 +1,222 @@
+"""The hard stop while the stores die: Redis killed under load and restarted, empty or with its data; PostgreSQL gone and back."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.db import connection
+
+from billing.models import DailyUsage
+from gateway import drain
+from gateway.models import RequestLog
+from tenants import api_keys, redis_keys
+from tests.e2e.books import asks, check_ledger, refusals, request_id, slow_models, tokens_of, used_in_ledger
+from tests.e2e.load import BROKEN, Shot, by_prompt, fire
+from tests.e2e.own_stores import Cable, OwnRedis
+from tests.gateway.budgets import NANO, budget
+from tests.gateway.live import Gateway, World, wait_until
+
+BUDGET = 50
+TIMEOUTS = {"TOLLGATE_FIRST_BYTE_TIMEOUT": "3", "TOLLGATE_IDLE_TIMEOUT": "3", "TOLLGATE_TOTAL_TIMEOUT": "6"}
+AWAY_SECONDS = 1.0
+
+
+@pytest.fixture(scope="module")
+def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnRedis]:
+    server = OwnRedis(tmp_path_factory.mktemp("own") / "redis")
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def cable(django_db_setup: None) -> Iterator[Cable]:
+    found = Cable(os.environ["DATABASE_URL"])
+    yield found
+    found.cut()
+
+
+@pytest.fixture(scope="module")
+def pair(own: OwnRedis, cable: Cable, tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Gateway]]:
+    name = connection.settings_dict["NAME"]
+    stores = {"REDIS_URL": own.url, "DATABASE_URL": f"{cable.url}/{name}", **TIMEOUTS}
+    folders = [tmp_path_factory.mktemp("gateway") for _ in range(2)]
+    with (
+        Gateway.running(folders[0], **stores) as one,
+        Gateway.running(folders[1], **stores) as other,
+    ):
+        yield [one, other]
+
+
+@pytest.fixture
+def world(pair: list[Gateway], simulator: Any, simulator_process: Any, django_db_blocker: Any) -> Iterator[World]:
+    with django_db_blocker.unblock():
+        yield World.build(pair[0], simulator_process.base_url)
+
+
+class Books:
+    """What the counters in the test's own Redis say, and the ledger once everything has been drained."""
+
+    def __init__(self, own: OwnRedis, world: World) -> None:
+        self.own, self.world = own, world
+
+    def counted(self, metric: str = "requests") -> tuple[int, int]:
+        values = self.own.client.hgetall(redis_keys.counters(self.world.tenant.id))
+        own = {name.decode(): int(value) for name, value in values.items() if f"{metric}|month".encode() in name}
+        return (
+            sum(value for name, value in own.items() if not name.startswith("h")),
+            sum(value for name, value in own.items() if name.startswith("h")),
+        )
+
+    def rows(self) -> list[RequestLog]:
+        drain.drain(self.own.client, self.world.tenant.id)
+        return list(RequestLog.objects.filter(tenant=self.world.tenant).order_by("accepted_at", "id"))
+
+    def are_settled(self) -> bool:
+        """Nothing is held, nothing waits in a spool, and the counter is what the ledger has."""
+        used, held = self.counted()
+        self.rows()
+        return held == 0 and used == sum(
+            row.requests for row in DailyUsage.objects.filter(tenant=self.world.tenant, dimension="tenant")
+        )
+
+
+def say(name: str, shots: list[Shot], **more: object) -> None:
+    print(f"\n{name}: {dict(Counter((shot.status, shot.code) for shot in shots))} {more}")  # noqa: T201
+
+
+def under_way(simulator: Any, amount: int) -> None:
+    """Wait until that many calls have reached the simulator."""
+    wait_until(lambda: simulator.totals()["requests"] >= amount, seconds=30)
+
+
+@pytest.mark.parametrize("is_empty", [True, False], ids=["empty", "with its data"])
+def test_redis_killed_and_restarted_lets_no_more_through(world, simulator, own, pair, is_empty):
+    budget(world, BUDGET)
+    slow_models(world)
+    books = Books(own, world)
+    first = asks(world, pair, 4)
+    shots = fire(first)
+    assert {row.status for row in books.rows()} == {200}
+    simulator.behave(latency_ms=300)
+    fired = asks(world, pair, 396, leaving=True)
+
+    def kill() -> None:
+        under_way(simulator, 24)
+        own.kill()
+        time.sleep(AWAY_SECONDS)
+        if is_empty:
+            own.forget()
+        own.start()
+
+    shots += fire(fired, kill)
+    assert {status for status, _ in refusals(shots)} <= {429, 503, BROKEN}
+    wait_until(books.are_settled, seconds=30)
+    during = books.counted()[0]
+    more = asks(world, pair, 100)
+    shots += fire(more)
+    wait_until(lambda: books.counted() == (BUDGET, 0), seconds=30)
+    reached = by_prompt(simulator, first + fired + more)
+    say("redis killed", shots, counted_before_more=during, reached=len(reached))
+    assert len(reached) <= BUDGET
+    served = [shot for shot in shots if shot.status == 200]
+    assert {shot.ask.prompt for shot in served} <= set(reached)
+    wait_until(books.are_settled, seconds=30)
+    admitted = {request_id(row): row for row in check_ledger(books.rows(), world)}
+    assert len(admitted) == BUDGET
+    assert {shot.request_id for shot in served} <= set(admitted)
+    assert used_in_ledger(world)[0] == BUDGET
+    for shot in served:
+        row, entry = admitted[shot.request_id], reached[shot.ask.prompt]
+        if row.usage_source == "reported":
+            assert row.input_tokens + row.output_tokens == tokens_of(entry)
+
+
+def test_redis_killed_passes_no_budget_of_money_though_clients_leave(world, simulator, own, pair):
+    """gpt-4o: 2.50 and 10 USD per million tokens."""
+    simulator.behave(output_tokens=40)
+    row = budget(world, "0.0211", "usd")
+    limit = int(row.amount * NANO)
+    slow_models(world)
+    books = Books(own, world)
+    shots = fire(asks(world, pair, 4, max_tokens=40))
+    assert {row.status for row in books.rows()} == {200}
+    simulator.behave(latency_ms=200)
+    fired = asks(world, pair, 300, max_tokens=40, leaving=True)
+
+    def kill() -> None:
+        under_way(simulator, 16)
+        own.kill()
+        own.forget()
+        time.sleep(AWAY_SECONDS)
+        own.start()
+
+    shots += fire(fired, kill)
+    wait_until(books.are_settled, seconds=30)
+    shots += fire(asks(world, pair, 100, max_tokens=40))
+    wait_until(lambda: books.counted("usd")[1] == 0, seconds=30)
+    wait_until(books.are_settled, seconds=30)
+    check_ledger(books.rows(), world)
+    used = books.counted("usd")[0]
+    say("money", shots, used=used, limit=limit)
+    assert used == used_in_ledger(world)[2]
+    # A stream that is left and cut is charged an estimate, which may be more than what was held by a few tokens of input.
+    assert limit - 1_000_000 < used <= limit
+
+
+def test_a_key_s_minute_holds_though_redis_forgets(world, simulator, own, pair):
+    world.secret = api_keys.create(world.tenant, name="sixty", requests_per_minute=60).secret
+    books = Books(own, world)
+    first = asks(world, pair, 20)
+    shots = fire(first)
+    assert [shot.status for shot in shots] == [200] * 20
+    simulator.behave(latency_ms=300)
+    fired = asks(world, pair, 300)
+
+    def kill() -> None:
+        under_way(simulator, 30)
+        own.kill()
+        own.forget()
+        own.start()
+
+    shots += fire(fired, kill)
+    more = asks(world, pair, 100)
+    shots += fire(more)
+    reached = by_prompt(simulator, first + fired + more)
+    say("sixty a minute", shots, reached=len(reached))
+    assert len(reached) <= 60
+    assert {shot.ask.prompt for shot in shots if shot.status == 200} <= set(reached)
+    wait_until(books.are_settled, seconds=30)
+    check_ledger(books.rows(), world)
+
+
+def test_postgresql_gone_and_back_loses_and_doubles_nothing(world, simulator, own, pair, cable):
+    budget(world, BUDGET)
+    slow_models(world)
+    books = Books(own, world)
+    first = asks(world, pair, 4)
+    shots = fire(first)
+    simulator.behave(latency_ms=200)
+    fired = asks(world, pair, 396, leaving=True)
+    cable.cut()
+    try:
+        shots += fire(fired)
+        waiting = own.client.xlen(redis_keys.usage_stream(world.tenant.id))
+    finally:
+        cable.mend()
+    assert set(refusals(shots)) <= {(429, "budget_spent"), (429, "budget_held")}
+    served = [shot for shot in shots if shot.status == 200]
+    wait_until(lambda: books.counted() == (BUDGET, 0))
+    reached = by_prompt(simulator, first + fired)
+    say("postgresql", shots, waiting=waiting)
+    assert waiting > 300
+    assert set(reached) == {shot.ask.prompt for shot in served}
+    assert len(reached) == BUDGET
+    rows = books.rows()
+    assert len(rows) == 400
+    assert {request_id(row) for row in check_ledger(rows, world)} == {shot.request_id for shot in served}

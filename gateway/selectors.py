@@ -19,7 +19,7 @@ from billing import selectors as billing
 from billing.limits import Pace
 from billing.windows import Clock
 from gateway import models, types
-from gateway.routing.conditions import Never
+from gateway.routing import conditions
 from tenants import encryption
 from tenants.models import ApiKey, Tenant
 
@@ -173,7 +173,7 @@ def _rules(tenant_id: UUID, catalog: dict[UUID, types.Model], zone: dt.tzinfo) -
             types.Rule(
                 name=row.name,
                 targets=tuple(catalog[target.model_id] for target in usable),
-                conditions=row.conditions(zone) if usable else (Never(), *row.conditions(zone)),
+                conditions=(*row.conditions(zone), _served([catalog[target.model_id] for target in usable])),
                 choice=row.choice(),
                 weights=tuple(target.weight for target in usable),
                 id=str(row.id),
@@ -182,6 +182,13 @@ def _rules(tenant_id: UUID, catalog: dict[UUID, types.Model], zone: dt.tzinfo) -
             )
         )
     return tuple(rules)
+
+
+def _served(targets: list[types.Model]) -> types.Condition:
+    """What a rule asks for the sake of its targets."""
+    if not targets:
+        return conditions.Never()
+    return conditions.Serves(frozenset().union(*(model.capabilities for model in targets)) & conditions.KINDS)
 
 
 def _key(row: ApiKey) -> types.Key:

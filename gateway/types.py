@@ -170,7 +170,7 @@ class Condition(Protocol):
         ...
 
     def says(self) -> str:
-        """The condition in words."""
+        """The condition in words; empty for what goes without saying."""
         ...
 
     def covers(self, other: Any) -> bool:

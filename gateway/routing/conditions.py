@@ -187,6 +187,28 @@ class BudgetShare(msgspec.Struct, frozen=True):
         return self.budget in ("", other.budget) and self.percent <= other.percent
 
 
+KINDS = frozenset({"chat", "embeddings"})
+
+
+class Serves(msgspec.Struct, frozen=True):
+    """Is of a kind, chat or embeddings, that one of the rule's targets serves. It goes without saying: a rule for every request that
+    leads to chat models leaves embeddings alone."""
+
+    kinds: frozenset[str]
+
+    def holds(self, facts: Facts) -> bool:
+        return facts.needs & KINDS <= self.kinds
+
+    def why_not(self, facts: Facts) -> str:
+        return f"none of the rule's targets serves {listed(facts.needs & KINDS)}"
+
+    def says(self) -> str:
+        return ""
+
+    def covers(self, other: Serves) -> bool:
+        return other.kinds <= self.kinds
+
+
 class Never(msgspec.Struct, frozen=True):
     """Holds for nothing: the rule has no target in use. It stays in sight for explanations."""
 

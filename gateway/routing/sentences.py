@@ -11,7 +11,7 @@ from gateway.types import Choice, Condition
 
 def rule(conditions: Sequence[Condition], choice: Choice, names: Sequence[str], weights: Sequence[int] = ()) -> str:
     """“If task/summarise and tier free → cheapest of gpt-4o-mini, claude-haiku (quality ≥ 60)”."""
-    told = " and ".join(condition.says() for condition in conditions)
+    told = " and ".join(said for condition in conditions if (said := condition.says()))
     return f"{f'If {told}' if told else 'For every request'} → {chosen(choice, names, weights)}"
 
 

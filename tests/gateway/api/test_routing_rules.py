@@ -55,6 +55,18 @@ def test_a_rule_is_in_force_on_the_request_after_it_is_saved_changed_and_deleted
     assert served(world.chat("gpt-4o")) == "gpt-4o"
 
 
+def test_a_rule_for_every_request_leaves_embeddings_alone_unless_it_leads_to_a_model_that_makes_them(world):
+    chat_only = world.model("chat-only", "openai", capabilities=["chat", "streaming"])
+    add_rule(world, [chat_only], name="everything")
+    embedding = {"model": "text-embedding-3-small", "input": "x"}
+    assert served(world.chat("gpt-4o")) == "chat-only"
+    assert served(world.post("/v1/embeddings", embedding)) == "text-embedding-3-small"
+    other = world.model("other-vectors", "openai", upstream_id="text-embedding-3-small", capabilities=["embeddings"])
+    add_rule(world, [other], name="vectors", position=1)
+    assert served(world.post("/v1/embeddings", embedding)) == "other-vectors"
+    assert served(world.chat("gpt-4o")) == "chat-only"
+
+
 def test_a_changed_weight_and_a_changed_quality_count_at_once(world, models):
     row = add_rule(world, {models["small"]: 1, models["large"]: 0}, strategy="weighted")
     assert {served(world.chat("gpt-4o", f"hello {n}")) for n in range(5)} == {"small"}

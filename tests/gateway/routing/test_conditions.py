@@ -13,6 +13,7 @@ from gateway.routing.conditions import (
     Models,
     Needs,
     Never,
+    Serves,
     Tags,
     Tasks,
     Tiers,
@@ -34,6 +35,7 @@ HOLD = [
     (Needs(frozenset({"tools"})), request(tools=[{}], stream=True), {}),
     (Needs(frozenset({"tools", "streaming"})), request(tools=[{}], stream=True), {}),
     (BudgetShare("B", 80), request(), {"budget_shares": {"A": 5, "B": 80}}),
+    (Serves(frozenset({"chat", "embeddings"})), request(tools=[{}]), {}),
     (BudgetShare("", 80), request(), {"budget_shares": {"A": 5, "B": 81}}),
 ]
 FAIL = [
@@ -55,6 +57,7 @@ FAIL = [
     (Needs(frozenset({"vision", "tools"})), request(tools=[{}]), {}, "it does not need images"),
     (BudgetShare("B", 80), request(), {"budget_shares": {"A": 99, "B": 79}}, "at most 79 % of the budget “B” are used, not 80 %"),
     (BudgetShare("", 80), request(), {}, "at most 0 % of any budget are used, not 80 %"),
+    (Serves(frozenset({"embeddings"})), request(), {}, "none of the rule's targets serves chat"),
     (Never(), request(), {}, "none of the rule's targets is in use"),
 ]  # fmt: skip
 

@@ -61,7 +61,7 @@ class TaskAdmin(ChoosingAdmin):
             None,
             {
                 "fields": ["tenant", "slug", "name", "description", "urgency", "is_active"],
-                "description": _("Applications ask for task/<slug> and leave the model to Tollgate."),
+                "description": _("Applications ask for task/&lt;slug&gt; and leave the model to Tollgate."),
             },
         ),
         (

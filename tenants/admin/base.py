@@ -16,6 +16,7 @@ from django.db import models, transaction
 from django.db.models import Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
+from django.utils.html import conditional_escape
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin, StackedInline, TabularInline
 from unfold.widgets import UnfoldAdminTextareaWidget
@@ -38,9 +39,15 @@ class WholeRowForm(forms.ModelForm):
 
 
 class ScopedChoices:
-    """Offers, in every choice of a related row, only the rows that the person may see."""
+    """Offers, in every choice of a related row, only the rows that the person may see; and help texts as texts, not as HTML."""
 
     admin_site: Any
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        field = super().formfield_for_dbfield(db_field, request, **kwargs)  # type: ignore[misc]
+        if field is not None and "<" in str(field.help_text):
+            field.help_text = conditional_escape(str(field.help_text))
+        return field
 
     def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         related = self.admin_site._registry.get(db_field.remote_field.model)

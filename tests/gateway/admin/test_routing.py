@@ -113,3 +113,10 @@ def test_a_task_is_renamed_to_no_taken_slug(cast: Cast):
     } | chain("fallbacks")
     response = logged_in(cast.ada).post(reverse("admin:gateway_task_change", args=[own.pk]), form)
     assert "There is a task of this slug already." in response.content.decode()
+
+
+def test_angle_brackets_in_explanations_are_shown_and_not_taken_for_tags(cast: Cast):
+    content = logged_in(cast.olga).get(reverse("admin:gateway_task_change", args=[cast.task.pk])).content.decode()
+    assert "Called as task/&lt;slug&gt;." in content
+    assert "Applications ask for task/&lt;slug&gt; and leave the model to Tollgate." in content
+    assert "<slug>" not in content

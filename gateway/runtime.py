@@ -15,6 +15,7 @@ from gateway.context.vectors import Embed, Vectors
 from gateway.providers.transport import Timeouts, Transport
 from gateway.resilience.breakers import Breakers, Policy
 from gateway.resilience.retries import RetryBudget
+from gateway.routing.conversations import Conversations
 from gateway.stores.accounts import Accounts
 from gateway.stores.redis import RedisStore
 from gateway.stores.snapshots import Snapshots
@@ -56,6 +57,7 @@ class Runtime:
             ),
         )
         self.retry_budget = RetryBudget()
+        self.conversations = Conversations()
         self.embedder = embedders.make()
         self.embed: Embed = self.embedder.embed
         self.vectors = Vectors()

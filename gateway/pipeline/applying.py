@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from billing import limits
 from billing.limits import Counter, Limit, Pace
+from gateway.pipeline import shares
 from gateway.pipeline.exchange import Exchange
 from gateway.stores.counters import METRICS, TENANT_HASH, UNLIMITED, USER_HASH, CounterLine, RingLine, SlotLine
 from gateway.types import Plan, Request
@@ -44,7 +45,8 @@ def applying(exchange: Exchange, request: Request, plan: Plan, tier: str, now: f
     labels = request.labels
     is_cheaper = exchange.cheaper is not None
     models = tuple([attempt.model.name for attempt in plan.attempts])
-    name = (exchange.key.id, labels.end_user, tier, plan.task, models, labels.tags, is_cheaper)
+    known_shares = tuple(sorted(shares.known(exchange).items())) if shares.marks(exchange.snapshot) else ()
+    name = (exchange.key.id, labels.end_user, tier, plan.task, models, labels.tags, is_cheaper, known_shares)
     remembered = exchange.snapshot.remembered
     known: Applying | None = remembered.get(name)
     if known is not None and now < known.until:
@@ -63,7 +65,7 @@ def _make(exchange: Exchange, request: Request, plan: Plan, tier: str, now: floa
     ends = [counter.window.end for counter in counters if counter.limit.dimension == limits.END_USER]
     return Applying(
         counters=counters,
-        counter_lines=[_line(counter, plan, is_cheaper=exchange.cheaper is not None) for counter in counters],
+        counter_lines=[_line(counter, plan, exchange) for counter in counters],
         rings=[(who, pace) for who, _, pace in rings],
         ring_lines=[
             RingLine(_hash(subject), f"ring|{subject}", pace.requests_per_minute or 0, pace.tokens_per_minute or 0)
@@ -118,7 +120,7 @@ def _counters(exchange: Exchange, request: Request, plan: Plan, tier: str, now: 
     return found
 
 
-def _line(counter: Counter, plan: Plan, *, is_cheaper: bool) -> CounterLine:
+def _line(counter: Counter, plan: Plan, exchange: Exchange) -> CounterLine:
     limit = counter.limit
     model = 0
     if limit.dimension == limits.MODEL:
@@ -130,7 +132,7 @@ def _line(counter: Counter, plan: Plan, *, is_cheaper: bool) -> CounterLine:
         amount=counter.amount,
         window_start_ms=counter.window.start * 1000,
         verified_from_ms=int(limit.counted_from * 1000) if limit.counted_from > counter.window.start else 0,
-        mark=_mark(limit, counter.amount, is_cheaper=is_cheaper) if model < 2 else 0,
+        mark=_mark(counter, exchange) if model < 2 else 0,
         model=model,
     )
 
@@ -146,10 +148,13 @@ def _only_counted(tiers: dict[str, Any]) -> list[Limit]:
     return []
 
 
-def _mark(limit: Limit, amount: int, *, is_cheaper: bool) -> int:
+def _mark(counter: Counter, exchange: Exchange) -> int:
     """From which usage on the plan has to change; 0 if it has already, or need not."""
-    share = limit.cached_only_at if is_cheaper or limit.cheaper_at is None else limit.cheaper_at
-    return max(1, -(-amount * share // 100)) if share is not None and amount > 0 else 0
+    limit, amount = counter.limit, counter.amount
+    share = limit.cached_only_at if exchange.cheaper is not None or limit.cheaper_at is None else limit.cheaper_at
+    own = max(1, -(-amount * share // 100)) if share is not None and amount > 0 else 0
+    asked = shares.next_mark(exchange, counter)
+    return min(own, asked) if own and asked else own or asked
 
 
 def _paces(exchange: Exchange, request: Request, tier: str) -> list[tuple[str, str, Pace]]:

@@ -173,7 +173,7 @@ def _charge_input(exchange: Exchange, error: UpstreamTimedOut) -> None:
 
 def _charge_answer(exchange: Exchange, error: UpstreamError, size: int) -> None:
     """The provider has made an answer, so it will charge for it, whether it came and could be read or not."""
-    error.usage = Usage(input_tokens=exchange.input_bound, output_tokens=tokens.estimate(size))
+    error.usage = Usage(input_tokens=exchange.input_bound, output_tokens=exchange.capped(tokens.estimate(size)))
 
 
 def _counted_here(exchange: Exchange, request: Request, attempt: Attempt) -> ProviderAnswer:

@@ -70,10 +70,12 @@ class Exchange:
         "attempt",
         "attempt_started_ns",
         "attempts_made",
+        "budget_shares",
         "cascade",
         "cheaper",
         "context",
         "context_policy",
+        "conversation",
         "cost_nanousd",
         "demand",
         "ended",
@@ -104,6 +106,7 @@ class Exchange:
         "steps_us",
         "summary_wanted",
         "tier",
+        "top_ups",
     )  # fmt: skip
 
     def __init__(
@@ -146,6 +149,9 @@ class Exchange:
         self.demand = b""
         self.left_out: frozenset[int] = frozenset()  # models of the plan, from 1 on, whose own budgets have no room
         self.hold: Hold | None = None
+        self.top_ups: list[Hold] = []  # held on top, as failed calls have cost something
+        self.budget_shares: dict[str, int] = {}  # percent used, of budgets that rules ask about
+        self.conversation = ""
         self.held_nanousd = 0
         self.pace: PaceLeft | None = None
         # A repeated call under one idempotency key is answered from what the first one kept.
@@ -183,6 +189,12 @@ class Exchange:
         )
         self.steps_us = {}
         self.first_token_ns = 0
+
+    def capped(self, output_tokens: int) -> int:
+        """An estimate of what was made, which is no more than the provider was allowed to make."""
+        if self.output_cap is None or self.request is None:
+            return output_tokens
+        return min(output_tokens, self.output_cap * (getattr(self.request.body, "n", None) or 1))
 
     def lap(self, step: str) -> None:
         """The time since the last lap was spent in `step`."""

@@ -19,7 +19,7 @@ from gateway.errors import (
     UpstreamError,
     UpstreamRejected,
 )
-from gateway.pipeline import calls, cascade
+from gateway.pipeline import calls, cascade, top_up
 from gateway.pipeline.calls import OpenedStream
 from gateway.pipeline.exchange import Exchange
 from gateway.pipeline.observability import BREAKER_SKIPS, FALLBACKS, RETRIES
@@ -39,6 +39,8 @@ async def ask(exchange: Exchange, request: Request, plan: Plan, runtime: Runtime
     kept: dict[int, ProviderAnswer] = {}  # by attempt; given all the same if nobody has a better one
 
     async def call(attempt: Attempt, permit: Permit) -> ProviderAnswer:
+        if top_up.is_needed(exchange, plan):
+            await top_up.reserve(exchange, request, plan, runtime)
         answer = await calls.whole(exchange, request, plan, attempt, permit, runtime.transport)
         permit.went_well()
         error: UpstreamError | None = None
@@ -75,6 +77,8 @@ async def open_stream(exchange: Exchange, request: Request, plan: Plan, runtime:
     kept: dict[int, OpenedStream] = {}
 
     async def call(attempt: Attempt, permit: Permit) -> OpenedStream:
+        if top_up.is_needed(exchange, plan):
+            await top_up.reserve(exchange, request, plan, runtime)
         opened = await calls.open_stream(exchange, request, plan, attempt, permit, runtime.transport)
         if not _is_judged(plan, attempt):
             return opened

@@ -83,13 +83,13 @@ def of_ended(exchange: Exchange, item: Ended, *, cost: int | None) -> UsageRecor
     )
 
 
-def provisional(exchange: Exchange) -> bytes:
+def provisional(exchange: Exchange, *, attempt: int = 1) -> bytes:
     """What is recorded if this process dies before the request ends; the sweeper puts in the amounts that were held."""
     plan = exchange.plan
     return usage_record.encode(
         _record(
             exchange,
-            attempt=1,
+            attempt=attempt,
             model=plan.attempts[0].model if plan else None,
             status=500,
             outcome=ABANDONED,

@@ -27,10 +27,11 @@ from gateway.errors import (
     StoreUnavailable,
 )
 from gateway.pipeline import demand as demands
-from gateway.pipeline import record
+from gateway.pipeline import record, shares
 from gateway.pipeline.demand import Terms
 from gateway.pipeline.exchange import Exchange, PaceLeft
 from gateway.pipeline.observability import HOLD_WAITS
+from gateway.routing import conditions
 from gateway.runtime import Runtime
 from gateway.stores import counters
 from gateway.stores.counters import TENANT_HASH, Hold
@@ -47,7 +48,9 @@ class StaleSnapshot(Exception):
 
 
 class Degraded(Exception):
-    """A budget has passed a mark from which on a cheaper model is to be used: plan again with `exchange.cheaper`. Nothing was taken."""
+    """What a plan depends on is otherwise than it was made for: a budget has passed a mark from which on a cheaper model is to be used
+    (`exchange.cheaper`) or that a rule asks about (`exchange.budget_shares`), or the end user is of another tier. Plan again. Nothing was
+    taken."""
 
 
 class Repeated(Exception):
@@ -89,6 +92,8 @@ async def reserve(exchange: Exchange, request: Request, plan: Plan, runtime: Run
         if kind == b"tier":
             tier = verdict[1].decode()
             runtime.snapshots.learn_tier(tenant_id, end_user, tier)
+            if conditions.ask_for_tiers(exchange.snapshot):
+                raise Degraded
         elif kind in (b"unknown", b"seed"):
             seedings += 1
             if seedings > MAX_SEEDINGS:
@@ -185,6 +190,7 @@ async def _restore(exchange: Exchange, end_user: str, terms: Terms, verdict: lis
 def _degrade(exchange: Exchange, counter: Counter, used: int) -> None:
     """The step of the budget's ladder that is reached. Raises `Degraded`, or `BudgetSpent` where only a cached answer would do."""
     limit = counter.limit
+    learnt = shares.note(exchange, counter, used)
     if limit.cached_only_at is not None and used * 100 >= limit.cached_only_at * counter.amount:
         refusal = budget_refusal(counter, used, 0, is_held=False)
         raise BudgetSpent(
@@ -193,7 +199,9 @@ def _degrade(exchange: Exchange, counter: Counter, used: int) -> None:
             retry_after_seconds=refusal.retry_after_seconds,
             detail=refusal.detail,
         )
-    exchange.cheaper = Cheaper(budget=limit.name, model=limit.cheaper_model)
+    is_cheaper = limit.cheaper_at is not None and used * 100 >= limit.cheaper_at * counter.amount
+    if is_cheaper or not learnt:
+        exchange.cheaper = Cheaper(budget=limit.name, model=limit.cheaper_model)
     raise Degraded
 
 

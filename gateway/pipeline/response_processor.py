@@ -11,7 +11,7 @@ import logging
 from collections.abc import AsyncIterator
 
 from gateway.errors import GatewayError, InternalError, UpstreamError, UpstreamFailed
-from gateway.pipeline import last_resort, settlement
+from gateway.pipeline import last_resort, settlement, signals
 from gateway.pipeline.calls import OpenedStream
 from gateway.pipeline.exchange import Exchange
 from gateway.runtime import Runtime
@@ -96,6 +96,8 @@ class AnswerStream:
         cost = await settlement.settle_stream(
             self.exchange, self._runtime.accounts, opened.relay, outcome=outcome, error=self._error
         )
+        usage = opened.relay.usage
+        signals.note_turn(self.exchange, self._runtime, usage.input_tokens if usage else 0)
         if self._is_remembered and is_first and outcome == settlement.OK:
             await self._remember()
         return cost

@@ -93,6 +93,7 @@ async def run(
     cost = await settlement.settle_answer(
         exchange, accounts, usage=answer.usage, finish_reason=answer.finish_reason, body=answer.body
     )
+    signals.note_turn(exchange, runtime, answer.usage.input_tokens if answer.usage else 0)
     if last_resort.is_kept(request, plan):
         await last_resort.remember(exchange, request, plan, answer.body, runtime)
     return Answer(answer.body, cost)

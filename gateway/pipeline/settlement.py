@@ -18,7 +18,7 @@ from gateway.pipeline.exchange import Exchange
 from gateway.providers.relay import Relay
 from gateway.stores import counters, usage_record
 from gateway.stores.accounts import Accounts
-from gateway.stores.counters import Settlement
+from gateway.stores.counters import Hold, Settlement
 from gateway.stores.usage_record import ESTIMATED, NONE, REPORTED
 from gateway.types import Attempt, Plan, Usage
 
@@ -47,7 +47,7 @@ async def settle_answer(
     """
     source = REPORTED
     if usage is None:
-        usage = Usage(input_tokens=exchange.input_bound, output_tokens=tokens.estimate(len(body)))
+        usage = Usage(input_tokens=exchange.input_bound, output_tokens=exchange.capped(tokens.estimate(len(body))))
         source = ESTIMATED
     answer = _kept(exchange, body) if exchange.idempotency else b""
     return await _settle(
@@ -187,7 +187,27 @@ async def _settle(
             by_model=used.by_model(exchange.plan),
         )
     )
+    for top_up in exchange.top_ups:
+        await accounts.settle(_released(top_up))
     return cost
+
+
+def _released(hold: Hold) -> Settlement:
+    """What was held on top is given back; the request's own settlement has charged everything."""
+    return Settlement(
+        tenant_id=str(hold.tenant_id),
+        end_user=hold.end_user,
+        idempotency="",
+        request_id=hold.request_id,
+        mode="settle",
+        requests=0,
+        tokens=0,
+        nanousd=0,
+        epoch=hold.epoch,
+        demand=hold.demand,
+        answer=b"",
+        records=(),
+    )
 
 
 class _Used:

@@ -9,7 +9,9 @@ import hashlib
 from typing import Any
 
 from gateway import tokens
+from gateway.pipeline import shares
 from gateway.pipeline.exchange import Exchange
+from gateway.routing.conversations import Turn
 from gateway.runtime import Runtime
 from gateway.types import Conversation, Request, Signals
 
@@ -25,10 +27,24 @@ def of(exchange: Exchange, request: Request, runtime: Runtime) -> Signals:
         at=exchange.accepted_ms / 1000,
         tier=runtime.snapshots.tier(snapshot.tenant_id, end_user) if end_user else "",
         input_tokens=input_tokens(request) if is_open_question else 0,
-        conversation=conversation(request, str(exchange.key.id)) if is_open_question else _NO_CONVERSATION,
+        conversation=_remembered(exchange, request, runtime) if is_open_question else _NO_CONVERSATION,
         health=runtime.breakers.health,
         cheaper=exchange.cheaper,
+        budget_shares=shares.known(exchange),
     )
+
+
+def _remembered(exchange: Exchange, request: Request, runtime: Runtime) -> Conversation:
+    if not exchange.conversation:
+        exchange.conversation = conversation(request, str(exchange.key.id)).key
+    return runtime.conversations.of(exchange.conversation, exchange.accepted_ms / 1000)
+
+
+def note_turn(exchange: Exchange, runtime: Runtime, input_tokens: int) -> None:
+    """A model has answered the conversation: the next turn may weigh what it has kept."""
+    if exchange.conversation and exchange.attempt is not None:
+        turn = Turn(exchange.attempt.model.name, input_tokens, exchange.accepted_ms / 1000)
+        runtime.conversations.note(exchange.conversation, turn)
 
 
 def input_tokens(request: Request) -> int:

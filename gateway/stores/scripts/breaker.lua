@@ -70,7 +70,7 @@ elseif ARGV[1] == 'probe' and state ~= 'closed' and now_ms >= until_ms then
   if busy < tonumber(ARGV[5]) then
     redis.call('HSET', KEYS[1], 'probe:' .. ARGV[3], string.format('%.0f', now_ms + tonumber(ARGV[4])))
     redis.call('HINCRBY', KEYS[1], 'probes', 1)
-    redis.call('PEXPIRE', KEYS[1], 3600000)
+    redis.call('PEXPIRE', KEYS[1], 10800000) -- longer than an entry in KEYS[2] is believed
     return { 'granted', generation, 0, 0, 0 }
   end
 elseif ARGV[1] == 'ended' and state == 'half-open' and is_current and known['probe:' .. ARGV[3]] then
@@ -81,5 +81,5 @@ elseif ARGV[1] == 'ended' and state == 'half-open' and is_current and known['pro
     become('closed')
   end
 end
-if redis.call('EXISTS', KEYS[1]) == 1 then redis.call('PEXPIRE', KEYS[1], 3600000) end
+if redis.call('EXISTS', KEYS[1]) == 1 then redis.call('PEXPIRE', KEYS[1], 10800000) end
 return { state, generation, math.max(0, until_ms - now_ms), well, badly }

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 
 import pytest
+from django_redis import get_redis_connection
 
 from gateway.models import Model, Task, TaskFallback
+from tenants import redis_keys
 from tests.gateway.budgets import budget, counter
 from tests.gateway.live import World
 
@@ -172,3 +174,33 @@ def test_a_model_whose_breaker_is_held_open_is_not_called(world, simulator):
     alone = world.chat("gpt-4o")
     assert (alone.status, alone.json()["error"]["code"]) == (503, "all_models_failed")
     assert simulator.totals()["requests"] == 1
+
+
+def test_a_failed_call_that_cost_something_leaves_a_budget_no_room_for_another(world, simulator):
+    budget(world, 160, "tokens")
+    failing(world, "bad_json", output_tokens=90)
+    chain(world, "ill", "claude-sonnet-4-5")
+    reply = world.chat("task/chain", max_tokens=100)
+    assert (reply.status, reply.json()["error"]["code"]) == (429, "budget_spent")
+    assert simulator.totals()["requests"] == 1
+    used, held = counter(world, "tokens")
+    assert 0 < used <= 160
+    assert held == 0
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+def test_the_next_call_is_held_on_top_and_given_back(world, simulator, stream):
+    budget(world, 100, "requests")
+    budget(world, 2000, "tokens")
+    failing(world, "hang")
+    chain(world, "ill", "claude-sonnet-4-5", urgency="background", first_byte_ms=300)
+    reply = world.chat("task/chain", max_tokens=100, stream=stream)
+    assert (reply.status, reply.headers["x-tollgate-model"]) == (200, "claude-sonnet-4-5")
+    first, last = world.records(2)
+    assert (first.error_type, first.usage_source, first.output_tokens) == ("upstream_timeout", "estimated", 0)
+    assert first.input_tokens > 0
+    tokens = sum(row.input_tokens + row.output_tokens for row in (first, last))
+    assert counter(world, "tokens") == (tokens, 0)
+    assert counter(world, "requests") == (1, 0)
+    holds = get_redis_connection("default").hkeys(redis_keys.holds(world.tenant.id))
+    assert holds == []

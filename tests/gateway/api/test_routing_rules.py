@@ -133,9 +133,6 @@ def test_what_a_key_may_not_use_no_rule_leads_to(world, models):
     assert served(world.post("/v1/chat/completions", body)) == "small"
 
 
-@pytest.mark.xfail(
-    strict=True, reason="reservation goes on with the plan when it learns of another tier; it has to ask for a new one"
-)
 def test_a_tier_that_this_process_does_not_know_yet_counts_for_the_first_request(world, models):
     EndUser.objects.create(tenant=world.tenant, external_id="ada", tier="paid")
     add_rule(world, [models["small"]], name="free", tiers=["free"])

@@ -124,14 +124,11 @@ def _settled_for(exchange: Exchange, error: UpstreamError) -> int:
 
     Its call has been charged already.
     """
-    if not error.may_fall_back:
-        return 0
-    is_ended = exchange.ended and exchange.ended[-1].number == exchange.attempts_made
-    if exchange.attempts_made and not is_ended:
-        exchange.end_attempt(error, usage=error.usage, is_reported=error.is_reported)
     first = next((item for item in exchange.ended if item.error is None), None)
-    if first is None:
+    if first is None or not error.may_fall_back:
         return 0
+    if exchange.ended[-1].number != exchange.attempts_made:
+        exchange.end_attempt(error, usage=error.usage, is_reported=error.is_reported)
     exchange.settled_for = first.attempt
     return first.number
 

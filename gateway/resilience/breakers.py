@@ -52,10 +52,11 @@ class Policy:
 
 
 class Cell:
-    """What this process knows of one breaker. `probe_at`: monotonic seconds from when on an open one may be probed."""
+    """What this process knows of one breaker. `probe_at`: monotonic seconds from when on an open one may be probed; `changed_at`: when
+    what is known last changed."""
 
     __slots__ = (
-        "badly", "counts", "generation", "key", "latency_key", "latency_told_at", "p95", "probe_at", "state",
+        "badly", "changed_at", "counts", "generation", "key", "latency_key", "latency_told_at", "p95", "probe_at", "state",
         "untold_since", "used_at", "well",
     )  # fmt: skip
 
@@ -65,6 +66,7 @@ class Cell:
         self.state = CLOSED
         self.generation = 0
         self.probe_at = 0.0
+        self.changed_at = 0.0
         self.well = self.badly = 0
         self.untold_since = 0.0
         self.counts: Counter[tuple[str, int]] = Counter()
@@ -136,15 +138,15 @@ class Breakers:
             return None
         probe_id = uuid4().hex
         try:
-            reply = await self._run(cell, "probe", probe_id, PROBE_LEASE_MS, self._policy.probes)
+            reply = await self._run(cell, cell.generation, "probe", probe_id, PROBE_LEASE_MS, self._policy.probes)
         except StoreUnavailable:
             cell.probe_at = now + self._policy.open_seconds  # one at a time, as nobody can be asked
             return Permit(self, cell, cell.generation)
         state = reply[0].decode()
         if state == "granted":
-            cell.generation = int(reply[1])
+            cell.generation, cell.changed_at = int(reply[1]), time.monotonic()
             return Permit(self, cell, cell.generation, probe_id)
-        self._learn(cell, state, int(reply[1]), int(reply[2]))
+        self._learn(cell, state, int(reply[1]), int(reply[2]), asked_at=now)
         if cell.state == CLOSED:
             return Permit(self, cell, cell.generation)
         cell.probe_at = max(cell.probe_at, now + BUSY_SECONDS)
@@ -167,7 +169,7 @@ class Breakers:
     def note(self, cell: Cell, generation: int, how: str, probe_id: str) -> None:
         """How a call ended, for `Permit` only."""
         if probe_id:
-            self._tell_soon(self._end_probe(cell, probe_id, how))
+            self._tell_soon(self._end_probe(cell, generation, probe_id, how))
             return
         if how == "unknown" or generation != cell.generation:
             return  # late: the breaker has opened or closed since the call began
@@ -184,15 +186,16 @@ class Breakers:
         self._telling.add(task)
         task.add_done_callback(self._telling.discard)
 
-    async def _run(self, cell: Cell, what: str, *more: object) -> list[bytes]:
+    async def _run(self, cell: Cell, generation: int, what: str, *more: object) -> list[bytes]:
         keys = [cell.key, redis_keys.open_breakers()]
-        reply: list[bytes] = await self._redis.run(_BREAKER, keys, [what, cell.generation, *more])
+        reply: list[bytes] = await self._redis.run(_BREAKER, keys, [what, generation, *more])
         return reply
 
-    async def _end_probe(self, cell: Cell, probe_id: str, how: str) -> None:
+    async def _end_probe(self, cell: Cell, generation: int, probe_id: str, how: str) -> None:
+        asked_at = time.monotonic()
         with contextlib.suppress(StoreUnavailable):  # its lease ends
-            reply = await self._run(cell, "ended", probe_id, how, self._policy.probes, self._policy.open_ms)
-            self._learn(cell, reply[0].decode(), int(reply[1]), int(reply[2]))
+            reply = await self._run(cell, generation, "ended", probe_id, how, self._policy.probes, self._policy.open_ms)
+            self._learn(cell, reply[0].decode(), int(reply[1]), int(reply[2]), asked_at=asked_at)
 
     async def _report(self, cell: Cell) -> None:
         """Tell Redis how calls ended; without it, decide alone."""
@@ -200,17 +203,18 @@ class Breakers:
         if not well and not badly:
             return  # another one has told it
         cell.well = cell.badly = 0
+        asked_at = time.monotonic()
         try:
             policy = self._policy
             reply = await self._run(
-                cell, "report", well, badly, policy.least_calls, policy.failure_percent, policy.open_ms
+                cell, cell.generation, "report", well, badly, policy.least_calls, policy.failure_percent, policy.open_ms
             )
         except StoreUnavailable:
             cell.well += well
             cell.badly += badly
             self._decide_alone(cell)
             return
-        self._learn(cell, reply[0].decode(), int(reply[1]), int(reply[2]))
+        self._learn(cell, reply[0].decode(), int(reply[1]), int(reply[2]), asked_at=asked_at)
 
     def _decide_alone(self, cell: Cell) -> None:
         calls, policy = cell.well + cell.badly, self._policy
@@ -220,15 +224,20 @@ class Breakers:
         elif time.monotonic() - cell.untold_since > FORGET_SECONDS:
             cell.well = cell.badly = 0
 
-    def _learn(self, cell: Cell, state: str, generation: int, wait_ms: int) -> None:
+    def _learn(self, cell: Cell, state: str, generation: int, wait_ms: int, *, asked_at: float) -> None:
+        """What Redis said to a question asked at that time, unless a change is known that it may not have known: replies can come in another
+        order than they were made in, and the next beat puts right what is missed here."""
+        if cell.changed_at > asked_at:
+            return
         if generation != cell.generation:
-            cell.generation = generation
+            cell.generation, cell.changed_at = generation, time.monotonic()
             cell.well = cell.badly = 0
         if state != cell.state or state == OPEN:
             self._change(cell, state, wait_ms)
 
     def _change(self, cell: Cell, state: str, wait_ms: int) -> None:
         if state != cell.state:
+            cell.changed_at = time.monotonic()
             logger.warning("circuit breaker %s: %s → %s", cell.key.removeprefix(redis_keys.BREAKERS), cell.state, state)
         cell.state = state
         cell.probe_at = time.monotonic() + wait_ms / 1000
@@ -262,6 +271,7 @@ class Breakers:
 
     async def _look(self) -> None:
         """What is not closed, as every process sees it."""
+        asked_at = time.monotonic()
         found = await self._redis.call("HGETALL", redis_keys.open_breakers())
         pairs = found.items() if isinstance(found, dict) else zip(found[::2], found[1::2], strict=True)
         states = {key.decode(): value.decode().split("|") for key, value in pairs}
@@ -276,10 +286,10 @@ class Breakers:
             if cell is None:
                 cell = self._cells[key] = Cell(key, redis_keys.latency(provider_id, model))
             if state != cell.state or int(generation) != cell.generation:
-                self._learn(cell, state, int(generation), max(0, int(wait * 1000)))
+                self._learn(cell, state, int(generation), max(0, int(wait * 1000)), asked_at=asked_at)
         for cell in self._cells.values():
             if cell.state != CLOSED and cell.key not in states:
-                self._learn(cell, CLOSED, cell.generation, 0)
+                self._learn(cell, CLOSED, cell.generation, 0, asked_at=asked_at)
 
     async def _tell_latency(self, cell: Cell, now: float) -> None:
         counts, cell.counts = cell.counts, Counter()

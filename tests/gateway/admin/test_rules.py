@@ -143,7 +143,7 @@ def task_form(cast: Cast, **fields: Any) -> dict[str, Any]:
         "default_model": str(cast.model.pk),
         "is_active": "on",
         **fields,
-    } | chain("fallbacks", {"position": 1, "model": str(other_model(cast).pk)})
+    } | chain("fallbacks", {"position": 1, "model": str(other_model(cast).pk)}) | chain("context_policy")
 
 
 def test_a_task_has_a_strategy_of_its_own(cast: Cast):
@@ -182,7 +182,7 @@ def test_a_renamed_task_tells_which_rules_still_ask_for_its_former_name(cast: Ca
     task = cast.acme.task
     form = {"slug": "renamed", "name": "x", "urgency": "background", "default_model": str(task.default_model_id)}
     address = reverse("admin:gateway_task_change", args=[task.pk])
-    response = logged_in(cast.ada).post(address, form | chain("fallbacks"), follow=True)
+    response = logged_in(cast.ada).post(address, form | chain("fallbacks") | chain("context_policy"), follow=True)
     content = html.unescape(response.content.decode())
     assert f"Rule “{cast.acme.rule.name}” asks for task/{task.slug}, which is called otherwise now." in content
 

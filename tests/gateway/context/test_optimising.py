@@ -239,7 +239,7 @@ async def test_fits_though_what_stays_is_estimated_higher_without_tools():
 
 
 async def test_goes_on_without_a_summary_where_redis_is_away(settings):
-    settings.REDIS_URL = "redis://127.0.0.1:1/0"
+    settings.REDIS_NODE_URL = "redis://127.0.0.1:1/0"
     context, sent, *_ = await run(CHAT, talk(20), keep_messages=4, block_messages=1, summary_model="m")
     assert context.summary == "unavailable"
     assert sent == talk(20)[36:]

@@ -193,3 +193,29 @@ async def test_processes_add_up_how_long_a_model_takes(pair):
     await until(lambda: other.health(model).p95_first_byte_ms is not None)
     assert 1000 <= (other.health(model).p95_first_byte_ms or 0) <= 1150
     assert other.health(model).p95_whole_ms is None
+
+
+async def test_a_look_that_comes_back_late_closes_nothing(pair, monkeypatch):
+    """Replies of different connections can come in another order than they were made in."""
+    one, _ = pair
+    model = a_model()
+    call, is_held, goes_on = one._redis.call, asyncio.Event(), asyncio.Event()
+
+    async def slow(*words: object) -> object:
+        reply = await call(*words)
+        if words[0] == "HGETALL" and not goes_on.is_set():
+            is_held.set()
+            await goes_on.wait()
+        return reply
+
+    (await permit(one, model)).went_well()
+    monkeypatch.setattr(one._redis, "call", slow)
+    look = asyncio.ensure_future(one.look_after())
+    await is_held.wait()
+    for item in [await permit(one, model) for _ in range(12)]:
+        item.went_badly()
+    await asyncio.sleep(0.05)
+    assert await one.permit(model) is None
+    goes_on.set()
+    await look
+    assert await one.permit(model) is None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -73,6 +74,22 @@ def fire(asks: Iterable[Ask], during: Callable[[], None] | None = None, *, at_on
     """Send them all, that many at a time, and do `during` meanwhile."""
     with ThreadPoolExecutor(at_once) as pool:
         futures = [pool.submit(shoot, ask) for ask in asks]
+        if during is not None:
+            during()
+        return [future.result() for future in futures]
+
+
+def insist(asks: Iterable[Ask], during: Callable[[], None] | None = None, *, at_once: int = AT_ONCE) -> list[Shot]:
+    """As `fire`, but who is told 503 asks again a little later, as the SDKs do, for up to 15 s. Only the last answer of each is returned."""
+
+    def shoot_again(ask: Ask) -> Shot:
+        deadline = time.monotonic() + 15
+        while (shot := shoot(ask)).status == 503 and time.monotonic() < deadline:
+            time.sleep(0.2)
+        return shot
+
+    with ThreadPoolExecutor(at_once) as pool:
+        futures = [pool.submit(shoot_again, ask) for ask in asks]
         if during is not None:
             during()
         return [future.result() for future in futures]

@@ -51,6 +51,7 @@ class Accounts:
         self._waiting: defaultdict[UUID, deque[asyncio.Future[None]]] = defaultdict(deque)
         self._recent: deque[tuple[float, UUID, tuple[bytes, ...]]] = deque()
         self._epochs: dict[UUID, str] = {}
+        self._unanswered: set[str] = set()  # reservations whose request went away before the reply came
         self._allowances: dict[UUID, list[int]] = {}
         self._beating: asyncio.Task[None] | None = None
         self.is_cut_off = False
@@ -67,6 +68,9 @@ class Accounts:
             verdict = await counters.reserve(self.redis, hold, version)
         except StoreUnavailable:
             self.is_cut_off = True
+            raise
+        except asyncio.CancelledError:
+            self._unanswered.add(hold.request_id)
             raise
         if verdict[0] == b"ok":
             hold.output_cap = int(verdict[1])
@@ -94,6 +98,10 @@ class Accounts:
             restored = self._restoring.get(settlement.request_id)
             if restored is not None:
                 await restored
+            if settlement.request_id in self._unanswered:
+                # On another connection the release could overtake the reservation, which would then be held by nobody.
+                self._unanswered.discard(settlement.request_id)
+                await self.redis.quiet()
             if self.is_cut_off:
                 raise _away()
             await counters.settle(self.redis, settlement)

@@ -73,6 +73,12 @@ class RedisStore:
             logger.error("Redis refuses a script: %s", error)
             raise _unavailable() from error
 
+    async def quiet(self) -> None:
+        """Wait until everything sent so far has been answered or has failed, whether anybody waits for it or not."""
+        await asyncio.sleep(0)  # what has been asked for in this turn is sent at its end
+        if self._flushes:
+            await asyncio.wait(set(self._flushes))
+
     async def close(self) -> None:
         await self._client.aclose()
 
@@ -102,6 +108,8 @@ class RedisStore:
                 continue  # its request is gone
             if isinstance(value, ResponseError):
                 reply.set_exception(value)
+            elif isinstance(value, Exception):  # of one node of a cluster
+                reply.set_exception(_unavailable())
             else:
                 reply.set_result(value)
 

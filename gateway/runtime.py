@@ -17,6 +17,7 @@ from gateway.resilience.breakers import Breakers, Policy
 from gateway.resilience.retries import RetryBudget
 from gateway.routing.conversations import Conversations
 from gateway.stores.accounts import Accounts
+from gateway.stores.calibration import Calibration
 from gateway.stores.redis import RedisStore
 from gateway.stores.snapshots import Snapshots
 from gateway.stores.spool import Spool
@@ -57,6 +58,7 @@ class Runtime:
             ),
         )
         self.retry_budget = RetryBudget()
+        self.calibration = Calibration(self.redis)
         self.conversations = Conversations()
         self.embedder = embedders.make()
         self.embed: Embed = self.embedder.embed
@@ -76,6 +78,7 @@ class Runtime:
         self.vectors.close()
         await self.transport.close()
         await self.breakers.close()
+        await self.calibration.close()
         await self.accounts.close()
         await self.redis.close()
 

@@ -99,6 +99,12 @@ def latency(provider_id: UUID | str, model: str) -> str:
     return f"tg:{{{provider_id}}}:latency:{model}"
 
 
+@_remembered
+def calibration(provider_id: UUID | str, model: str) -> str:
+    """Hash: tokens of a sample of inputs to a provider's model, by the upper bound and as the provider reported them."""
+    return f"tg:{{{provider_id}}}:calibration:{model}"
+
+
 def summary(tenant_id: UUID | str, digest: str) -> str:
     """String: the summary of the part of a conversation that has this hash."""
     return f"{tag(tenant_id)}summary:{digest}"

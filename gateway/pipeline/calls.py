@@ -8,7 +8,7 @@ from types import ModuleType
 
 import msgspec
 
-from gateway import tokens
+from gateway import tokens, vocabularies
 from gateway.errors import ContentRefused, UpstreamError, UpstreamFailed, UpstreamTimedOut
 from gateway.pipeline.exchange import Exchange
 from gateway.providers import anthropic, openai
@@ -177,7 +177,8 @@ def _charge_answer(exchange: Exchange, error: UpstreamError, size: int) -> None:
 
 
 def _counted_here(exchange: Exchange, request: Request, attempt: Attempt) -> ProviderAnswer:
-    """A token count for a model whose provider offers none: Tollgate's own estimate, and marked as one."""
+    """A token count for a model whose provider offers none: Tollgate's own, marked as an estimate where it is one."""
     exchange.attempt = attempt
-    count = {"input_tokens": tokens.of_request(request.body), "is_estimate": True}
+    exact = vocabularies.count(attempt.model, request)
+    count = {"input_tokens": tokens.of_request(request.body) if exact is None else exact, "is_estimate": exact is None}
     return ProviderAnswer(body=msgspec.json.encode(count), usage=Usage(), finish_reason="")

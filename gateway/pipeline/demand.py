@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from billing.prices import PICO_PER_NANO, Price
-from gateway import tokens
+from gateway import tokens, vocabularies
 from gateway.errors import InvalidRequest
 from gateway.pipeline.applying import Applying, applying
 from gateway.pipeline.exchange import Exchange
@@ -35,7 +35,7 @@ def terms(exchange: Exchange, request: Request, plan: Plan, tier: str, runtime: 
     calls = Calls()
     if request.endpoint is not Endpoint.COUNT_TOKENS:
         calls = _calls(request, plan)
-        _check_input(exchange, tokens.likely(request.body, calls.one_input))
+        _check_input(exchange, request, model, calls.one_input, runtime)
         choices *= calls.amount
         wanted = _affordable(exchange, wanted, least, choices, calls.input_nanousd, calls.output_pico)
     bound = calls.input_tokens
@@ -135,11 +135,22 @@ def asked(body: Any) -> int:
     return getattr(body, "max_completion_tokens", None) or getattr(body, "max_tokens", None) or 0
 
 
-def _check_input(exchange: Exchange, likely: int) -> None:
+def _check_input(exchange: Exchange, request: Request, model: Model, bound: int, runtime: Runtime) -> None:
+    """By the best count there is: exact, as the model's provider has counted others, or half of the bound."""
     most = exchange.snapshot.limits.max_input_tokens
-    if most is not None and likely > most:
+    if most is None or bound <= most:
+        return
+    exact = vocabularies.count(model, request, at_most=most)
+    if exact is not None:
+        how = f"more than {most} tokens" if exact > most else ""
+    else:
+        likely = runtime.calibration.likely(model, bound)
+        if likely is None:
+            likely = tokens.likely(request.body, bound)
+        how = f"about {likely} tokens by an estimate" if likely > most else ""
+    if how:
         raise InvalidRequest(
-            f"The input has about {likely} tokens by an estimate; the plan allows {most} in one request. Shorten it.",
+            f"The input has {how}; the plan allows {most} in one request. Shorten it.",
             code="input_too_long",
             source="plan:max_input_tokens",
         )

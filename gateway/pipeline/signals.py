@@ -41,7 +41,9 @@ def _remembered(exchange: Exchange, request: Request, runtime: Runtime) -> Conve
 
 
 def note_turn(exchange: Exchange, runtime: Runtime, input_tokens: int) -> None:
-    """A model has answered the conversation: the next turn may weigh what it has kept."""
+    """A model has answered and reported its input, or 0: the next turn may weigh what it has kept, the next count what it counted."""
+    if exchange.attempt is not None and exchange.request is not None and exchange.settled_for is None:
+        runtime.calibration.note(exchange.attempt.model, exchange.request, input_tokens)
     if exchange.conversation and exchange.attempt is not None:
         turn = Turn(exchange.attempt.model.name, input_tokens, exchange.accepted_ms / 1000)
         runtime.conversations.note(exchange.conversation, turn)

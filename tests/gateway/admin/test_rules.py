@@ -136,14 +136,18 @@ def test_a_rule_without_targets_is_said_to_match_nothing(cast: Cast):
 
 
 def task_form(cast: Cast, **fields: Any) -> dict[str, Any]:
-    return {
-        "slug": "fresh",
-        "name": "Fresh",
-        "urgency": "background",
-        "default_model": str(cast.model.pk),
-        "is_active": "on",
-        **fields,
-    } | chain("fallbacks", {"position": 1, "model": str(other_model(cast).pk)}) | chain("context_policy")
+    return (
+        {
+            "slug": "fresh",
+            "name": "Fresh",
+            "urgency": "background",
+            "default_model": str(cast.model.pk),
+            "is_active": "on",
+            **fields,
+        }
+        | chain("fallbacks", {"position": 1, "model": str(other_model(cast).pk)})
+        | chain("context_policy")
+    )
 
 
 def test_a_task_has_a_strategy_of_its_own(cast: Cast):

@@ -106,9 +106,12 @@ def test_embeddings_are_recorded(world):
 
 def test_counting_tokens_is_free(world):
     body = {"messages": [{"role": "user", "content": "count these words"}]}
-    exact = world.post("/v1/messages/count_tokens", {"model": "claude-sonnet-4-5", **body})
-    estimate = world.post("/v1/messages/count_tokens", {"model": "gpt-4o", **body})
-    assert exact.json()["input_tokens"] > 0
-    assert "is_estimate" not in exact.json()
-    assert estimate.json() == {"input_tokens": 9, "is_estimate": True}
-    assert [(record.cost_usd, record.input_tokens) for record in world.records(2)] == [(0, 0), (0, 0)]
+    theirs = world.post("/v1/messages/count_tokens", {"model": "claude-sonnet-4-5", **body})
+    assert theirs.json()["input_tokens"] > 0
+    assert "is_estimate" not in theirs.json()
+    exact = world.post("/v1/messages/count_tokens", {"model": "gpt-4o", **body})
+    assert exact.json() == {"input_tokens": 10, "is_estimate": False}
+    tool = {"name": "f", "input_schema": {"type": "object"}}
+    estimate = world.post("/v1/messages/count_tokens", {"model": "gpt-4o", "tools": [tool], **body})
+    assert estimate.json() == {"input_tokens": 20, "is_estimate": True}
+    assert [(record.cost_usd, record.input_tokens) for record in world.records(3)] == [(0, 0)] * 3

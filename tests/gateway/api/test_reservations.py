@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import threading
+import time
 from decimal import Decimal
 from typing import Any
 from urllib.parse import urlsplit
@@ -50,6 +51,28 @@ def test_too_much_input_is_refused(world, simulator):
     assert world.chat().status == 200
     assert error(world.chat(prompt="word " * 500)) == (400, "input_too_long")
     assert simulator.totals()["requests"] == 1
+
+
+def test_input_is_counted_exactly_where_the_vocabulary_is_public(world):
+    plan(world, max_input_tokens=508)
+    assert world.chat(prompt="word " * 500).status == 200  # 501 tokens, and 7 that wrap them
+    assert error(world.chat(prompt="word " * 501)) == (400, "input_too_long")
+    fewer = world.chat(prompt="aaaaaaaa" * 240)  # 240 tokens, though half of its bound is more than is allowed
+    assert fewer.status == 200
+
+
+def test_elsewhere_input_counts_as_the_provider_has_counted_others(world, simulator):
+    model, prompt = "claude-sonnet-4-5", "seldom " * 3000
+    simulator.behave(input_tokens=9_000)  # more than half of the bound, which is about 10 000
+    plan(world, max_input_tokens=7_000)
+    assert world.chat(model, prompt=prompt).status == 200
+
+    def is_learnt() -> bool:
+        time.sleep(1.0)
+        return world.chat(model, prompt=prompt).status == 400
+
+    wait_until(is_learnt)
+    assert error(world.chat(model, prompt=prompt)) == (400, "input_too_long")
 
 
 def test_a_request_that_may_cost_too_much_is_capped_or_refused(world):

@@ -1,6 +1,6 @@
 """Exact token counts of plain conversations for OpenAI's models, whose vocabularies are public. None for everything else.
 
-How messages are wrapped is OpenAI's own account of it: https://cookbook.openai.com/examples/how_to_count_tokens_with_tiktoken. What it adds for
+How messages are wrapped is OpenAI's own account (https://cookbook.openai.com/examples/how_to_count_tokens_with_tiktoken). What it adds for
 tools and images it does not say, so those are not counted here.
 
 A vocabulary is loaded when it is first asked for: 50 ms and about 70 MB.
@@ -38,7 +38,8 @@ def count(model: Model, request: Request, *, at_most: int | None = None) -> int 
 
     `at_most` bounds the work: a count beyond it is only said to be one more.
     """
-    vocabulary, body = _vocabulary(model), request.body
+    vocabulary = _vocabulary(model)
+    body: Any = request.body
     if vocabulary is None or not hasattr(body, "messages") or body.tools or not tokens.is_text_only(body):
         return None
     if any(word in request.content for word in _UNTOLD):

@@ -225,8 +225,8 @@ class Breakers:
             cell.well = cell.badly = 0
 
     def _learn(self, cell: Cell, state: str, generation: int, wait_ms: int, *, asked_at: float) -> None:
-        """What Redis said to a question asked at that time, unless a change is known that it may not have known: replies can come in another
-        order than they were made in, and the next beat puts right what is missed here."""
+        """What Redis said to a question asked at that time, unless a change is known that it may not have known: replies can come
+        in another order than they were made in, and the next beat puts right what is missed here."""
         if cell.changed_at > asked_at:
             return
         if generation != cell.generation:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+from typing import Any
 
 from gateway import tokens
 from gateway.errors import StoreUnavailable
@@ -36,7 +37,8 @@ class Calibration:
         now = time.monotonic()
         if not reported_tokens or now < self._due.get(key, 0.0):
             return
-        if not hasattr(request.body, "messages") or request.body.tools or not tokens.is_text_only(request.body):
+        body: Any = request.body
+        if not hasattr(body, "messages") or body.tools or not tokens.is_text_only(body):
             return
         self._due[key] = now + SAMPLE_SECONDS
         bound = tokens.upper_bound(request.body, request.content, kind=model.provider.kind)

@@ -80,7 +80,7 @@ def fire(asks: Iterable[Ask], during: Callable[[], None] | None = None, *, at_on
 
 
 def insist(asks: Iterable[Ask], during: Callable[[], None] | None = None, *, at_once: int = AT_ONCE) -> list[Shot]:
-    """As `fire`, but who is told 503 asks again a little later, as the SDKs do, for up to 15 s. Only the last answer of each is returned."""
+    """As `fire`, but who is told 503 asks again a little later, as the SDKs do, for up to 15 s. Each one's last answer is returned."""
 
     def shoot_again(ask: Ask) -> Shot:
         deadline = time.monotonic() + 15

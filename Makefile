@@ -6,6 +6,7 @@ PORT ?= 8000
 LISTEN ?= 127.0.0.1
 WORKERS ?= 1
 ARGS ?=
+TEST_PROCESSES ?= 2
 DATA ?=
 TRAIN ?=
 
@@ -22,15 +23,15 @@ TEST_STAMP := $(VENV)/.test-$(shell cat requirements-dev.txt requirements-nodeps
 help:  ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
-	@echo '  Variables: PORT=8000 LISTEN=127.0.0.1 WORKERS=1 PYTHON=python3 ARGS="..."'
+	@echo '  Variables: PORT=8000 LISTEN=127.0.0.1 WORKERS=1 TEST_PROCESSES=2 PYTHON=python3 ARGS="..."'
 
 run: $(RUN_STAMP)  ## Start everything on http://127.0.0.1:8000 (PORT=8001 for another port); Ctrl-C stops it
 	@folder="$${TOLLGATE_VAR:-var}"; { mkdir -p "$$folder" && [ -w "$$folder" ]; } 2>/dev/null || \
 		{ echo "tollgate: cannot write to $$folder; make it writable for $$(id -un), or set TOLLGATE_VAR" >&2; exit 1; }
 	@exec $(BIN)/python manage.py up --host "$(LISTEN)" --port "$(PORT)" --workers "$(WORKERS)" --end-with-parent
 
-test: $(TEST_STAMP)  ## Run the tests; ARGS="-k budget" for some of them
-	$(BIN)/python -m pytest $(ARGS)
+test: $(TEST_STAMP)  ## Run the tests, two at a time (TEST_PROCESSES=0: one); ARGS="-k budget" for some of them
+	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile $(ARGS)
 
 lint: $(TEST_STAMP)  ## Check style, imports, templates and types
 	@echo '--- ruff check' && $(BIN)/python -m ruff check .

@@ -1,7 +1,7 @@
 """Starts PostgreSQL and Redis for the run before Django reads its settings, so that every test talks to the real ones.
 
 Loaded with `-p tests.services` (see pyproject.toml), which is earlier than any conftest. `DATABASE_URL` and `REDIS_URL`, when both are
-set, are used instead; pytest-django makes its own database beside the named one.
+set, are used instead; pytest-django makes its own database beside the named one. Each worker of pytest-xdist has services of its own.
 """
 
 from __future__ import annotations
@@ -15,12 +15,14 @@ import pytest
 
 from config.embedded import session
 
+EMBEDDED = "TOLLGATE_TEST_EMBEDDED"  # set: the addresses that a worker inherits are its parent's own
 FOLDER = Path(tempfile.mkdtemp(prefix="tollgate-test-"))
 FOLDER.chmod(0o711)  # as root, PostgreSQL runs as another user, who must get through
 os.environ["TOLLGATE_VAR"] = str(FOLDER)
 os.environ.setdefault("TOLLGATE_ALLOWED_HOSTS", "testserver,localhost,127.0.0.1")
 _services: session.Services | None = None
-if not (os.environ.get("DATABASE_URL") and os.environ.get("REDIS_URL")):
+if EMBEDDED in os.environ or not (os.environ.get("DATABASE_URL") and os.environ.get("REDIS_URL")):
+    os.environ[EMBEDDED] = "1"
     _services = session.start(FOLDER / "services", durable=False)
     os.environ["DATABASE_URL"] = _services.database_url
     os.environ["REDIS_URL"] = _services.redis_url

@@ -27,7 +27,8 @@ def test_every_budget_is_valid_and_says_what_it_is_for():
     for kind in (Budget, BudgetRaise):
         for row in kind.objects.all():
             row.full_clean()
-    said = {(budget.tenant.slug, budget.name): sentences.blocking(budget) for budget in Budget.objects.all()}
+    own = Budget.objects.filter(tenant__slug__in=["acme", "globex"])
+    said = {(budget.tenant.slug, budget.name): sentences.blocking(budget) for budget in own}
     key = str(Budget.objects.get(name="Support bot").api_key)
     assert said == {
         ("acme", "All of Acme"): "Block when the whole tenant spends more than $25 a month",

@@ -62,10 +62,10 @@ def test_data_survives_a_killed_server(layout: Layout) -> None:
     server.stop(seconds=10)
 
 
-@pytest.mark.parametrize("content", [f"{os.getpid()}\n/somewhere/else\n", "999999999\n", ""])
+@pytest.mark.parametrize("content", ["{pid}\n/somewhere/else\n", "999999999\n", ""])
 def test_a_pid_file_with_no_server_behind_it_does_not_keep_it_from_starting(layout: Layout, content: str) -> None:
     postgres.start(layout, durable=False).stop(seconds=10)
-    (layout.postgres_data / "postmaster.pid").write_text(content)
+    (layout.postgres_data / "postmaster.pid").write_text(content.format(pid=os.getpid()))
     server = postgres.start(layout, durable=False)
     assert postgres.running_pid(layout.postgres_data) == server.pid
     server.stop(seconds=10)

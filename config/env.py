@@ -2,6 +2,7 @@
 
 import ipaddress
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -31,6 +32,13 @@ class Environment:
 
     def text(self, name: str, default: str = "") -> str:
         return self._values.get(name, "").strip() or default
+
+    def matching(self, name: str, default: str, pattern: str, wanted: str) -> str:
+        """A text that matches the whole pattern; `wanted` says in words what it takes."""
+        value = self.text(name, default)
+        if not re.fullmatch(pattern, value):
+            raise ImproperlyConfigured(f"{name} is {value!r}; it takes {wanted}.")
+        return value
 
     def words(self, name: str, default: str = "") -> list[str]:
         """A comma-separated list, blanks dropped."""

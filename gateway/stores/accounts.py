@@ -108,10 +108,13 @@ class Accounts:
         except StoreUnavailable:
             self.is_cut_off = True
             self._begin_beating()
-            await self._keep(settlement)
+            await self._keep(settlement)  # what it records comes back with it, not also from what is recent
+        except asyncio.CancelledError:
+            self._note(settlement)  # it is on its way
+            raise
+        else:
+            self._note(settlement)
         finally:
-            if settlement.records:
-                self._recent.append((time.monotonic(), UUID(settlement.tenant_id), settlement.records))
             self._wake(UUID(settlement.tenant_id))
 
     async def room(self, tenant_id: UUID, seconds: float) -> None:
@@ -221,6 +224,12 @@ class Accounts:
             logger.exception("the spool holds something that is no settlement")
             return
         await counters.settle(self.redis, settlement)
+        self._note(settlement)
+
+    def _note(self, settlement: Settlement) -> None:
+        """Remember what Redis has just been told, in case it forgets before it is drained."""
+        if settlement.records:
+            self._recent.append((time.monotonic(), UUID(settlement.tenant_id), settlement.records))
 
     async def close(self) -> None:
         """Stop looking after the books; what the spool holds stays for the next process."""

@@ -95,7 +95,9 @@ class RedisStore:
             pipeline.execute_command(*command)
         try:
             replies = await pipeline.execute(raise_on_error=False)
-        except (RedisError, OSError, TimeoutError) as error:
+        except Exception as error:  # uvloop, for one, raises RuntimeError for a connection that is just being closed
+            if not isinstance(error, RedisError | OSError | TimeoutError):
+                logger.exception("a batch for Redis failed")
             logger.warning("Redis: %s: %s", type(error).__name__, error)
             for _, reply in batch:
                 if not reply.done():

@@ -88,10 +88,10 @@ class Books:
         drain.drain(self.own.client, self.world.tenant.id)
         return list(RequestLog.objects.filter(tenant=self.world.tenant).order_by("accepted_at", "id"))
 
-    def settle(self) -> None:
-        """Wait until they agree."""
+    def settle(self, used: int | None = None) -> None:
+        """Wait until they agree, and on `used` if that is given."""
         try:
-            wait_until(self.are_settled, seconds=30)
+            wait_until(lambda: self.are_settled() and used in {None, self.counted()[0]}, seconds=30)
         except AssertionError:
             held = self.own.client.hgetall(redis_keys.holds(self.world.tenant.id))
             raise AssertionError(
@@ -140,7 +140,7 @@ def test_redis_killed_and_restarted_lets_no_more_through(world, bystander, simul
     until_admitted(bystander, pair)
     more = asks(world, pair, 100)
     shots += fire(more)
-    wait_until(lambda: books.counted() == (BUDGET, 0), seconds=30)
+    books.settle(BUDGET)
     reached = by_prompt(simulator, first + fired + more)
     say("redis killed", shots, counted_before_more=during, reached=len(reached))
     assert len(reached) <= BUDGET

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -110,6 +111,28 @@ def test_a_conversation_stays_with_its_model_while_others_go_elsewhere(world, mo
     chosen = [turns(f"start {n}") for n in range(8)]
     assert all(len(models_of_one) == 1 for models_of_one in chosen)
     assert set().union(*chosen) == {"small", "large"}
+
+
+def test_the_cheapest_model_is_the_one_that_has_read_the_conversation_already(world, simulator):
+    small = world.model("small", "openai", input_usd_per_mtok=1, output_usd_per_mtok=1)
+    large = world.model(
+        "large", "anthropic", input_usd_per_mtok=2, output_usd_per_mtok=1, cache_read_usd_per_mtok=Decimal("0.2")
+    )
+    task = Task.objects.create(tenant=world.tenant, slug="talk", name="Talk", default_model=small, strategy="cheapest")
+    TaskFallback.objects.create(task=task, model=large)
+
+    def turn(start: str) -> str:
+        messages = [{"role": "user", "content": start}]
+        return served(
+            world.post("/v1/chat/completions", {"model": "task/talk", "max_tokens": 50, "messages": messages})
+        )
+
+    first = "word " * 3000
+    simulator.behave(model="small", fault="500")
+    assert turn(first) == "large"
+    simulator.reset()
+    assert turn(first) == "large"
+    assert turn("another " * 3000) == "small"
 
 
 def test_a_task_s_own_strategy_orders_its_chain(world, models):

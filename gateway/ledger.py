@@ -39,7 +39,7 @@ logger = logging.getLogger(__name__)
 LOCK_SPACE = 0x7011
 SEEDING = -(2**52)
 # After counters were lost, every process puts back what its requests hold before new ones are let in; they look every second.
-QUARANTINE_MS = 2500
+QUARANTINE_MS = 4000
 SLOT_SECONDS, SLOTS = 3, 21  # as in scripts/ring.lua
 
 

@@ -51,6 +51,7 @@ class Accounts:
         self._waiting: defaultdict[UUID, deque[asyncio.Future[None]]] = defaultdict(deque)
         self._recent: deque[tuple[float, UUID, tuple[bytes, ...]]] = deque()
         self._epochs: dict[UUID, str] = {}
+        self._looking: dict[UUID, asyncio.Task[None]] = {}
         self._unanswered: set[str] = set()  # reservations whose request went away before the reply came
         self._allowances: dict[UUID, list[int]] = {}
         self._beating: asyncio.Task[None] | None = None
@@ -79,7 +80,19 @@ class Accounts:
             self._epochs.setdefault(hold.tenant_id, hold.epoch)
         else:
             del self._holds[hold.request_id]
+            if verdict[0] in (b"closed", b"unknown") and hold.tenant_id in self._epochs:
+                self._look_soon(hold.tenant_id)
         return verdict
+
+    def _look_soon(self, tenant_id: UUID) -> None:
+        """Redis has lost the tenant's data: what this process knows of it goes back without waiting for the next beat."""
+        if tenant_id not in self._looking:
+            looking = self._looking[tenant_id] = asyncio.ensure_future(self._look_now(tenant_id))
+            looking.add_done_callback(lambda _: self._looking.pop(tenant_id, None))
+
+    async def _look_now(self, tenant_id: UUID) -> None:
+        with contextlib.suppress(StoreUnavailable):
+            await self._look_after_tenant(tenant_id, time.monotonic())
 
     def take_allowance(self, tenant_id: UUID, allowance: Allowance, nanousd: int) -> bool:
         """Let a request through while limits cannot be checked, if the tenant's allowance in this process has room for it."""
@@ -167,17 +180,20 @@ class Accounts:
         now = time.monotonic()
         while self._recent and now - self._recent[0][0] > RECENT_SECONDS:
             self._recent.popleft()
-        if self.is_cut_off:
+        was_cut_off = self.is_cut_off
+        if was_cut_off:
             await self.redis.call("PING")
-            self.is_cut_off = False
-            self._allowances.clear()
-            logger.warning("Redis answers again")
         tenants = {hold.tenant_id for hold in self._holds.values()} | {item[1] for item in self._recent}
         for tenant_id in tenants:
             await self._look_after_tenant(tenant_id, now)
         for tenant_id in self._epochs.keys() - tenants:
             del self._epochs[tenant_id]
         await self._spool.replay(self._replay)
+        if was_cut_off:
+            # Not before: what waited in the spool is used up, and Redis has to know before more is let in.
+            self.is_cut_off = False
+            self._allowances.clear()
+            logger.warning("Redis answers again")
 
     async def _look_after_tenant(self, tenant_id: UUID, now: float) -> None:
         holds = [hold for hold in self._holds.values() if hold.tenant_id == tenant_id]
@@ -199,22 +215,26 @@ class Accounts:
         """Redis has lost the tenant's data. What this process knows of it goes back, before requests are admitted again."""
         records = [record for _, owner, kept in self._recent if owner == tenant_id for record in kept]
         logger.warning("tenant %s: %s holds and %s records go back to Redis", tenant_id, len(lost), len(records))
-        await self._restore(epoch, lost)
-        for record in records:
-            await self.redis.call("XADD", redis_keys.usage_stream(tenant_id), "*", "r", record)
+        stream = redis_keys.usage_stream(tenant_id)
+        # All at once: one after the other could take longer than requests are kept waiting.
+        await asyncio.gather(
+            self._restore(epoch, lost), *(self.redis.call("XADD", stream, "*", "r", record) for record in records)
+        )
         self._epochs[tenant_id] = epoch
 
     async def _restore(self, epoch: str, lost: list[Hold]) -> None:
-        for hold in lost:
-            if hold.request_id not in self._holds:
-                continue  # settled meanwhile
-            done = self._restoring[hold.request_id] = asyncio.get_running_loop().create_future()
-            try:
-                await counters.restore(self.redis, hold, epoch)
-                hold.epoch = epoch
-            finally:
-                del self._restoring[hold.request_id]
-                done.set_result(None)
+        await asyncio.gather(*(self._restore_one(epoch, hold) for hold in lost))
+
+    async def _restore_one(self, epoch: str, hold: Hold) -> None:
+        if hold.request_id not in self._holds or hold.request_id in self._restoring:
+            return  # settled meanwhile, or being restored
+        done = self._restoring[hold.request_id] = asyncio.get_running_loop().create_future()
+        try:
+            await counters.restore(self.redis, hold, epoch)
+            hold.epoch = epoch
+        finally:
+            del self._restoring[hold.request_id]
+            done.set_result(None)
 
     async def _replay(self, payload: bytes) -> None:
         """A settlement out of the spool."""
@@ -233,6 +253,8 @@ class Accounts:
 
     async def close(self) -> None:
         """Stop looking after the books; what the spool holds stays for the next process."""
+        for looking in list(self._looking.values()):
+            looking.cancel()
         if self._beating is not None:
             self._beating.cancel()
             with contextlib.suppress(asyncio.CancelledError):

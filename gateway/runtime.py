@@ -18,6 +18,7 @@ from gateway.resilience.retries import RetryBudget
 from gateway.routing.conversations import Conversations
 from gateway.stores.accounts import Accounts
 from gateway.stores.calibration import Calibration
+from gateway.stores.flights import Flights
 from gateway.stores.redis import RedisStore
 from gateway.stores.snapshots import Snapshots
 from gateway.stores.spool import Spool
@@ -65,6 +66,8 @@ class Runtime:
         self.vectors = Vectors()
         self.summaries = Summaries(self.redis)
         self.background = Background(settings.GATEWAY_BACKGROUND_REQUESTS)
+        self.flights = Flights(self.redis, longest_seconds=settings.GATEWAY_TOTAL_SECONDS)
+        self.flight_wait_seconds: float = settings.GATEWAY_FLIGHT_WAIT_SECONDS
         self.hold_wait_seconds: float = settings.GATEWAY_HOLD_WAIT_SECONDS
         self.left_stream_seconds: float = settings.GATEWAY_LEFT_STREAM_SECONDS
         self.default_output_tokens: int = settings.GATEWAY_DEFAULT_OUTPUT_TOKENS
@@ -79,6 +82,7 @@ class Runtime:
         await self.transport.close()
         await self.breakers.close()
         await self.calibration.close()
+        await self.flights.close()
         await self.accounts.close()
         await self.redis.close()
 

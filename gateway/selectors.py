@@ -19,6 +19,7 @@ from billing import selectors as billing
 from billing.limits import Pace
 from billing.windows import Clock
 from gateway import models, types
+from gateway.models.cache_policy import DEFAULT_MAX_MEGABYTES
 from gateway.routing import conditions
 from tenants import encryption
 from tenants.models import ApiKey, Tenant
@@ -66,6 +67,7 @@ def _snapshot_of(tenant: Tenant) -> types.Snapshot:
         limits=billing.limits_of(tenant.id),
         clock=clock,
         loaded_at=time.monotonic(),
+        caching=_caching(tenant.id),
     )
 
 
@@ -159,6 +161,45 @@ def _context_policy(row: models.ContextPolicy | None, catalog: dict[UUID, types.
         summary_tokens=row.summary_tokens,
         collapses_whitespace=row.collapses_whitespace,
         drops_repetition=row.drops_repetition,
+    )
+
+
+def _caching(tenant_id: UUID) -> types.Caching | None:
+    """The tenant's cache policies; None if it has none."""
+    rows = models.CachePolicy.objects.filter(tenant_id=tenant_id).select_related("task")
+    default: types.CachePolicy | None = None
+    tasks: dict[str, types.CachePolicy | None] = {}
+    max_megabytes = DEFAULT_MAX_MEGABYTES
+    # The operator's tasks first, so that a task of the tenant's own goes before one of the same name.
+    found = list(rows.order_by(F("task__tenant_id").asc(nulls_first=True)))
+    for row in found:
+        if row.task is None:
+            default, max_megabytes = _cache_policy(row), row.max_megabytes
+        else:
+            tasks[row.task.slug] = _cache_policy(row)
+    return types.Caching(default, tasks, max_megabytes * 1_048_576) if found else None
+
+
+def _cache_policy(row: models.CachePolicy) -> types.CachePolicy | None:
+    if not row.is_active:
+        return None
+    return types.CachePolicy(
+        exact=row.exact,
+        ttl_seconds=row.ttl_seconds,
+        stale_seconds=row.stale_seconds,
+        is_per_end_user=row.scope == models.CachePolicy.Scope.END_USER,
+        max_temperature=float(row.max_temperature),
+        with_tools=row.with_tools,
+        embeddings=row.embeddings,
+        max_entry_bytes=row.max_entry_kilobytes * 1024,
+        semantic=row.semantic,
+        semantic_threshold=float(row.semantic_threshold),
+        semantic_target=float(row.target_false_percent) / 100,
+        semantic_verified=row.semantic_verified,
+        semantic_agent_turns=row.semantic_agent_turns,
+        semantic_max_age_seconds=row.semantic_max_age_seconds,
+        prefix=row.prefix,
+        prefix_ttl=row.prefix_ttl,
     )
 
 

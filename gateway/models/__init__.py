@@ -1,5 +1,6 @@
 """The gateway's tables, one concept a module."""
 
+from gateway.models.cache_policy import CachePolicy
 from gateway.models.catalog import Model, Provider
 from gateway.models.context_policy import ContextPolicy
 from gateway.models.earlier_answers import EarlierAnswer
@@ -9,6 +10,7 @@ from gateway.models.routing import Task, TaskFallback
 from gateway.models.rules import RoutingRule, RoutingTarget
 
 __all__ = [
+    "CachePolicy",
     "ContextPolicy",
     "EarlierAnswer",
     "LabeledAnswer",

@@ -7,11 +7,15 @@ import time
 from typing import NamedTuple
 from uuid import UUID
 
+from gateway.caching.assembly import Assembly
+from gateway.caching.policy import ANYTHING, Control
 from gateway.context.summaries import Wanted
 from gateway.errors import GatewayError
-from gateway.stores.counters import Hold
+from gateway.stores.counters import Hold, Lookup
+from gateway.stores.flights import Flight
 from gateway.types import (
     Attempt,
+    CachePolicy,
     Cheaper,
     ContextChange,
     ContextPolicy,
@@ -42,11 +46,36 @@ class PaceLeft(NamedTuple):
     tokens_left: int
 
 
-class Replayed(NamedTuple):
-    """An earlier answer that was given because no model could: how old it is, and how similar its question (1: the same)."""
+HIT, SEMANTIC, STALE, MISS, BYPASS = "hit", "semantic", "stale", "miss", "bypass"  # what an answer says of the caches
 
-    age_seconds: float
-    similarity: float
+
+class Cached(NamedTuple):
+    """An answer from a cache, in the caller's format and as it was asked for, whole or as a stream.
+
+    `status`: HIT, SEMANTIC, or STALE: given because no model could answer. `saved_nanousd`: what it cost when it was made, where it was given
+    instead of a call. `similarity`: of the two questions, None where they are the very same.
+    """
+
+    status: str
+    body: bytes
+    provider: str
+    model: str
+    age_ms: int
+    saved_nanousd: int | None = None
+    similarity: float | None = None
+
+
+class Caching(NamedTuple):
+    """What a request has to do with the exact cache: what it asks of it, and why its answer is not kept (empty: it is).
+
+    `version`: of the configuration this was decided under. `is_detour`: a model of the route is passed over for the moment.
+    """
+
+    policy: CachePolicy
+    lookup: Lookup
+    not_kept: str
+    version: int
+    is_detour: bool = False
 
 
 class Ended(NamedTuple):
@@ -67,14 +96,20 @@ class Exchange:
 
     __slots__ = (
         "accepted_ms",
+        "assembly",
         "attempt",
         "attempt_started_ns",
         "attempts_made",
         "budget_shares",
+        "cache",
+        "cache_reason",
+        "cached",
+        "caching",
         "cascade",
         "cheaper",
         "context",
         "context_policy",
+        "control",
         "conversation",
         "cost_nanousd",
         "demand",
@@ -82,6 +117,8 @@ class Exchange:
         "endpoint",
         "fingerprint",
         "first_token_ns",
+        "flight",
+        "flight_deadline",
         "held_nanousd",
         "hold",
         "idempotency",
@@ -95,7 +132,6 @@ class Exchange:
         "output_cap",
         "pace",
         "plan",
-        "replayed",
         "request",
         "request_id",
         "secret_sha256",
@@ -128,7 +164,6 @@ class Exchange:
         self.attempt_started_ns = 0
         self.ended: list[Ended] = []  # attempts before the present one
         self.skipped: list[tuple[str, str]] = []  # models that were not called, and why
-        self.replayed: Replayed | None = None
         self.cascade = ""  # how a cascade's first answer was judged
         self.settled_for: Attempt | None = (
             None  # whose answer was given although it was not good enough: no better model could answer
@@ -136,6 +171,15 @@ class Exchange:
         self.first_token_ns = 0
         self.is_settled = False
         self.cost_nanousd = 0
+        # What it has to do with caches: the caller's wishes, the policy's, and what was found.
+        self.control: Control = ANYTHING
+        self.caching: Caching | None = None
+        self.cache = ""
+        self.cache_reason = ""
+        self.cached: Cached | None = None
+        self.flight: Flight | None = None  # its own, for whose end others may wait
+        self.flight_deadline = 0.0  # until when (monotonic) it waits for another's; 0: it does not
+        self.assembly: Assembly | None = None  # of its stream
         # What the context optimiser did, and by which policy.
         self.context: ContextChange | None = None
         self.context_policy: ContextPolicy | None = None

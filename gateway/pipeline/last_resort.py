@@ -1,6 +1,8 @@
-"""The end of a fallback chain: where no model can answer, an earlier answer to a similar question of the task is given, marked as such.
+"""The end of a fallback chain: where no model can answer, an earlier answer is given, marked as such.
 
-Only for tasks that allow it, and only for a question that stands alone: what a conversation's later turns mean depends on the earlier ones.
+First the request's own cached answer, though it is past its time, as long as the cache policy lets it stand in. Then an answer to a similar
+question of the task: only for tasks that allow it, and only for a question that stands alone, for what a conversation's later turns mean
+depends on the earlier ones.
 """
 
 from __future__ import annotations
@@ -18,7 +20,8 @@ from gateway import answers, earlier_answers
 from gateway.earlier_answers import Given, Nearest
 from gateway.embedders import EmbedderError
 from gateway.errors import StoreUnavailable
-from gateway.pipeline.exchange import Exchange, Replayed
+from gateway.pipeline import exact_cache
+from gateway.pipeline.exchange import STALE, Cached, Exchange
 from gateway.runtime import Runtime
 from gateway.types import Plan, Request
 from tenants import redis_keys
@@ -34,15 +37,6 @@ class Question(NamedTuple):
 
     text: str
     instructions: str
-
-
-class Earlier(NamedTuple):
-    """An earlier answer in the caller's format."""
-
-    body: bytes
-    is_stream: bool
-    provider: str
-    model: str
 
 
 def question_of(request: Request) -> Question | None:
@@ -99,8 +93,17 @@ async def remember(exchange: Exchange, request: Request, plan: Plan, body: bytes
         logger.warning("%s: its answer is not kept, Redis is away", exchange.public_id)
 
 
-async def find(exchange: Exchange, request: Request, plan: Plan, runtime: Runtime) -> Earlier | None:
-    """The nearest earlier answer, noted on the exchange; None if there is none that is near enough, or it cannot be looked up."""
+async def find(exchange: Exchange, request: Request, plan: Plan, runtime: Runtime) -> Cached | None:
+    """An earlier answer, noted on the exchange; None if there is none to the same or near enough a question, or it cannot be looked up."""
+    exchange.cached = await exact_cache.stale(exchange, request, runtime) or await _similar(
+        exchange, request, plan, runtime
+    )
+    if exchange.cached is not None:
+        exchange.cache, exchange.cache_reason = STALE, "no model could answer"
+    return exchange.cached
+
+
+async def _similar(exchange: Exchange, request: Request, plan: Plan, runtime: Runtime) -> Cached | None:
     question = question_of(request)
     if question is None or not plan.may_replay or not plan.task:
         return None
@@ -113,10 +116,10 @@ async def find(exchange: Exchange, request: Request, plan: Plan, runtime: Runtim
     if found is None:
         return None
     age = dt.datetime.now(dt.UTC) - found.answered_at
-    exchange.replayed = Replayed(age.total_seconds(), found.similarity)
     render = answers.as_stream if request.is_stream else answers.as_whole
     body = render(request.endpoint.surface, found.answer, model=found.model, identity=exchange.request_id.hex)
-    return Earlier(body, request.is_stream, found.provider, found.model)
+    age_ms = max(0, int(age.total_seconds() * 1000))
+    return Cached(STALE, body, found.provider, found.model, age_ms, similarity=found.similarity)
 
 
 async def _nearest(exchange: Exchange, plan: Plan, question: Question, runtime: Runtime) -> Nearest | None:

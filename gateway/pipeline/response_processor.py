@@ -7,11 +7,12 @@ settling happens there or where the stream ends by itself, once.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import AsyncIterator
 
 from gateway.errors import GatewayError, InternalError, UpstreamError, UpstreamFailed
-from gateway.pipeline import last_resort, settlement, signals
+from gateway.pipeline import exact_cache, last_resort, settlement, signals
 from gateway.pipeline.calls import OpenedStream
 from gateway.pipeline.exchange import Exchange
 from gateway.runtime import Runtime
@@ -30,6 +31,7 @@ class AnswerStream:
         self._is_remembered = request is not None and plan is not None and last_resort.is_kept(request, plan)
         if exchange.idempotency or self._is_remembered:
             exchange.kept = []
+        exact_cache.assemble(exchange)
         self._error: GatewayError | None = None
         self._has_ended = False
 
@@ -67,12 +69,15 @@ class AnswerStream:
         self._opened.out.clear()
         if out and self.exchange.kept is not None:
             self.exchange.kept.append(out)
+        if out and self.exchange.assembly is not None:
+            self.exchange.assembly.feed(out)
         return out
 
     async def close(self, *, client_left: bool) -> int | None:
         """Close the upstream call and settle; returns the cost in nano-dollars, None if unknown. Idempotent.
 
-        When a client leaves, the provider is listened to for a moment longer: if the answer ends by then, its real usage is known.
+        When a client leaves, the provider is listened to for a moment longer: if the answer ends by then, its real usage is known. It is
+        listened to until the end where others wait for the same answer.
         """
         opened = self._opened
         has_all = self._has_ended or (opened.relay.is_complete and self._error is None)
@@ -110,14 +115,29 @@ class AnswerStream:
         await last_resort.remember(exchange, exchange.request, exchange.plan, answer, self._runtime)
 
     async def _listen_on(self) -> None:
-        """Take in what the provider still says, for nobody but the books."""
+        """Take in what the provider still says, for the books, and for those who wait for the same answer."""
         try:
-            async with asyncio.timeout(self._runtime.left_stream_seconds):
-                while await self._opened.take_in():
-                    self._opened.out.clear()
-                    if self._opened.relay.is_complete:
-                        return
-        except (TimeoutError, GatewayError):
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._runtime.left_stream_seconds):
+                    await self._take_rest()
+                    return
+            if await self._is_awaited():
+                await self._take_rest()
+        except GatewayError:
             pass  # what has come until then counts
         except Exception:
             logger.exception("%s failed after its client had left", self.exchange.public_id)
+
+    async def _take_rest(self) -> None:
+        opened = self._opened
+        is_open = True
+        while is_open and not opened.relay.is_complete:
+            is_open = await opened.take_in()
+            self._taken()
+        if opened.relay.is_complete:
+            opened.out.append(opened.relay.finish())
+            self._taken()
+
+    async def _is_awaited(self) -> bool:
+        flight, assembly = self.exchange.flight, self.exchange.assembly
+        return flight is not None and assembly is not None and not assembly.is_lost and await flight.is_awaited()

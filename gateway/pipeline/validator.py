@@ -14,6 +14,7 @@ from urllib.parse import unquote
 import msgspec
 
 from gateway import bodies
+from gateway.caching import policy
 from gateway.errors import InvalidRequest
 from gateway.pipeline.exchange import Exchange
 from gateway.types import Endpoint, Labels, Request
@@ -56,7 +57,9 @@ MAX_IDEMPOTENCY_KEY = 255
 
 
 def identify(exchange: Exchange, content: bytes, headers: Mapping[str, str]) -> None:
-    """Note the request's idempotency key, if it has one. Raises `InvalidRequest` if it is too long."""
+    """Note what the caller wants of caches, and the request's idempotency key, if it has one. Raises `InvalidRequest` if that is too
+    long."""
+    exchange.control = policy.control(headers.get("cache-control", ""))
     key = headers.get("idempotency-key", "")
     if not key:
         return

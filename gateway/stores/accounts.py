@@ -20,7 +20,7 @@ import msgspec
 from billing.limits import Allowance
 from gateway.errors import StoreUnavailable
 from gateway.stores import counters
-from gateway.stores.counters import Hold, Settlement
+from gateway.stores.counters import Hold, Lookup, Settlement
 from gateway.stores.redis import RedisStore
 from gateway.stores.spool import Spool, SpoolError
 from tenants import redis_keys
@@ -30,6 +30,7 @@ logger = logging.getLogger(__name__)
 BEAT_SECONDS = 1.0
 RENEW_AFTER = 0.25  # of the lease: most requests are over before
 WOKEN = 2  # by one settlement
+ADMITTED = (b"ok", b"hit")  # verdicts
 RECENT_SECONDS = 15.0  # a drain is a second behind, at most a few
 
 _settlements = msgspec.msgpack.Decoder(Settlement)
@@ -58,7 +59,7 @@ class Accounts:
         self.is_cut_off = False
         self.lost_settlements = 0
 
-    async def reserve(self, hold: Hold, version: int) -> list[Any]:
+    async def reserve(self, hold: Hold, version: int, lookup: Lookup | None = None) -> list[Any]:
         """The reserve script's verdict; a request that is let in is on the books from then on. Raises `StoreUnavailable`."""
         self._begin_beating()
         if self.is_cut_off:
@@ -66,14 +67,14 @@ class Accounts:
         # On the books before it is sent: should the reply be lost, settling releases what may have been taken.
         self._holds[hold.request_id] = hold
         try:
-            verdict = await counters.reserve(self.redis, hold, version)
+            verdict = await counters.reserve(self.redis, hold, version, lookup)
         except StoreUnavailable:
             self.is_cut_off = True
             raise
         except asyncio.CancelledError:
             self._unanswered.add(hold.request_id)
             raise
-        if verdict[0] == b"ok":
+        if verdict[0] in ADMITTED:
             hold.output_cap = int(verdict[1])
             hold.epoch = verdict[3].decode()
             # Not overwritten: a beat that sees another epoch puts back what the lost one had.
@@ -155,6 +156,8 @@ class Accounts:
                 waiter.set_result(None)
 
     async def _keep(self, settlement: Settlement) -> None:
+        # By the time it is replayed, nobody waits for a cached answer.
+        settlement = msgspec.structs.replace(settlement, digest="", cache=b"", entry=b"")
         try:
             await self._spool.append(msgspec.msgpack.encode(settlement))
         except SpoolError:

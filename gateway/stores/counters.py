@@ -16,8 +16,8 @@ from billing import limits
 from gateway.stores.redis import RedisStore, Script
 from tenants import redis_keys
 
-RESERVE = Script("ring", "reserve")
-SETTLE = Script("ring", "settle")
+RESERVE = Script("ring", "entries", "reserve")
+SETTLE = Script("ring", "entries", "settle")
 _RESTORE = Script("restore")
 _RENEW = Script("renew")
 
@@ -94,6 +94,34 @@ class Hold(msgspec.Struct):
     reserved_at: float
 
 
+class Lookup(msgspec.Struct, frozen=True):
+    """What a reservation asks of the tenant's cached answers: to be given the one with this fingerprint, nothing but that, to wait for
+    another request that asks the same, or to be waited for."""
+
+    digest: str
+    reads: bool
+    reads_only: bool
+    joins: bool
+    max_age_ms: int
+
+    def may(self) -> str:
+        """As the script takes it."""
+        return ("r" if self.reads else "") + ("o" if self.reads_only else "") + ("j" if self.joins else "")
+
+
+class CacheWrite(msgspec.Struct, array_like=True, frozen=True):
+    """What a settlement does to the tenant's cached answers besides storing one: how long and in how much room, and what it counts."""
+
+    fresh_ms: int = 0
+    stale_ms: int = 0
+    max_bytes: int = 0
+    hits: int = 0
+    misses: int = 0
+    saved_nanousd: int = 0
+
+
+FLIGHT_LEASE_MS = 4000  # a flight whose process has died is taken over after that; prolonged every second
+
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(Demand)
 
@@ -111,12 +139,30 @@ def without(demand: Demand, models: Collection[int]) -> Demand:
     return msgspec.structs.replace(demand, counters=[line for line in demand.counters if line.model not in models])
 
 
+def light(demand: Demand) -> Demand:
+    """The demand as the script holds it for a request that was given a cached answer: one request, in what counts no model."""
+    return msgspec.structs.replace(
+        demand,
+        input_tokens=0,
+        output_wanted=0,
+        output_least=0,
+        input_nanousd=0,
+        output_pico=0,
+        counters=[line for line in demand.counters if not line.model],
+        slots=[],
+    )
+
+
+def encode_write(write: CacheWrite) -> bytes:
+    return _encoder.encode(write)
+
+
 def encode_by_model(used: list[tuple[int, int, int]]) -> bytes:
     """(requests, tokens, nano-dollars) of each model of a plan, for a settlement."""
     return _encoder.encode(used)
 
 
-async def reserve(redis: RedisStore, hold: Hold, version: int) -> list[Any]:
+async def reserve(redis: RedisStore, hold: Hold, version: int, lookup: Lookup | None = None) -> list[Any]:
     """The script's verdict."""
     tenant_id, end_user = hold.tenant_id, hold.end_user
     own = redis_keys.counters(tenant_id)
@@ -128,9 +174,13 @@ async def reserve(redis: RedisStore, hold: Hold, version: int) -> list[Any]:
         redis_keys.user_counters(tenant_id, end_user) if end_user else own,
         redis_keys.tiers(tenant_id),
     ]
+    arguments: list[Any] = [version, hold.request_id, hold.demand, hold.record]
+    if lookup is not None:
+        keys += redis_keys.cached(tenant_id), redis_keys.flight(tenant_id, lookup.digest)
+        arguments += lookup.digest, lookup.may(), lookup.max_age_ms, FLIGHT_LEASE_MS
     if hold.idempotency:
         keys.append(hold.idempotency)
-    verdict: list[Any] = await redis.run(RESERVE, keys, [version, hold.request_id, hold.demand, hold.record])
+    verdict: list[Any] = await redis.run(RESERVE, keys, arguments)
     return verdict
 
 
@@ -150,6 +200,9 @@ class Settlement(msgspec.Struct, array_like=True, frozen=True):
     answer: bytes
     records: tuple[bytes, ...]
     by_model: bytes = b""
+    digest: str = ""
+    cache: bytes = b""
+    entry: bytes = b""
 
     def keys(self) -> list[str]:
         own = redis_keys.counters(self.tenant_id)
@@ -161,6 +214,12 @@ class Settlement(msgspec.Struct, array_like=True, frozen=True):
             redis_keys.user_counters(self.tenant_id, self.end_user) if self.end_user else own,
             redis_keys.swept(self.tenant_id),
         ]
+        if self.digest:
+            keys += [
+                redis_keys.cached(self.tenant_id),
+                redis_keys.cached_by_age(self.tenant_id),
+                redis_keys.flight(self.tenant_id, self.digest),
+            ]
         if self.idempotency:
             keys.append(self.idempotency)
         return keys
@@ -176,8 +235,29 @@ class Settlement(msgspec.Struct, array_like=True, frozen=True):
             self.demand,
             self.answer,
             self.by_model,
+            self.digest,
+            self.cache,
+            self.entry,
             *self.records,
         ]
+
+
+def release(hold: Hold) -> Settlement:
+    """Gives back what was held, and charges and records nothing."""
+    return Settlement(
+        tenant_id=str(hold.tenant_id),
+        end_user=hold.end_user,
+        idempotency="",
+        request_id=hold.request_id,
+        mode="settle",
+        requests=0,
+        tokens=0,
+        nanousd=0,
+        epoch=hold.epoch,
+        demand=hold.demand,
+        answer=b"",
+        records=(),
+    )
 
 
 async def settle(redis: RedisStore, settlement: Settlement) -> str:

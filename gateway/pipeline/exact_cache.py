@@ -1,0 +1,280 @@
+"""The exact cache: what a request has to do with it, and what becomes of it: found, missed, waited for, kept.
+
+Looking it up is part of reserving, keeping it part of settling, so it costs no round trip of its own. What may be cached is for
+`gateway.caching.policy` to say, and what is the same question for `gateway.caching.fingerprints`. Nothing here fails a request: without
+Redis, or with an entry that cannot be read, there is no cached answer.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import Any, NamedTuple
+
+from gateway.caching import entries, fingerprints, policy, replay
+from gateway.caching.assembly import Assembly
+from gateway.caching.entries import Head
+from gateway.errors import NotCached, StoreUnavailable
+from gateway.pipeline.exchange import BYPASS, HIT, MISS, STALE, Cached, Caching, Exchange
+from gateway.pipeline.observability import FLIGHT_WAITS
+from gateway.providers.translate import usage as usages
+from gateway.runtime import Runtime
+from gateway.stores import cache, counters
+from gateway.stores.counters import CacheWrite, Lookup
+from gateway.types import CachePolicy, Plan, Request, Surface, Usage
+
+logger = logging.getLogger(__name__)
+DETOUR_SECONDS = 60  # what a fallback answered while a better model was away is not kept for longer
+NO_LIMIT_MS = 2**52
+SHARED = "shared flight"
+_WHY = {"absent": "no entry", "old": "too old", "purged": "purged", "broken": "broken"}
+_ALONE = "a name stands twice in an object"
+
+
+def consider(exchange: Exchange, request: Request, plan: Plan, runtime: Runtime) -> None:
+    """Find out what the request, as it goes on, may ask of the cache. No I/O. Raises `NotCached` if it wants nothing but a cached answer,
+    and none can be looked up."""
+    if exchange.cheaper is not None and exchange.cache:
+        _degrade(exchange)
+    else:
+        exchange.caching = None
+        of_tenant = exchange.snapshot.caching
+        rules = of_tenant.of(plan.task) if of_tenant is not None else None
+        exchange.cache, exchange.cache_reason = BYPASS, policy.why_not(rules, request)
+        if not exchange.cache_reason:
+            assert rules is not None
+            _look(exchange, request, plan, rules, runtime)
+    if exchange.caching is None and exchange.control.only_if_cached:
+        raise not_cached(exchange, "")
+
+
+def _degrade(exchange: Exchange) -> None:
+    """A budget that runs low has the request planned anew. It may still get the answer that it would have got; its own is not kept."""
+    caching = exchange.caching
+    if caching is None:
+        return
+    if caching.version != exchange.snapshot.version:
+        exchange.caching, exchange.cache, exchange.cache_reason = None, BYPASS, "a budget runs low"
+        return
+    lookup = Lookup(
+        caching.lookup.digest, caching.lookup.reads, caching.lookup.reads_only, False, caching.lookup.max_age_ms
+    )
+    exchange.caching = caching._replace(lookup=lookup, not_kept="a budget runs low")
+
+
+def _look(exchange: Exchange, request: Request, plan: Plan, rules: CachePolicy, runtime: Runtime) -> None:
+    control = exchange.control
+    whose = request.labels.end_user if rules.is_per_end_user else ""
+    digest = fingerprints.digest(request, plan, end_user=whose)
+    if digest is None:
+        exchange.cache_reason = _ALONE
+        return
+    oldest = rules.ttl_seconds if control.max_age_seconds is None else min(rules.ttl_seconds, control.max_age_seconds)
+    reads, keeps = not control.no_cache and oldest > 0, not control.no_store
+    attempts = plan.attempts
+    exchange.cache, exchange.cache_reason = MISS, "" if reads else "no-cache" if control.no_cache else "max-age=0"
+    exchange.caching = Caching(
+        policy=rules,
+        lookup=Lookup(
+            digest=digest,
+            reads=reads,
+            reads_only=control.only_if_cached,
+            joins=reads and keeps and runtime.flight_wait_seconds > 0,
+            max_age_ms=oldest * 1000,
+        ),
+        not_kept="" if keeps else "no-store",
+        version=exchange.snapshot.version,
+        is_detour=len(attempts) > 1 and runtime.breakers.health(attempts[-1].model).is_open,
+    )
+
+
+def not_cached(exchange: Exchange, why: str) -> NotCached:
+    """The refusal of a request that wants nothing but a cached answer."""
+    if why:
+        exchange.cache_reason = _WHY.get(why, why)
+    return NotCached(f"There is no cached answer ({exchange.cache_reason}), and only-if-cached forbids asking a model.")
+
+
+def found(exchange: Exchange, request: Request, data: bytes, age_ms: int) -> bool:
+    """Note the cached answer, as the request wants it; False if it cannot be read."""
+    try:
+        exchange.cached = _read(request, data, age_ms, HIT)
+    except (entries.Broken, replay.Unreadable):
+        logger.warning("%s: its cached answer cannot be read, and is dropped", exchange.public_id)
+        return False
+    exchange.cache, exchange.cache_reason = HIT, SHARED if exchange.flight_deadline else ""
+    return True
+
+
+def _read(request: Request, data: bytes, age_ms: int, status: str) -> Cached:
+    entry = entries.unpack(data)
+    body = entry.body
+    if request.is_stream:
+        options = getattr(request.body, "stream_options", None)
+        wants_usage = bool(options and options.include_usage)
+        body = replay.as_stream(request.endpoint.surface, body, include_usage=wants_usage)
+    head = entry.head
+    saved = head.cost_nanousd if status == HIT else None
+    return Cached(status, body, head.provider, head.model, age_ms, saved)
+
+
+async def drop(exchange: Exchange, runtime: Runtime) -> Lookup | None:
+    """Take the entry out that cannot be read; returns what the request asks from now on."""
+    caching = exchange.caching
+    assert caching is not None
+    await cache.forget(runtime.redis, exchange.snapshot.tenant_id, caching.lookup.digest)
+    return caching.lookup
+
+
+def missed(exchange: Exchange, runtime: Runtime, *, is_awaited: bool, why: str) -> None:
+    """The request was let in, to be answered by a model. `is_awaited`: others that ask the same wait for it."""
+    caching = exchange.caching
+    if caching is None:
+        return
+    if why:
+        exchange.cache_reason = _WHY[why]
+    if is_awaited:
+        name = exchange.snapshot.tenant_id, caching.lookup.digest
+        exchange.flight = runtime.flights.lead(name, exchange.request_id.hex)
+
+
+async def follow(exchange: Exchange, runtime: Runtime) -> Lookup | None:
+    """Another request is being answered that asks the same: wait until it makes sense to ask again. Returns what is asked then: after
+    all the time that it may wait, the request goes on alone."""
+    caching = exchange.caching
+    assert caching is not None
+    exchange.lap("reserve")
+    if not exchange.flight_deadline:
+        exchange.flight_deadline = time.monotonic() + runtime.flight_wait_seconds
+        FLIGHT_WAITS.inc()
+    name = exchange.snapshot.tenant_id, caching.lookup.digest
+    left = exchange.flight_deadline - time.monotonic()
+    await runtime.flights.turn(name, exchange, seconds=left)
+    exchange.lap("flight")
+    if time.monotonic() < exchange.flight_deadline:
+        return caching.lookup
+    look = caching.lookup
+    return Lookup(look.digest, look.reads, look.reads_only, False, look.max_age_ms)
+
+
+def follow_no_more(exchange: Exchange, runtime: Runtime, *, is_known: bool) -> None:
+    """The request has its own answer or refusal; others that wait for the same go on. `is_known`: it was let in."""
+    if exchange.flight_deadline and exchange.caching is not None:
+        name = exchange.snapshot.tenant_id, exchange.caching.lookup.digest
+        runtime.flights.leave(name, exchange, is_known=is_known)
+
+
+async def stale(exchange: Exchange, request: Request, runtime: Runtime) -> Cached | None:
+    """The request's own cached answer, though it is past its time; None if there is none, or it would not want it."""
+    caching, control = exchange.caching, exchange.control
+    if caching is None or control.no_cache or not caching.policy.stale_seconds:
+        return None
+    most = NO_LIMIT_MS if control.max_age_seconds is None else control.max_age_seconds * 1000
+    try:
+        entry = await cache.stale(runtime.redis, exchange.snapshot.tenant_id, caching.lookup.digest, max_age_ms=most)
+        return _read(request, entry.entry, entry.age_ms, STALE) if entry is not None else None
+    except (StoreUnavailable, entries.Broken, replay.Unreadable):
+        return None
+
+
+def assemble(exchange: Exchange) -> None:
+    """Have the request's stream put together as it passes by, if it may be kept."""
+    caching = exchange.caching
+    if caching is not None and not caching.not_kept and exchange.request is not None:
+        surface = exchange.request.endpoint.surface
+        exchange.assembly = Assembly(surface, most_bytes=caching.policy.max_entry_bytes)
+
+
+def assembled(exchange: Exchange, usage: Usage) -> bytes | None:
+    """The whole answer that a stream told; None if it is not to be kept, or cannot be told."""
+    if exchange.assembly is None or exchange.request is None:
+        return None
+    is_anthropic = exchange.request.endpoint.surface is Surface.ANTHROPIC
+    said: dict[str, Any] = usages.for_messages(usage) if is_anthropic else usages.for_chat(usage)
+    return exchange.assembly.whole(said)
+
+
+class Ending(NamedTuple):
+    """How a request ended: its whole answer, if it has one, or why it has none (`failed`)."""
+
+    body: bytes | None
+    failed: str
+    usage: Usage
+    finish_reason: str
+    cost_nanousd: int
+
+
+class Kept(NamedTuple):
+    """What a settlement does to the cache, as `Settlement` takes it; all empty for nothing."""
+
+    digest: str = ""
+    cache: bytes = b""
+    entry: bytes = b""
+
+
+def keep(exchange: Exchange, ending: Ending) -> Kept:
+    """What the settlement does to the cache. Notes why an answer is not kept. Never raises: that is no failure."""
+    caching = exchange.caching
+    if caching is None or exchange.hold is None:
+        return Kept()
+    entry = b""
+    try:
+        if exchange.cached is None and _is_kept(exchange, caching, ending):
+            assert ending.body is not None
+            entry = entries.pack(_head(exchange, ending), ending.body)
+    except Exception:
+        logger.exception("%s: its answer cannot be kept", exchange.public_id)
+    return Kept(caching.lookup.digest, counters.encode_write(_write(exchange, caching)), entry)
+
+
+def _write(exchange: Exchange, caching: Caching) -> CacheWrite:
+    cached = exchange.cached
+    if cached is not None and cached.status == HIT:
+        return CacheWrite(hits=1, saved_nanousd=cached.saved_nanousd or 0)
+    fresh = min(caching.policy.ttl_seconds, DETOUR_SECONDS) if _took_a_detour(exchange) else caching.policy.ttl_seconds
+    of_tenant = exchange.snapshot.caching
+    return CacheWrite(
+        fresh_ms=fresh * 1000,
+        stale_ms=caching.policy.stale_seconds * 1000,
+        max_bytes=of_tenant.max_bytes if of_tenant is not None else 0,
+        misses=1,
+    )
+
+
+def _is_kept(exchange: Exchange, caching: Caching, ending: Ending) -> bool:
+    reason = caching.not_kept or ending.failed or _why_not_kept(exchange, caching, ending)
+    if reason:
+        exchange.cache_reason = "; ".join(filter(None, (exchange.cache_reason, f"not kept: {reason}")))
+    return not reason
+
+
+def _why_not_kept(exchange: Exchange, caching: Caching, ending: Ending) -> str:
+    if exchange.settled_for is not None:
+        return "the answer of a cascade's first model, for want of a better one"
+    if ending.body is None or exchange.request is None:
+        return "the stream could not be put together"
+    return policy.why_not_kept(caching.policy, exchange.request, ending.body, ending.finish_reason)
+
+
+def _took_a_detour(exchange: Exchange) -> bool:
+    """Whether a model answered because another one was away."""
+    assert exchange.caching is not None
+    has_failed = any(item.error is not None and item.attempt is not exchange.attempt for item in exchange.ended)
+    return exchange.caching.is_detour or bool(exchange.skipped) or has_failed
+
+
+def _head(exchange: Exchange, ending: Ending) -> Head:
+    request, plan, attempt = exchange.request, exchange.plan, exchange.attempt
+    assert request is not None
+    assert plan is not None
+    assert attempt is not None
+    return Head(
+        task=plan.task,
+        key_id=exchange.key.id.hex,
+        tags=request.labels.tags,
+        provider=attempt.model.provider.name,
+        model=attempt.model.name,
+        usage=ending.usage,
+        cost_nanousd=ending.cost_nanousd,
+        is_compressed=False,
+    )

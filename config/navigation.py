@@ -51,6 +51,7 @@ GROUPS: list[tuple[Any, list[tuple[Any, ...]]]] = [
             (_("Models"), "neurology", "gateway", "model", _("What applications may name, and its price")),
             (_("Tasks"), "task_alt", "gateway", "task", _("Asked for by purpose, with a chain of models")),
             (_("Routing rules"), "alt_route", "gateway", "routingrule", _("Which model answers")),
+            (_("Caches"), "cached", "gateway", "cachepolicy", _("What is answered again without calling a model")),
             (_("Quality models"), "grading", "gateway", "qualitymodel", _("What judges a cascade's cheap answers")),
             (_("Labelled answers"), "thumbs_up_down", "gateway", "labeledanswer", _("What quality models learn from")),
             (

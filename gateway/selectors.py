@@ -32,6 +32,11 @@ def tenant_of_key(secret_sha256: str) -> UUID | None:
     return ApiKey.objects.filter(secret_sha256=secret_sha256).values_list("tenant_id", flat=True).first()
 
 
+def has_key(tenant_id: UUID, key_id: UUID) -> bool:
+    """Whether the tenant has the key, or had it before it was revoked."""
+    return ApiKey.objects.filter(tenant_id=tenant_id, id=key_id).exists()
+
+
 def tenant_ids() -> list[UUID]:
     """Every tenant, active or not: records of one just switched off still wait in its stream."""
     return list(Tenant.objects.order_by("id").values_list("id", flat=True))

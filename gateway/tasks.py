@@ -84,7 +84,8 @@ def forget_answers() -> int:
 
 @shared_task
 def reclaim_caches() -> int:
-    """Take back the room of cached answers that are purged or past their end; returns how many went. Begins no other tenant's after 30 s."""
+    """Take back the room of cached answers that are purged or past their end; returns how many went. After 30 s no other tenant's turn
+    begins."""
     redis = get_redis_connection("default")
     end = time.monotonic() + DRAIN_SECONDS
     gone = 0

@@ -140,8 +140,8 @@ class ContextPolicy(msgspec.Struct, frozen=True):
 class CachePolicy(msgspec.Struct, frozen=True):
     """What may be answered from which cache. `is_per_end_user`: what was answered to one end user is given to no other.
 
-    `max_entry_bytes`: the largest answer that is kept. `semantic_target`: the greatest tolerated share of false hits among hits. `prefix_ttl`:
-    "5m", "1h" or "auto".
+    `max_entry_bytes`: the largest answer that is kept. `semantic_target`: the greatest tolerated share of false hits among hits.
+    `prefix_ttl`: "5m", "1h" or "auto".
     """
 
     exact: bool = False

@@ -16,6 +16,7 @@ from django.utils import timezone
 
 from billing.models import Alert, AlertChannel, Budget, Plan, PlanTier, Subscription
 from gateway.models import (
+    CachePolicy,
     ContextPolicy,
     LabeledAnswer,
     Model,
@@ -53,6 +54,7 @@ class Company:
     channel: AlertChannel
     label: LabeledAnswer
     quality_model: QualityModel
+    cache_policy: CachePolicy
 
     @property
     def rows(self) -> list[Any]:
@@ -71,6 +73,7 @@ class Company:
             self.channel,
             self.label,
             self.quality_model,
+            self.cache_policy,
         ]
 
 
@@ -196,6 +199,7 @@ def company(name: str, plan: Plan, **request_fields: Any) -> Company:
             rows=160,
             trained_at=timezone.now(),
         ),
+        cache_policy=CachePolicy.objects.create(tenant=tenant, task=task),
     )
 
 

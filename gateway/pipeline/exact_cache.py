@@ -44,6 +44,7 @@ def consider(exchange: Exchange, request: Request, plan: Plan, runtime: Runtime)
         if not exchange.cache_reason:
             assert rules is not None
             _look(exchange, request, plan, rules, runtime)
+            exchange.lap("fingerprint")
     if exchange.caching is None and exchange.control.only_if_cached:
         raise not_cached(exchange, "")
 

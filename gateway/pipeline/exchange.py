@@ -52,8 +52,8 @@ HIT, SEMANTIC, STALE, MISS, BYPASS = "hit", "semantic", "stale", "miss", "bypass
 class Cached(NamedTuple):
     """An answer from a cache, in the caller's format and as it was asked for, whole or as a stream.
 
-    `status`: HIT, SEMANTIC, or STALE: given because no model could answer. `saved_nanousd`: what it cost when it was made, where it was given
-    instead of a call. `similarity`: of the two questions, None where they are the very same.
+    `status`: HIT, SEMANTIC, or STALE: given because no model could answer. `saved_nanousd`: what it cost when it was made, where it was
+    given instead of a call. `similarity`: of the two questions, None where they are the very same.
     """
 
     status: str

@@ -127,7 +127,6 @@ async def _admit(exchange: Exchange, validated: Request, runtime: Runtime) -> Ad
             )
             exchange.lap("route")
             exact_cache.consider(exchange, request, plan, runtime)
-            exchange.lap("fingerprint")
             await reservation.reserve(exchange, request, plan, runtime)
             exchange.lap("reserve")
             return Admitted(plan, request)

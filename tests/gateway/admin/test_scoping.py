@@ -46,6 +46,7 @@ KINDS = [
     "channel",
     "label",
     "quality_model",
+    "cache_policy",
 ]
 
 

@@ -2,14 +2,15 @@
 
 All of the body counts, fields that Tollgate has never heard of included, but for what says how the answer is delivered and whom the call is
 for. The models count that the route leads to, so that a key which may not use a model never gets its answer and an edited route or upstream
-begins anew; so does the context policy, for the body is hashed as it goes on to the model. The tenant need not count: each has a cache of
-its own.
+begins anew; so does the context policy, for the body is hashed as it goes on to the model. The tenant counts, though each has a cache of
+its own: what is remembered of one tells nothing about another.
 """
 
 from __future__ import annotations
 
 import hashlib
 from typing import Any
+from uuid import UUID
 
 import msgspec
 
@@ -22,6 +23,9 @@ LEFT_OUT = frozenset({"stream", "stream_options", "metadata", "user", "safety_id
 # Where the order of an object's names says nothing to the model. It reads tools and schemas in the order in which they are written.
 ORDERLESS = frozenset({"messages", "system"})
 EXACT_FLOAT = 2.0**53
+REMEMBERED, LARGEST_REMEMBERED = 1000, 8192  # bodies, and bytes of one
+_UNKNOWN = b"?"
+Known = dict[tuple[str, bytes], bytes | None]
 
 _decode = msgspec.json.Decoder().decode
 _sorted = msgspec.json.Encoder(order="deterministic").encode
@@ -29,14 +33,45 @@ _as_given = msgspec.json.Encoder().encode
 _pack = msgspec.msgpack.Encoder().encode
 
 
-def digest(request: Request, plan: Plan, *, end_user: str) -> str | None:
+def digest(tenant_id: UUID, request: Request, plan: Plan, *, end_user: str, known: Known) -> str | None:
     """The fingerprint of a request as it goes on, along its route. `end_user`: whose alone the answer is; empty: the whole tenant's.
+    `known`: what was worked out before for the tenant.
 
     None where the body cannot be told for certain from another one: a name that stands twice in an object is read differently by
     different parsers.
     """
+    fields = _remembered(request, end_user, known)
+    if fields is None:
+        return None
+    parts = (
+        VERSION,
+        tenant_id.bytes,
+        request.endpoint.value,
+        end_user,
+        sorted(request.headers.items()),
+        _route(plan),
+        fields,
+    )
+    return hashlib.sha256(_pack(parts)).digest()[:DIGEST_BYTES].hex()
+
+
+def _remembered(request: Request, end_user: str, known: Known) -> bytes | None:
+    """The fields' hash. What is asked over and over comes byte for byte the same, so that it is worked out once; for each end user, as far
+    as they are kept apart, so that no time tells what another one has asked."""
+    content = request.content
+    if len(content) > LARGEST_REMEMBERED:
+        return _fields(request.raw)
+    name = end_user, content
+    found = known.get(name, _UNKNOWN)
+    if found is _UNKNOWN:
+        if len(known) >= REMEMBERED:
+            known.clear()
+        found = known[name] = _fields(request.raw)
+    return found
+
+
+def _fields(raw: dict[str, msgspec.Raw]) -> bytes | None:
     fields: list[Any] = []
-    raw = request.raw
     for name in sorted(raw):
         if name in LEFT_OUT:
             continue
@@ -44,8 +79,7 @@ def digest(request: Request, plan: Plan, *, end_user: str) -> str | None:
         if value is None:
             return None
         fields.append((name, value))
-    parts = (VERSION, request.endpoint.value, end_user, sorted(request.headers.items()), _route(plan), fields)
-    return hashlib.sha256(_pack(parts)).digest()[:DIGEST_BYTES].hex()
+    return hashlib.sha256(_pack(fields)).digest()
 
 
 def _canonical(name: str, given: msgspec.Raw) -> Any:

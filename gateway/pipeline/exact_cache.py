@@ -57,16 +57,14 @@ def _degrade(exchange: Exchange) -> None:
     if caching.version != exchange.snapshot.version:
         exchange.caching, exchange.cache, exchange.cache_reason = None, BYPASS, "a budget runs low"
         return
-    lookup = Lookup(
-        caching.lookup.digest, caching.lookup.reads, caching.lookup.reads_only, False, caching.lookup.max_age_ms
-    )
-    exchange.caching = caching._replace(lookup=lookup, not_kept="a budget runs low")
+    exchange.caching = caching._replace(lookup=caching.lookup.alone(), not_kept="a budget runs low")
 
 
 def _look(exchange: Exchange, request: Request, plan: Plan, rules: CachePolicy, runtime: Runtime) -> None:
     control = exchange.control
     whose = request.labels.end_user if rules.is_per_end_user else ""
-    digest = fingerprints.digest(request, plan, end_user=whose)
+    known = exchange.snapshot.remembered.setdefault("fingerprints", {})
+    digest = fingerprints.digest(exchange.snapshot.tenant_id, request, plan, end_user=whose, known=known)
     if digest is None:
         exchange.cache_reason = _ALONE
         return
@@ -96,7 +94,19 @@ def not_cached(exchange: Exchange, why: str) -> NotCached:
     return NotCached(f"There is no cached answer ({exchange.cache_reason}), and only-if-cached forbids asking a model.")
 
 
-def found(exchange: Exchange, request: Request, data: bytes, age_ms: int) -> bool:
+def is_sure(exchange: Exchange, runtime: Runtime) -> bool:
+    """Whether the answer was found by this process lately, so that it is probably there."""
+    caching = exchange.caching
+    return caching is not None and caching.lookup.reads and runtime.hits.has(caching.lookup.digest)
+
+
+def is_gone(exchange: Exchange, runtime: Runtime) -> None:
+    """It is not there any more."""
+    assert exchange.caching is not None
+    runtime.hits.forget(exchange.caching.lookup.digest)
+
+
+def found(exchange: Exchange, request: Request, runtime: Runtime, data: bytes, age_ms: int) -> bool:
     """Note the cached answer, as the request wants it; False if it cannot be read."""
     try:
         exchange.cached = _read(request, data, age_ms, HIT)
@@ -104,6 +114,8 @@ def found(exchange: Exchange, request: Request, data: bytes, age_ms: int) -> boo
         logger.warning("%s: its cached answer cannot be read, and is dropped", exchange.public_id)
         return False
     exchange.cache, exchange.cache_reason = HIT, SHARED if exchange.flight_deadline else ""
+    assert exchange.caching is not None
+    runtime.hits.note(exchange.caching.lookup.digest)
     return True
 
 
@@ -127,13 +139,15 @@ async def drop(exchange: Exchange, runtime: Runtime) -> Lookup | None:
     return caching.lookup
 
 
-def missed(exchange: Exchange, runtime: Runtime, *, is_awaited: bool, why: str) -> None:
-    """The request was let in, to be answered by a model. `is_awaited`: others that ask the same wait for it."""
+def missed(exchange: Exchange, runtime: Runtime, told: list[Any]) -> None:
+    """The request was let in, to be answered by a model. `told`: whether others that ask the same may wait for it, and why there is no
+    cached answer, or nothing."""
     caching = exchange.caching
-    if caching is None:
+    if caching is None or not told:
         return
+    is_awaited, why = told
     if why:
-        exchange.cache_reason = _WHY[why]
+        exchange.cache_reason = _WHY[why.decode()]
     if is_awaited:
         name = exchange.snapshot.tenant_id, caching.lookup.digest
         exchange.flight = runtime.flights.lead(name, exchange.request_id.hex)
@@ -154,8 +168,7 @@ async def follow(exchange: Exchange, runtime: Runtime) -> Lookup | None:
     exchange.lap("flight")
     if time.monotonic() < exchange.flight_deadline:
         return caching.lookup
-    look = caching.lookup
-    return Lookup(look.digest, look.reads, look.reads_only, False, look.max_age_ms)
+    return caching.lookup.alone()
 
 
 def follow_no_more(exchange: Exchange, runtime: Runtime, *, is_known: bool) -> None:

@@ -72,26 +72,30 @@ async def _reserve(exchange: Exchange, request: Request, plan: Plan, runtime: Ru
     tenant_id = exchange.snapshot.tenant_id
     tier = runtime.snapshots.tier(tenant_id, end_user) if end_user else ""
     lookup = exchange.caching.lookup if exchange.caching is not None else None
+    is_sure = lookup is not None and exact_cache.is_sure(exchange, runtime)
     while True:
-        terms = demands.terms(exchange, request, plan, tier, runtime)
+        # Of what was just found there, only that is asked: working out what a call would take is a good part of what a hit costs.
+        made = demands.light if is_sure else demands.terms
+        terms = made(exchange, request, plan, tier, runtime)
         exchange.tier = tier
         hold = _hold(exchange, request, terms)
         try:
-            verdict = await runtime.accounts.reserve(hold, exchange.snapshot.version, lookup)
+            asked = lookup.only() if lookup is not None and is_sure else lookup
+            verdict = await runtime.accounts.reserve(hold, exchange.snapshot.version, asked)
         except StoreUnavailable:
-            if not _served_under_allowance(exchange, terms, hold, runtime):
+            if is_sure or not _served_under_allowance(exchange, terms, hold, runtime):
                 raise
             return
         kind = verdict[0]
         if kind == b"ok":
             _accept(exchange, terms, hold, verdict)
-            exact_cache.missed(exchange, runtime, is_awaited=bool(verdict[9]), why=verdict[10].decode())
+            exact_cache.missed(exchange, runtime, verdict[9:])
             return
         if kind == b"hit":
             _accept_hit(exchange, terms, hold, verdict)
-            if exact_cache.found(exchange, request, verdict[9], int(verdict[10])):
+            if exact_cache.found(exchange, request, runtime, verdict[9], int(verdict[10])):
                 return
-            lookup = await _without(exchange, hold, runtime)
+            is_sure, lookup = False, await _without(exchange, hold, runtime)
             continue
         if kind == b"stale":
             raise StaleSnapshot
@@ -114,7 +118,10 @@ async def _reserve(exchange: Exchange, request: Request, plan: Plan, runtime: Ru
         elif kind == b"flight":
             lookup = await exact_cache.follow(exchange, runtime)
         elif kind == b"uncached":
-            raise exact_cache.not_cached(exchange, verdict[1].decode())
+            if not is_sure or (lookup is not None and lookup.reads_only):
+                raise exact_cache.not_cached(exchange, verdict[1].decode())
+            exact_cache.is_gone(exchange, runtime)
+            is_sure = False
         elif kind in (b"held", b"in progress") and time.monotonic() < deadline:
             HOLD_WAITS.inc()
             await runtime.accounts.room(tenant_id, min(pause, deadline - time.monotonic()))

@@ -129,7 +129,8 @@ class Accounts:
         else:
             self._note(settlement)
         finally:
-            self._wake(UUID(settlement.tenant_id))
+            if self._waiting:
+                self._wake(UUID(settlement.tenant_id))
 
     async def room(self, tenant_id: UUID, seconds: float) -> None:
         """Wait until a request of the tenant has ended here, which may make room, or for `seconds`: others end elsewhere."""
@@ -156,10 +157,8 @@ class Accounts:
                 waiter.set_result(None)
 
     async def _keep(self, settlement: Settlement) -> None:
-        # By the time it is replayed, nobody waits for a cached answer.
-        settlement = msgspec.structs.replace(settlement, digest="", cache=b"", entry=b"")
         try:
-            await self._spool.append(msgspec.msgpack.encode(settlement))
+            await self._spool.append(msgspec.msgpack.encode(settlement.without_cache()))
         except SpoolError:
             self.lost_settlements += 1
             logger.exception("a settlement could be kept nowhere: %s", settlement)

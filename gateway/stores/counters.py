@@ -7,6 +7,7 @@ again it has no second effect).
 from __future__ import annotations
 
 from collections.abc import Collection
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -104,6 +105,14 @@ class Lookup(msgspec.Struct, frozen=True):
     joins: bool
     max_age_ms: int
 
+    def only(self) -> Lookup:
+        """The same, but wanting nothing but the cached answer."""
+        return Lookup(self.digest, self.reads, True, False, self.max_age_ms)
+
+    def alone(self) -> Lookup:
+        """The same, but neither waiting for another request nor waited for."""
+        return Lookup(self.digest, self.reads, self.reads_only, False, self.max_age_ms)
+
     def may(self) -> str:
         """As the script takes it."""
         return ("r" if self.reads else "") + ("o" if self.reads_only else "") + ("j" if self.joins else "")
@@ -162,21 +171,27 @@ def encode_by_model(used: list[tuple[int, int, int]]) -> bytes:
     return _encoder.encode(used)
 
 
+@lru_cache(maxsize=8192)
+def _reserve_keys(tenant_id: UUID) -> tuple[str, str, str, str, str, str]:
+    return (
+        redis_keys.config_version(tenant_id),
+        redis_keys.counters(tenant_id),
+        redis_keys.holds(tenant_id),
+        redis_keys.leases(tenant_id),
+        redis_keys.tiers(tenant_id),
+        redis_keys.cached(tenant_id),
+    )
+
+
 async def reserve(redis: RedisStore, hold: Hold, version: int, lookup: Lookup | None = None) -> list[Any]:
     """The script's verdict."""
     tenant_id, end_user = hold.tenant_id, hold.end_user
-    own = redis_keys.counters(tenant_id)
-    keys = [
-        redis_keys.config_version(tenant_id),
-        own,
-        redis_keys.holds(tenant_id),
-        redis_keys.leases(tenant_id),
-        redis_keys.user_counters(tenant_id, end_user) if end_user else own,
-        redis_keys.tiers(tenant_id),
-    ]
+    version_key, own, holds, leases, tiers, cached = _reserve_keys(tenant_id)
+    user = redis_keys.user_counters(tenant_id, end_user) if end_user else own
+    keys = [version_key, own, holds, leases, user, tiers]
     arguments: list[Any] = [version, hold.request_id, hold.demand, hold.record]
     if lookup is not None:
-        keys += redis_keys.cached(tenant_id), redis_keys.flight(tenant_id, lookup.digest)
+        keys += cached, redis_keys.flight(tenant_id, lookup.digest)
         arguments += lookup.digest, lookup.may(), lookup.max_age_ms, FLIGHT_LEASE_MS
     if hold.idempotency:
         keys.append(hold.idempotency)
@@ -203,6 +218,10 @@ class Settlement(msgspec.Struct, array_like=True, frozen=True):
     digest: str = ""
     cache: bytes = b""
     entry: bytes = b""
+
+    def without_cache(self) -> Settlement:
+        """The same, leaving the cache alone: by the time it is repeated, nobody waits for an answer, and there is room for a new one."""
+        return msgspec.structs.replace(self, digest="", cache=b"", entry=b"") if self.digest else self
 
     def keys(self) -> list[str]:
         own = redis_keys.counters(self.tenant_id)

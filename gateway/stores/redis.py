@@ -19,6 +19,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import NoScriptError, RedisError, ResponseError
 
 from gateway.errors import StoreUnavailable
+from gateway.stores.packing import with_packing
 
 logger = logging.getLogger(__name__)
 
@@ -47,6 +48,9 @@ class RedisStore:
             health_check_interval=0,
             decode_responses=False,
         )
+        if not is_cluster:
+            pool = self._client.connection_pool
+            pool.connection_class = with_packing(pool.connection_class)
         self._waiting: list[tuple[tuple[Any, ...], asyncio.Future[Any]]] = []
         self._flushes: set[asyncio.Task[None]] = set()
 

@@ -40,7 +40,8 @@ def _chat(answer: dict[str, Any], *, include_usage: bool) -> bytes:
     for choice in choices:
         index, message = choice.get("index", 0), dict(choice["message"])
         calls = message.pop("tool_calls", None)
-        tell(index, {"role": message.pop("role", "assistant"), "content": "", "refusal": None})
+        begun = "" if message.get("content") is not None else None
+        tell(index, {"role": message.pop("role", "assistant"), "content": begun, "refusal": None})
         said = {name: value for name, value in message.items() if value not in (None, [])}
         if said:
             tell(index, said, choice.get("logprobs"))

@@ -39,7 +39,8 @@ class Head(msgspec.Struct, array_like=True, frozen=True):
     model: str
     usage: Usage
     cost_nanousd: int
-    is_compressed: bool
+    is_compressed: bool = False
+    checksum: int = 0  # CRC-32 of the answer as it is kept
 
 
 class Entry(NamedTuple):
@@ -57,8 +58,11 @@ def pack(head: Head, body: bytes) -> bytes:
     """The entry without its times."""
     kept = zlib.compress(body, LEVEL) if COMPRESSED_FROM <= len(body) <= COMPRESSED_TO else body
     is_compressed = len(kept) < len(body) * LEAST_GAIN
-    packed = _encoder.encode(msgspec.structs.replace(head, is_compressed=is_compressed))
-    return _SIZE.pack(len(packed)) + packed + (kept if is_compressed else body)
+    if not is_compressed:
+        kept = body
+    head = msgspec.structs.replace(head, is_compressed=is_compressed, checksum=zlib.crc32(kept))
+    packed = _encoder.encode(head)
+    return _SIZE.pack(len(packed)) + packed + kept
 
 
 def unpack(data: bytes) -> Entry:
@@ -68,6 +72,8 @@ def unpack(data: bytes) -> Entry:
         begin = TIMES_BYTES + _SIZE.size
         head = _heads.decode(data[begin : begin + size])
         body = data[begin + size :]
+        if zlib.crc32(body) != head.checksum:
+            raise Broken
         return Entry(head, zlib.decompress(body) if head.is_compressed else body)
     except (struct.error, msgspec.MsgspecError, zlib.error) as error:
         raise Broken from error

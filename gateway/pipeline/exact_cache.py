@@ -290,5 +290,4 @@ def _head(exchange: Exchange, ending: Ending) -> Head:
         model=attempt.model.name,
         usage=ending.usage,
         cost_nanousd=ending.cost_nanousd,
-        is_compressed=False,
     )

@@ -10,7 +10,7 @@ from gateway.caching import entries
 from gateway.caching.entries import Broken, Head
 from gateway.types import Usage
 
-HEAD = Head("faq", "k" * 32, ("a", "b"), "openai", "gpt-4o", Usage(input_tokens=3, output_tokens=4), 1_234, False)
+HEAD = Head("faq", "k" * 32, ("a", "b"), "openai", "gpt-4o", Usage(input_tokens=3, output_tokens=4), 1_234)
 TIMES = b"\0" * entries.TIMES_BYTES
 
 
@@ -38,6 +38,10 @@ def test_comes_back_as_it_was_compressed_where_that_pays(body: bytes, is_compres
 
 def test_what_is_no_entry_is_said_to_be_broken():
     whole = TIMES + entries.pack(HEAD, b"word " * 300)
+    plain = TIMES + entries.pack(HEAD, b"word")
+    for data in (plain[:-1], plain[:-4] + b"sold", plain + b"s"):
+        with pytest.raises(Broken):
+            entries.unpack(data)
     for data in (b"", TIMES, whole[:40], whole[:-1], TIMES + b"\x00\x01\xc0", TIMES + b"\xff\xff", os.urandom(200)):
         with pytest.raises(Broken):
             entries.unpack(data)

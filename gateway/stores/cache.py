@@ -79,8 +79,9 @@ async def stats(redis: RedisStore, tenant_id: UUID) -> Stats:
     """Raises `StoreUnavailable`."""
     key, ages = redis_keys.cached(tenant_id), redis_keys.cached_by_age(tenant_id)
     books = await redis.call("HMGET", key, *_BOOKS)
-    oldest = await redis.call("ZRANGE", ages, 0, 0, "WITHSCORES")
-    return _stats(await redis.call("ZCARD", ages), books, oldest[1:])
+    first = await redis.call("ZRANGE", ages, 0, 0)
+    made = await redis.call("ZSCORE", ages, first[0]) if first else None
+    return _stats(await redis.call("ZCARD", ages), books, made)
 
 
 def purge_now(redis: Redis, tenant_id: UUID, what: Purge) -> dt.datetime:
@@ -94,10 +95,10 @@ def stats_now(redis: Redis, tenant_id: UUID) -> Stats:
     books: Any = redis.hmget(redis_keys.cached(tenant_id), _BOOKS)
     oldest: Any = redis.zrange(ages, 0, 0, withscores=True)
     count: Any = redis.zcard(ages)
-    return _stats(count, books, [score for _, score in oldest])
+    return _stats(count, books, oldest[0][1] if oldest else None)
 
 
-def _stats(entries: int, books: list[bytes | None], oldest: list[Any]) -> Stats:
+def _stats(entries: int, books: list[bytes | None], oldest: Any) -> Stats:
     held, hits, misses, saved, since = (int(value or 0) for value in books)
     return Stats(
         entries=int(entries),
@@ -106,7 +107,7 @@ def _stats(entries: int, books: list[bytes | None], oldest: list[Any]) -> Stats:
         misses=misses,
         saved_nanousd=saved,
         since=_time(since) if since else None,
-        oldest=_time(float(oldest[0])) if oldest else None,
+        oldest=_time(float(oldest)) if oldest is not None else None,
     )
 
 

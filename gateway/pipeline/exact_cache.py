@@ -139,6 +139,12 @@ async def drop(exchange: Exchange, runtime: Runtime) -> Lookup | None:
     return caching.lookup
 
 
+def away(exchange: Exchange) -> None:
+    """The request was let in although Redis does not answer."""
+    if exchange.caching is not None:
+        exchange.cache_reason = "Redis is away"
+
+
 def missed(exchange: Exchange, runtime: Runtime, told: list[Any]) -> None:
     """The request was let in, to be answered by a model. `told`: whether others that ask the same may wait for it, and why there is no
     cached answer, or nothing."""

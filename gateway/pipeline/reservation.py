@@ -83,8 +83,12 @@ async def _reserve(exchange: Exchange, request: Request, plan: Plan, runtime: Ru
             asked = lookup.only() if lookup is not None and is_sure else lookup
             verdict = await runtime.accounts.reserve(hold, exchange.snapshot.version, asked)
         except StoreUnavailable:
-            if is_sure or not _served_under_allowance(exchange, terms, hold, runtime):
+            if is_sure:
+                is_sure = False
+                continue  # what it would take has to be known
+            if not _served_under_allowance(exchange, terms, hold, runtime):
                 raise
+            exact_cache.away(exchange)
             return
         kind = verdict[0]
         if kind == b"ok":

@@ -145,7 +145,7 @@ def reclaim(redis: Redis, tenant_id: UUID) -> int:
         if name.partition(b"|")[0] in _MARKS and int(value) < old
     ]
     if marks:
-        redis.hdel(key, *marks)  # type: ignore[arg-type]
+        redis.hdel(key, *marks)
     redis.hset(key, "!reclaimed", began_ms)
     return gone
 

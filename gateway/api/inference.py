@@ -107,7 +107,7 @@ def _describe(response: HttpResponseBase, exchange: Exchange, surface: Surface) 
     if exchange.cache and (answered_by or exchange.cached or exchange.control.only_if_cached):
         headers["x-tollgate-cache"] = exchange.cache
         if exchange.cache_reason:
-            headers["x-tollgate-cache-reason"] = exchange.cache_reason
+            headers["x-tollgate-cache-reason"] = quote(exchange.cache_reason, safe=" ;:,=()'")
     if exchange.attempts_made:
         headers["x-tollgate-attempts"] = str(exchange.attempts_made)
     if (exchange.ended or exchange.skipped) and (passed := _passed_over(exchange)):

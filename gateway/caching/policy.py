@@ -109,7 +109,7 @@ def _incomplete(words: Words, finish_reason: str) -> str:
     if words.finish_reason == answers.REFUSAL:
         return "a refusal"
     if finish_reason not in WHOLE and finish_reason not in CALLS_TOOLS:
-        return f"finish reason {finish_reason or 'unknown'}"
+        return f"finish reason {finish_reason[:40] or 'unknown'}"
     return "" if words.calls_tools or words.text.strip() else "it is empty"
 
 

@@ -1,34 +1,30 @@
-"""The exact cache: what a request has to do with it, and what becomes of it: found, missed, waited for, kept.
+"""The exact cache: what a request asks of it, and what comes of that: found, missed, waited for, stale.
 
-Looking it up is part of reserving, keeping it part of settling, so it costs no round trip of its own. What may be cached is for
-`gateway.caching.policy` to say, and what is the same question for `gateway.caching.fingerprints`. Nothing here fails a request: without
-Redis, or with an entry that cannot be read, there is no cached answer.
+Looking an answer up is part of reserving, keeping it (`cache_keeping`) part of settling, so neither costs a round trip of its own. What may
+be cached is for `gateway.caching.policy` to say, and what is the same question for `gateway.caching.fingerprints`. Nothing here fails a
+request: without Redis, or with an entry that cannot be read, there is no cached answer.
 """
 
 from __future__ import annotations
 
 import logging
 import time
-from typing import Any, NamedTuple
+from typing import Any
 
 from gateway.caching import entries, fingerprints, policy, replay
-from gateway.caching.assembly import Assembly
-from gateway.caching.entries import Head
 from gateway.errors import NotCached, StoreUnavailable
 from gateway.pipeline.exchange import BYPASS, HIT, MISS, STALE, Cached, Caching, Exchange
 from gateway.pipeline.observability import FLIGHT_WAITS
-from gateway.providers.translate import usage as usages
 from gateway.runtime import Runtime
-from gateway.stores import cache, counters
-from gateway.stores.counters import CacheWrite, Lookup
-from gateway.types import CachePolicy, Plan, Request, Surface, Usage
+from gateway.stores import cache
+from gateway.stores.lookups import Lookup
+from gateway.types import CachePolicy, Plan, Request
 
 logger = logging.getLogger(__name__)
-DETOUR_SECONDS = 60  # what a fallback answered while a better model was away is not kept for longer
 NO_LIMIT_MS = 2**52
 SHARED = "shared flight"
 _WHY = {"absent": "no entry", "old": "too old", "purged": "purged", "broken": "broken"}
-_ALONE = "a name stands twice in an object"
+AMBIGUOUS = "a name stands twice in an object"
 
 
 def consider(exchange: Exchange, request: Request, plan: Plan, runtime: Runtime) -> None:
@@ -66,7 +62,7 @@ def _look(exchange: Exchange, request: Request, plan: Plan, rules: CachePolicy, 
     known = exchange.snapshot.remembered.setdefault("fingerprints", {})
     digest = fingerprints.digest(exchange.snapshot.tenant_id, request, plan, end_user=whose, known=known)
     if digest is None:
-        exchange.cache_reason = _ALONE
+        exchange.cache_reason = AMBIGUOUS
         return
     oldest = rules.ttl_seconds if control.max_age_seconds is None else min(rules.ttl_seconds, control.max_age_seconds)
     reads, keeps = not control.no_cache and oldest > 0, not control.no_store
@@ -195,105 +191,3 @@ async def stale(exchange: Exchange, request: Request, runtime: Runtime) -> Cache
         return _read(request, entry.entry, entry.age_ms, STALE) if entry is not None else None
     except (StoreUnavailable, entries.Broken, replay.Unreadable):
         return None
-
-
-def assemble(exchange: Exchange) -> None:
-    """Have the request's stream put together as it passes by, if it may be kept."""
-    caching = exchange.caching
-    if caching is not None and not caching.not_kept and exchange.request is not None:
-        surface = exchange.request.endpoint.surface
-        exchange.assembly = Assembly(surface, most_bytes=caching.policy.max_entry_bytes)
-
-
-def assembled(exchange: Exchange, usage: Usage) -> bytes | None:
-    """The whole answer that a stream told; None if it is not to be kept, or cannot be told."""
-    if exchange.assembly is None or exchange.request is None:
-        return None
-    is_anthropic = exchange.request.endpoint.surface is Surface.ANTHROPIC
-    said: dict[str, Any] = usages.for_messages(usage) if is_anthropic else usages.for_chat(usage)
-    return exchange.assembly.whole(said)
-
-
-class Ending(NamedTuple):
-    """How a request ended: its whole answer, if it has one, or why it has none (`failed`)."""
-
-    body: bytes | None
-    failed: str
-    usage: Usage
-    finish_reason: str
-    cost_nanousd: int
-
-
-class Kept(NamedTuple):
-    """What a settlement does to the cache, as `Settlement` takes it; all empty for nothing."""
-
-    digest: str = ""
-    cache: bytes = b""
-    entry: bytes = b""
-
-
-def keep(exchange: Exchange, ending: Ending) -> Kept:
-    """What the settlement does to the cache. Notes why an answer is not kept. Never raises: that is no failure."""
-    caching = exchange.caching
-    if caching is None or exchange.hold is None:
-        return Kept()
-    entry = b""
-    try:
-        if exchange.cached is None and _is_kept(exchange, caching, ending):
-            assert ending.body is not None
-            entry = entries.pack(_head(exchange, ending), ending.body)
-    except Exception:
-        logger.exception("%s: its answer cannot be kept", exchange.public_id)
-    return Kept(caching.lookup.digest, counters.encode_write(_write(exchange, caching)), entry)
-
-
-def _write(exchange: Exchange, caching: Caching) -> CacheWrite:
-    cached = exchange.cached
-    if cached is not None and cached.status == HIT:
-        return CacheWrite(hits=1, saved_nanousd=cached.saved_nanousd or 0)
-    fresh = min(caching.policy.ttl_seconds, DETOUR_SECONDS) if _took_a_detour(exchange) else caching.policy.ttl_seconds
-    of_tenant = exchange.snapshot.caching
-    return CacheWrite(
-        fresh_ms=fresh * 1000,
-        stale_ms=caching.policy.stale_seconds * 1000,
-        max_bytes=of_tenant.max_bytes if of_tenant is not None else 0,
-        misses=1,
-    )
-
-
-def _is_kept(exchange: Exchange, caching: Caching, ending: Ending) -> bool:
-    reason = caching.not_kept or ending.failed or _why_not_kept(exchange, caching, ending)
-    if reason:
-        exchange.cache_reason = "; ".join(filter(None, (exchange.cache_reason, f"not kept: {reason}")))
-    return not reason
-
-
-def _why_not_kept(exchange: Exchange, caching: Caching, ending: Ending) -> str:
-    if exchange.settled_for is not None:
-        return "the answer of a cascade's first model, for want of a better one"
-    if ending.body is None or exchange.request is None:
-        return "the stream could not be put together"
-    return policy.why_not_kept(caching.policy, exchange.request, ending.body, ending.finish_reason)
-
-
-def _took_a_detour(exchange: Exchange) -> bool:
-    """Whether a model answered because another one was away."""
-    assert exchange.caching is not None
-    has_failed = any(item.error is not None and item.attempt is not exchange.attempt for item in exchange.ended)
-    return exchange.caching.is_detour or bool(exchange.skipped) or has_failed
-
-
-def _head(exchange: Exchange, ending: Ending) -> Head:
-    request, plan, attempt = exchange.request, exchange.plan, exchange.attempt
-    assert request is not None
-    assert plan is not None
-    assert attempt is not None
-    return Head(
-        task=plan.task,
-        key_id=exchange.key.id.hex,
-        tags=request.labels.tags,
-        provider=attempt.model.provider.name,
-        model=attempt.model.name,
-        usage=ending.usage,
-        cost_nanousd=ending.cost_nanousd,
-    )

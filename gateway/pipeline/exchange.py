@@ -11,8 +11,9 @@ from gateway.caching.assembly import Assembly
 from gateway.caching.policy import ANYTHING, Control
 from gateway.context.summaries import Wanted
 from gateway.errors import GatewayError
-from gateway.stores.counters import Hold, Lookup
+from gateway.stores.counters import Hold
 from gateway.stores.flights import Flight
+from gateway.stores.lookups import Lookup
 from gateway.types import (
     Attempt,
     CachePolicy,

@@ -24,7 +24,8 @@ from gateway.pipeline.observability import HOLD_WAITS
 from gateway.routing import conditions
 from gateway.runtime import Runtime
 from gateway.stores import counters
-from gateway.stores.counters import TENANT_HASH, Hold, Lookup
+from gateway.stores.counters import TENANT_HASH, Hold
+from gateway.stores.lookups import Lookup
 from gateway.types import Cheaper, Plan, Request
 
 logger = logging.getLogger(__name__)
@@ -121,6 +122,7 @@ async def _reserve(exchange: Exchange, request: Request, plan: Plan, runtime: Ru
             raise Repeated(verdict[1])
         elif kind == b"flight":
             lookup = await exact_cache.follow(exchange, runtime)
+            deadline = time.monotonic() + runtime.hold_wait_seconds
         elif kind == b"uncached":
             if not is_sure or (lookup is not None and lookup.reads_only):
                 raise exact_cache.not_cached(exchange, verdict[1].decode())

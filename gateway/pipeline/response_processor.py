@@ -12,7 +12,7 @@ import logging
 from collections.abc import AsyncIterator
 
 from gateway.errors import GatewayError, InternalError, UpstreamError, UpstreamFailed
-from gateway.pipeline import exact_cache, last_resort, settlement, signals
+from gateway.pipeline import cache_keeping, last_resort, settlement, signals
 from gateway.pipeline.calls import OpenedStream
 from gateway.pipeline.exchange import Exchange
 from gateway.runtime import Runtime
@@ -31,7 +31,7 @@ class AnswerStream:
         self._is_remembered = request is not None and plan is not None and last_resort.is_kept(request, plan)
         if exchange.idempotency or self._is_remembered:
             exchange.kept = []
-        exact_cache.assemble(exchange)
+        cache_keeping.assemble(exchange)
         self._error: GatewayError | None = None
         self._has_ended = False
 

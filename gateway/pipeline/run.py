@@ -67,9 +67,10 @@ async def run(
         validator.identify(exchange, content, headers)
         exchange.lap("validate")
         plan, request = await _admit(exchange, request, runtime)
-        if exchange.cached is not None:
+        found = exchange.cached  # the exact cache is asked while reserving
+        if found is not None:
             await settlement.settle_cached(exchange, accounts)
-            return _cached(exchange.cached, request)
+            return _cached(found, request)
         context_summary.start(exchange, runtime, run)
         try:
             if request.is_stream:

@@ -13,8 +13,8 @@ import msgspec
 from billing import prices
 from gateway import tokens
 from gateway.errors import GatewayError, NotCached, StoreUnavailable, UpstreamError
-from gateway.pipeline import exact_cache, observability, record
-from gateway.pipeline.exact_cache import Ending
+from gateway.pipeline import cache_keeping, observability, record
+from gateway.pipeline.cache_keeping import Ending
 from gateway.pipeline.exchange import Exchange
 from gateway.providers.relay import Relay
 from gateway.stores import counters, usage_record
@@ -131,7 +131,7 @@ async def settle_stream(
         finish_reason=relay.finish_reason,
         error=error,
         answer=answer,
-        whole=exact_cache.assembled(exchange, usage) if is_whole else None,
+        whole=cache_keeping.assembled(exchange, usage) if is_whole else None,
         failed="" if is_whole else outcome,
     )
 
@@ -158,7 +158,7 @@ async def _settle(
         usage, source = _NOTHING, NONE  # its call has a record of its own
     cost = _cost(exchange.attempt, usage)
     failed = failed or (error.code if error is not None else "")
-    kept = exact_cache.keep(exchange, Ending(whole, failed, usage, finish_reason, cost or 0))
+    kept = cache_keeping.keep(exchange, Ending(whole, failed, usage, finish_reason, cost or 0))
     line = record.record(
         exchange,
         status=status,

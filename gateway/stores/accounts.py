@@ -20,7 +20,8 @@ import msgspec
 from billing.limits import Allowance
 from gateway.errors import StoreUnavailable
 from gateway.stores import counters
-from gateway.stores.counters import Hold, Lookup, Settlement
+from gateway.stores.counters import Hold, Settlement
+from gateway.stores.lookups import Lookup
 from gateway.stores.redis import RedisStore
 from gateway.stores.spool import Spool, SpoolError
 from tenants import redis_keys

@@ -14,6 +14,7 @@ from uuid import UUID
 import msgspec
 
 from billing import limits
+from gateway.stores.lookups import FLIGHT_LEASE_MS, Lookup
 from gateway.stores.redis import RedisStore, Script
 from tenants import redis_keys
 
@@ -95,42 +96,6 @@ class Hold(msgspec.Struct):
     reserved_at: float
 
 
-class Lookup(msgspec.Struct, frozen=True):
-    """What a reservation asks of the tenant's cached answers: to be given the one with this fingerprint, nothing but that, to wait for
-    another request that asks the same, or to be waited for."""
-
-    digest: str
-    reads: bool
-    reads_only: bool
-    joins: bool
-    max_age_ms: int
-
-    def only(self) -> Lookup:
-        """The same, but wanting nothing but the cached answer."""
-        return Lookup(self.digest, self.reads, True, False, self.max_age_ms)
-
-    def alone(self) -> Lookup:
-        """The same, but neither waiting for another request nor waited for."""
-        return Lookup(self.digest, self.reads, self.reads_only, False, self.max_age_ms)
-
-    def may(self) -> str:
-        """As the script takes it."""
-        return ("r" if self.reads else "") + ("o" if self.reads_only else "") + ("j" if self.joins else "")
-
-
-class CacheWrite(msgspec.Struct, array_like=True, frozen=True):
-    """What a settlement does to the tenant's cached answers besides storing one: how long and in how much room, and what it counts."""
-
-    fresh_ms: int = 0
-    stale_ms: int = 0
-    max_bytes: int = 0
-    hits: int = 0
-    misses: int = 0
-    saved_nanousd: int = 0
-
-
-FLIGHT_LEASE_MS = 4000  # a flight whose process has died is taken over after that; prolonged every second
-
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(Demand)
 
@@ -160,10 +125,6 @@ def light(demand: Demand) -> Demand:
         counters=[line for line in demand.counters if not line.model],
         slots=[],
     )
-
-
-def encode_write(write: CacheWrite) -> bytes:
-    return _encoder.encode(write)
 
 
 def encode_by_model(used: list[tuple[int, int, int]]) -> bytes:

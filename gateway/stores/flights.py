@@ -17,7 +17,7 @@ from typing import Any
 from uuid import UUID
 
 from gateway.errors import StoreUnavailable
-from gateway.stores.counters import FLIGHT_LEASE_MS
+from gateway.stores.lookups import FLIGHT_LEASE_MS
 from gateway.stores.redis import RedisStore, Script
 from tenants import redis_keys
 

@@ -6,7 +6,7 @@
 -- ARGV  1 request id  2 'settle' or 'sweep'  3 requests used (0 or 1)  4 tokens used  5 nano-dollars used
 --       6 epoch the reservation was made in, '' if none was  7 the demand, if there may be no hold to read it from
 --       8 answer to keep, '' for none  9 what each model of the plan used: a msgpack array of {requests, tokens, nano-dollars}, '' for all
---       by the first  10 fingerprint, '' for none  11 what becomes of the cache, a msgpack array (gateway.stores.counters.CacheWrite):
+--       by the first  10 fingerprint, '' for none  11 what becomes of the cache, a msgpack array (gateway.stores.lookups.CacheWrite):
 --       ms the answer is fresh, ms it may stand in afterwards, bytes of all entries at most, 1 for a hit, 1 for a miss, nano-dollars
 --       saved  12 the answer's entry without its times, '' for none  13... usage records
 --

@@ -31,10 +31,10 @@ from gateway.stores.counters import (
     CounterLine,
     Demand,
     Hold,
-    Lookup,
     Settlement,
     SlotLine,
 )
+from gateway.stores.lookups import Lookup
 from gateway.stores.redis import RedisStore, Script
 from gateway.stores.usage_record import HELD, REPORTED, UsageRecord
 from tenants import redis_keys

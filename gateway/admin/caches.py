@@ -33,6 +33,7 @@ from tenants.admin.filters import TenantFilter
 from tenants.models import ApiKey, Tenant
 
 logger = logging.getLogger(__name__)
+ROOM = "max_megabytes"  # the whole tenant's, so the policy for all tasks alone says it
 ALL, TASK, KEY, TAG = "all", "task", "key", "tag"
 UNITS = ((86_400, _("%(n)g d")), (3600, _("%(n)g h")), (60, _("%(n)g min")), (1, _("%(n)g s")))
 
@@ -152,7 +153,7 @@ class CachePolicyAdmin(TenantScopedAdmin):
                     "scope",
                     ("max_temperature", "max_entry_kilobytes"),
                     ("with_tools", "embeddings"),
-                    "max_megabytes",
+                    ROOM,
                 ],
                 "description": _(
                     "Everything that can change an answer must be the same: messages, instructions, tools, parameters, model or task."
@@ -180,7 +181,14 @@ class CachePolicyAdmin(TenantScopedAdmin):
     ]
 
     def get_fieldsets(self, request: HttpRequest, obj: CachePolicy | None = None) -> list[Any]:
-        return list(self.add_fieldsets) if obj is None else super().get_fieldsets(request, obj)
+        if obj is None:
+            return list(self.add_fieldsets)
+        fieldsets = super().get_fieldsets(request, obj)
+        if obj.task_id is None:
+            return fieldsets
+        return [
+            (name, {**options, "fields": [it for it in options["fields"] if it != ROOM]}) for name, options in fieldsets
+        ]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[CachePolicy]:
         rows: QuerySet[CachePolicy] = super().get_queryset(request)

@@ -14,7 +14,7 @@ STEPS = {
     "validate": _("Validate"),
     "context": _("Optimise the context"),
     "route": _("Route"),
-    "fingerprint": _("Look for a cached answer"),
+    "fingerprint": _("Fingerprint, for the cache"),
     "reserve": _("Reserve"),
     "flight": _("Wait for the same answer"),
     "prepare": _("Prepare the call"),

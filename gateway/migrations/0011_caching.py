@@ -58,7 +58,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'verbose_name': 'cache policy',
-                'verbose_name_plural': 'caches',
+                'verbose_name_plural': 'cache policies',
                 'ordering': ['tenant', 'task'],
                 'constraints': [models.UniqueConstraint(fields=('tenant', 'task'), name='cache_policy_once_per_task', nulls_distinct=False, violation_error_message='The tenant has a cache policy for this already.')],
             },

@@ -169,7 +169,7 @@ class CachePolicy(ConfigModel):
     class Meta:
         ordering = ["tenant", "task"]
         verbose_name = _("cache policy")
-        verbose_name_plural = _("caches")
+        verbose_name_plural = _("cache policies")
         constraints = [
             models.UniqueConstraint(
                 fields=["tenant", "task"],

@@ -10,6 +10,7 @@ from weakref import WeakKeyDictionary
 from django.conf import settings
 
 from gateway import embedders, ledger
+from gateway.caching.fingerprints import Known
 from gateway.caching.lately import Lately
 from gateway.context.background import Background
 from gateway.context.vectors import Embed, Vectors
@@ -69,6 +70,7 @@ class Runtime:
         self.background = Background(settings.GATEWAY_BACKGROUND_REQUESTS)
         self.flights = Flights(self.redis, longest_seconds=settings.GATEWAY_TOTAL_SECONDS)
         self.flight_wait_seconds: float = settings.GATEWAY_FLIGHT_WAIT_SECONDS
+        self.fingerprints = Known(most_bytes=16_777_216)
         self.hits = Lately(seconds=30.0, most=20_000)  # fingerprints whose cached answers were given here
         self.hold_wait_seconds: float = settings.GATEWAY_HOLD_WAIT_SECONDS
         self.left_stream_seconds: float = settings.GATEWAY_LEFT_STREAM_SECONDS

@@ -23,9 +23,8 @@ LEFT_OUT = frozenset({"stream", "stream_options", "metadata", "user", "safety_id
 # Where the order of an object's names says nothing to the model. It reads tools and schemas in the order in which they are written.
 ORDERLESS = frozenset({"messages", "system"})
 EXACT_FLOAT = 2.0**53
-REMEMBERED, LARGEST_REMEMBERED = 1000, 8192  # bodies, and bytes of one
+LARGEST_REMEMBERED = 8192  # bytes of a body
 _UNKNOWN = b"?"
-Known = dict[tuple[str, bytes], bytes | None]
 
 _decode = msgspec.json.Decoder().decode
 _sorted = msgspec.json.Encoder(order="deterministic").encode
@@ -33,14 +32,42 @@ _as_given = msgspec.json.Encoder().encode
 _pack = msgspec.msgpack.Encoder().encode
 
 
+class Known:
+    """What was worked out before, by tenant, end user and body; bounded, as bodies are kept with it."""
+
+    __slots__ = ("_by_name", "_most_bytes", "size")
+
+    def __init__(self, *, most_bytes: int) -> None:
+        self._by_name: dict[tuple[UUID, str, bytes], bytes | None] = {}
+        self._most_bytes = most_bytes
+        self.size = 0
+
+    def of(self, tenant_id: UUID, end_user: str, request: Request) -> bytes | None:
+        """The hash of the body's fields. What is asked over and over comes byte for byte the same, so that it is worked out once; for each
+        tenant, and for each end user as far as they are kept apart, so that no time tells what another one has asked."""
+        content = request.content
+        if len(content) > LARGEST_REMEMBERED:
+            return _fields(request.raw)
+        name = tenant_id, end_user, content
+        found = self._by_name.get(name, _UNKNOWN)
+        if found is _UNKNOWN:
+            found = _fields(request.raw)
+            self.size += len(content)
+            if self.size > self._most_bytes:
+                self._by_name.clear()
+                self.size = len(content)
+            self._by_name[name] = found
+        return found
+
+
 def digest(tenant_id: UUID, request: Request, plan: Plan, *, end_user: str, known: Known) -> str | None:
     """The fingerprint of a request as it goes on, along its route. `end_user`: whose alone the answer is; empty: the whole tenant's.
-    `known`: what was worked out before for the tenant.
+    `known`: what was worked out before.
 
     None where the body cannot be told for certain from another one: a name that stands twice in an object is read differently by
     different parsers.
     """
-    fields = _remembered(request, end_user, known)
+    fields = known.of(tenant_id, end_user, request)
     if fields is None:
         return None
     parts = (
@@ -53,21 +80,6 @@ def digest(tenant_id: UUID, request: Request, plan: Plan, *, end_user: str, know
         fields,
     )
     return hashlib.sha256(_pack(parts)).digest()[:DIGEST_BYTES].hex()
-
-
-def _remembered(request: Request, end_user: str, known: Known) -> bytes | None:
-    """The fields' hash. What is asked over and over comes byte for byte the same, so that it is worked out once; for each end user, as far
-    as they are kept apart, so that no time tells what another one has asked."""
-    content = request.content
-    if len(content) > LARGEST_REMEMBERED:
-        return _fields(request.raw)
-    name = end_user, content
-    found = known.get(name, _UNKNOWN)
-    if found is _UNKNOWN:
-        if len(known) >= REMEMBERED:
-            known.clear()
-        found = known[name] = _fields(request.raw)
-    return found
 
 
 def _fields(raw: dict[str, msgspec.Raw]) -> bytes | None:

@@ -59,8 +59,8 @@ def _degrade(exchange: Exchange) -> None:
 def _look(exchange: Exchange, request: Request, plan: Plan, rules: CachePolicy, runtime: Runtime) -> None:
     control = exchange.control
     whose = request.labels.end_user if rules.is_per_end_user else ""
-    known = exchange.snapshot.remembered.setdefault("fingerprints", {})
-    digest = fingerprints.digest(exchange.snapshot.tenant_id, request, plan, end_user=whose, known=known)
+    tenant_id = exchange.snapshot.tenant_id
+    digest = fingerprints.digest(tenant_id, request, plan, end_user=whose, known=runtime.fingerprints)
     if digest is None:
         exchange.cache_reason = AMBIGUOUS
         return

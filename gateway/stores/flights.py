@@ -24,7 +24,7 @@ from tenants import redis_keys
 logger = logging.getLogger(__name__)
 _PROLONG = Script("prolong")
 BEAT_SECONDS = 1.0
-FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.03, 0.5
+FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.03, 0.25
 
 Name = tuple[UUID, str]  # tenant and fingerprint
 

@@ -16,11 +16,13 @@ from hypothesis import strategies as st
 
 from gateway import bodies
 from gateway.caching import fingerprints
+from gateway.caching.fingerprints import Known
 from gateway.pipeline.validator import FORWARDED_HEADERS, validate
 from gateway.types import Attempt, Cascade, Endpoint, Key, Labels, Model, Plan, Provider, Request
 from tests.gateway.routing.ground import CLAUDE, OPENAI, model
 
 ACME, GLOBEX = UUID(int=1), UUID(int=2)
+MUCH = 1_000_000
 HELLO = [{"role": "user", "content": "hello"}]
 BASE: dict[Endpoint, dict[str, Any]] = {
     Endpoint.CHAT: {"model": "m", "messages": HELLO},
@@ -110,7 +112,7 @@ def raw(body: Any, endpoint: Endpoint = Endpoint.CHAT, headers: dict[str, str] |
 
 
 def digest(asked: Request, route: Plan | None = None, *, tenant: UUID = ACME, end_user: str = "") -> str:
-    found = fingerprints.digest(tenant, asked, route or plan(), end_user=end_user, known={})
+    found = fingerprints.digest(tenant, asked, route or plan(), end_user=end_user, known=Known(most_bytes=MUCH))
     assert found is not None
     return found
 
@@ -247,7 +249,7 @@ TWICE = [
 
 @pytest.mark.parametrize("content", TWICE)
 def test_a_body_that_parsers_read_differently_has_none(content: bytes):
-    assert fingerprints.digest(ACME, raw(content), plan(), end_user="", known={}) is None
+    assert fingerprints.digest(ACME, raw(content), plan(), end_user="", known=Known(most_bytes=MUCH)) is None
 
 
 JSON = st.recursive(
@@ -275,21 +277,21 @@ def test_two_values_of_an_unknown_field_have_the_same_fingerprint_only_if_they_a
 
 
 def test_what_is_remembered_is_what_would_be_worked_out():
-    known: fingerprints.Known = {}
-    found = [fingerprints.digest(ACME, request(), plan(), end_user="", known=known) for _ in range(2)]
-    assert found == [digest(request())] * 2
-    assert fingerprints.digest(ACME, request(), plan(), end_user="ada", known=known) == digest(
-        request(), end_user="ada"
-    )
-    assert set(known) == {("", request().content), ("ada", request().content)}
+    known = Known(most_bytes=MUCH)
+    for _ in range(2):
+        for tenant in (ACME, GLOBEX):
+            for user in ("", "ada"):
+                found = fingerprints.digest(tenant, request(), plan(), end_user=user, known=known)
+                assert found == digest(request(), tenant=tenant, end_user=user)
+    assert known.size == 4 * len(request().content)  # once each: no time tells what another one has asked
 
 
 def test_what_is_remembered_is_bounded():
-    known: fingerprints.Known = {}
-    for number in range(fingerprints.REMEMBERED + 5):
+    known = Known(most_bytes=10_000)
+    for number in range(1000):
         fingerprints.digest(ACME, request(seed=number), plan(), end_user="", known=known)
-    assert len(known) <= fingerprints.REMEMBERED
+        assert known.size <= 10_000
     long = request(messages=[{"role": "user", "content": "x" * fingerprints.LARGEST_REMEMBERED}])
-    before = len(known)
+    before = known.size
     assert fingerprints.digest(ACME, long, plan(), end_user="", known=known) == digest(long)
-    assert len(known) == before
+    assert known.size == before

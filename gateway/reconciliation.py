@@ -50,8 +50,8 @@ def reconcile(tenant_id: UUID) -> Drift:
     """Compare and repair one tenant's books. Raises what PostgreSQL and Redis raise; then nothing was made worse."""
     drift = Drift()
     store = ledger.redis()
-    if not store.hexists(redis_keys.counters(tenant_id), "epoch"):
-        return drift  # nothing is counted yet; the first request will open the counters
+    if not ledger.is_open(store, tenant_id):
+        return drift  # the first request will open the counters
     with transaction.atomic():
         ledger.lock(tenant_id)
         zone = ledger.zone_of(tenant_id)

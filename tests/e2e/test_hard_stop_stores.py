@@ -114,8 +114,15 @@ def under_way(simulator: Any, amount: int) -> None:
     wait_until(lambda: simulator.totals()["requests"] >= amount, seconds=30)
 
 
-@pytest.mark.parametrize("is_empty", [True, False], ids=["empty", "with its data"])
-def test_redis_killed_and_restarted_lets_no_more_through(world, bystander, simulator, own, pair, is_empty):
+LOSSES = {
+    "everything": OwnRedis.forget,
+    "nothing": lambda own: None,
+    "the last moment": lambda own: own.forget_the_last(30_000),
+}
+
+
+@pytest.mark.parametrize("lost", LOSSES)
+def test_redis_killed_and_restarted_lets_no_more_through(world, bystander, simulator, own, pair, lost):
     budget(world, BUDGET)
     slow_models(world)
     books = Books(own, world)
@@ -129,8 +136,7 @@ def test_redis_killed_and_restarted_lets_no_more_through(world, bystander, simul
         under_way(simulator, 24)
         own.kill()
         time.sleep(AWAY_SECONDS)
-        if is_empty:
-            own.forget()
+        LOSSES[lost](own)
         own.start()
 
     shots += insist(fired, kill)

@@ -47,7 +47,7 @@ async def test_a_request_that_goes_away_before_its_reservation_is_answered_leave
     tenant_id = uuid4()
     plain = get_redis_connection("default")
     plain.set(redis_keys.config_version(tenant_id), 1)
-    plain.hset(redis_keys.counters(tenant_id), "epoch", f"{uuid4().hex}:0:0")
+    plain.hset(redis_keys.counters(tenant_id), "epoch", f"{uuid4().hex}:0:0:{plain.info('server')['run_id']}")
     for script in (counters.RESERVE, counters.SETTLE):
         plain.script_load(script.text)
     store = SlowFirst(settings.REDIS_URL, timeout_seconds=5.0)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from functools import partial
+from ssl import SSLContext
 from uuid import UUID
 from weakref import WeakKeyDictionary
 
@@ -12,6 +14,7 @@ from django.conf import settings
 from gateway import embedders, ledger
 from gateway.context.background import Background
 from gateway.context.vectors import Embed, Vectors
+from gateway.providers.http import Connection, Forbidden, Origin
 from gateway.providers.transport import Timeouts, Transport
 from gateway.resilience.breakers import Breakers, Policy
 from gateway.resilience.retries import RetryBudget
@@ -23,6 +26,7 @@ from gateway.stores.snapshots import Snapshots
 from gateway.stores.spool import Spool
 from gateway.stores.summaries import Summaries
 from gateway.stores.threads import Threads
+from tenants import outbound
 
 
 class Runtime:
@@ -47,7 +51,8 @@ class Runtime:
                 first_byte=settings.GATEWAY_FIRST_BYTE_SECONDS,
                 idle=settings.GATEWAY_IDLE_SECONDS,
                 total=settings.GATEWAY_TOTAL_SECONDS,
-            )
+            ),
+            connect_guarded=_connect_guarded,
         )
         self.breakers = Breakers(
             self.redis,
@@ -81,6 +86,22 @@ class Runtime:
         await self.calibration.close()
         await self.accounts.close()
         await self.redis.close()
+
+
+async def _connect_guarded(origin: Origin, make: Callable[[], Connection], context: SSLContext | None) -> Connection:
+    """To where tenants may lead us."""
+    try:
+        connected = await outbound.connected(origin.host, origin.port)
+    except outbound.NotPublic as error:
+        raise Forbidden(str(error)) from error
+    try:
+        _, connection = await asyncio.get_running_loop().create_connection(
+            make, sock=connected, ssl=context, server_hostname=origin.host if context is not None else None
+        )
+    except BaseException:
+        connected.close()
+        raise
+    return connection
 
 
 _runtimes: WeakKeyDictionary[asyncio.AbstractEventLoop, Runtime] = WeakKeyDictionary()

@@ -117,6 +117,7 @@ def _providers(tenant_id: UUID) -> dict[UUID, types.Provider]:
             kind=row.kind,
             base_url=row.effective_base_url,
             credential=types.Secret(credential),
+            is_guarded=row.tenant_id is not None,
         )
     return providers
 

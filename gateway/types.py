@@ -73,13 +73,15 @@ class Secret:
 
 
 class Provider(msgspec.Struct, frozen=True):
-    """An upstream: `kind` is "anthropic", "openai" or "openai-compatible"; `base_url` has no slash at its end."""
+    """An upstream: `kind` is "anthropic", "openai" or "openai-compatible"; `base_url` has no slash at its end. `is_guarded`: a tenant named
+    the URL, so it may lead to the public internet only, and where the operator allows."""
 
     id: UUID
     name: str
     kind: str
     base_url: str
     credential: Secret
+    is_guarded: bool = True
 
     @property
     def surface(self) -> Surface:

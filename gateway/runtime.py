@@ -14,6 +14,7 @@ from django.conf import settings
 from gateway import embedders, ledger
 from gateway.context.background import Background
 from gateway.context.vectors import Embed, Vectors
+from gateway.providers import http
 from gateway.providers.http import Connection, Forbidden, Origin
 from gateway.providers.transport import Timeouts, Transport
 from gateway.resilience.breakers import Breakers, Policy
@@ -94,14 +95,7 @@ async def _connect_guarded(origin: Origin, make: Callable[[], Connection], conte
         connected = await outbound.connected(origin.host, origin.port)
     except outbound.NotPublic as error:
         raise Forbidden(str(error)) from error
-    try:
-        _, connection = await asyncio.get_running_loop().create_connection(
-            make, sock=connected, ssl=context, server_hostname=origin.host if context is not None else None
-        )
-    except BaseException:
-        connected.close()
-        raise
-    return connection
+    return await http.over(connected, origin, make, context)
 
 
 _runtimes: WeakKeyDictionary[asyncio.AbstractEventLoop, Runtime] = WeakKeyDictionary()

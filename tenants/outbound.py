@@ -19,6 +19,7 @@ from functools import cache
 from typing import Any
 
 import aiohttp
+from aiohappyeyeballs import start_connection
 from aiohttp.abc import AbstractResolver, ResolveResult
 from django.conf import settings
 from yarl import URL
@@ -27,6 +28,7 @@ TIMEOUT_SECONDS = 10.0
 LOOKUP_SECONDS = 5.0
 MAX_ANSWER_BYTES = 64 * 1024
 LOOKUPS_AT_ONCE = 8
+EYEBALLS_DELAY_SECONDS = 0.25
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -142,22 +144,8 @@ async def connected(host: str, port: int) -> socket.socket:
 
     Raises `NotPublic`, or another `OSError` if there is no connection. How long that may take is the caller's to say.
     """
-    loop = asyncio.get_running_loop()
-    failure: OSError = NotPublic(f"{host} is not known")
-    for found in await loop.run_in_executor(_lookups(), _look_up, host, port):
-        connection = _socket(found)
-        connection.setblocking(False)
-        try:
-            await loop.sock_connect(connection, found[4])
-        except OSError as error:
-            connection.close()
-            failure = error
-        except BaseException:
-            connection.close()
-            raise
-        else:
-            return connection
-    raise failure
+    found = await asyncio.get_running_loop().run_in_executor(_lookups(), _look_up, host, port)
+    return await start_connection(found, happy_eyeballs_delay=EYEBALLS_DELAY_SECONDS, socket_factory=_socket)
 
 
 @cache

@@ -7,6 +7,7 @@ cookies, proxies, HTTP/2, and compression, which it does not ask for and does no
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
 from collections import deque
 from collections.abc import Awaitable, Callable
@@ -14,10 +15,12 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import httptools
+from aiohappyeyeballs import start_connection
 
 HIGH_WATER = 256 * 1024  # bytes of an answer that wait to be read before the other side is held up
 MAX_HEADER_BYTES = 64 * 1024
 MAX_ANSWER_BYTES = 128 * 1024 * 1024  # of an answer that is read whole
+EYEBALLS_DELAY_SECONDS = 0.25  # RFC 8305's: before the next address is tried beside the first
 MAX_IDLE = 512  # connections kept for an origin
 
 
@@ -76,9 +79,24 @@ Connect = Callable[[Origin, Callable[[], "Connection"], ssl.SSLContext | None], 
 
 
 async def connect(origin: Origin, make: Callable[[], Connection], context: ssl.SSLContext | None) -> Connection:
-    """A connection to any address of the name, the quickest of the first two."""
+    """A connection to any address that the name has, the quickest of those that are tried."""
     loop = asyncio.get_running_loop()
-    _, connection = await loop.create_connection(make, origin.host, origin.port, ssl=context, happy_eyeballs_delay=0.25)
+    found = await loop.getaddrinfo(origin.host, origin.port, type=socket.SOCK_STREAM)
+    connected = await start_connection(found, happy_eyeballs_delay=EYEBALLS_DELAY_SECONDS)
+    return await over(connected, origin, make, context)
+
+
+async def over(
+    connected: socket.socket, origin: Origin, make: Callable[[], Connection], context: ssl.SSLContext | None
+) -> Connection:
+    """A connection over that socket, with TLS where the origin has it."""
+    try:
+        _, connection = await asyncio.get_running_loop().create_connection(
+            make, sock=connected, ssl=context, server_hostname=origin.host if context is not None else None
+        )
+    except BaseException:
+        connected.close()
+        raise
     return connection
 
 

@@ -18,6 +18,7 @@ from gateway.providers.transport import Timeouts, Transport
 from gateway.types import Provider, Secret, WireRequest
 
 Behaviour = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+EVENT_LOOPS = ("uvloop", "asyncio")  # the gateway runs on the former, other processes on the latter
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"
 
 

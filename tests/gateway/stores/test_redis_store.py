@@ -13,6 +13,7 @@ from redis.exceptions import ResponseError
 from gateway.errors import StoreUnavailable
 from gateway.stores.redis import RedisStore
 
+EVENT_LOOPS = ("uvloop", "asyncio")  # the gateway runs on the former, other processes on the latter
 HELLO = b"%1\r\n+proto\r\n:3\r\n"
 Behaviour = Callable[[asyncio.StreamReader, asyncio.StreamWriter, int], Awaitable[None]]
 

@@ -13,8 +13,9 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from tenants import config_versions, tiers
+from tenants import config_versions, roles, tiers
 from tenants.ids import uuid7
+from tenants.managers import TenantManager
 from tenants.tiers import DEFAULT_TIER
 
 
@@ -86,6 +87,8 @@ class Tenant(ConfigModel):
     counted_since = models.DateTimeField(null=True, editable=False)
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
 
+    objects = TenantManager("pk")
+
     class Meta:
         ordering = ["name"]
         verbose_name = _("tenant")
@@ -99,26 +102,32 @@ class Tenant(ConfigModel):
 
 
 class TenantOwned(models.Model):
-    """A row that belongs to exactly one tenant."""
+    """The base of every model whose rows belong to a tenant, once and for all: the database refuses to move one.
+
+    It brings the tenant, and a default manager that shows the rows of the tenancy at hand (`tenants.tenancy`). What stands underneath is
+    made by a migration: `EnableTenantRls` (`tenants.rls`) gives the table its policies, its rights in the console, and a guard on each
+    foreign key that could lead into another tenant. A subclass may allow rows without a tenant, which are the operator's, by giving
+    `tenant` anew.
+    """
 
     tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, verbose_name=_("tenant"))
+
+    objects = TenantManager()
 
     class Meta:
         abstract = True
 
     def get_additional_data(self) -> dict[str, str]:
         """What django-auditlog keeps with each entry about this row."""
-        return {"tenant_id": str(self.tenant_id)}
+        part_of = self.part_of_id() if isinstance(self, ConfigModel) else None
+        ids = {"tenant_id": self.tenant_id, "part_of": part_of}
+        return {name: str(value) for name, value in ids.items() if value is not None}
 
 
 class Membership(TenantOwned):
-    """A person's place in a tenant. The role says what the person may do there."""
+    """A person's place in a tenant. The role says what the person may do there (`tenants.roles`)."""
 
-    class Role(models.TextChoices):
-        OWNER = "owner", _("Owner")
-        ADMIN = "admin", _("Admin")
-        DEVELOPER = "developer", _("Developer")
-        VIEWER = "viewer", _("Viewer")
+    Role = roles.Role
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     user = models.ForeignKey(
@@ -134,6 +143,7 @@ class Membership(TenantOwned):
         ),
     )
     created_at = models.DateTimeField(_("since"), auto_now_add=True)
+    last_opened_at = models.DateTimeField(null=True, editable=False)  # the console one comes to after signing in
 
     class Meta:
         ordering = ["tenant", "user"]

@@ -6,10 +6,10 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from tenants.models import ApiKey, Tenant
+from tenants.models import ApiKey, Tenant, TenantOwned
 
 
-class RequestLog(models.Model):
+class RequestLog(TenantOwned):
     """One attempt of one request. Partitioned by day of `accepted_at`; see `gateway.partitions`.
 
     `id` is the request id with the attempt in its last byte, so (accepted_at, id) makes the drain idempotent by

@@ -45,7 +45,7 @@ def applying(exchange: Exchange, request: Request, plan: Plan, tier: str, now: f
     labels = request.labels
     is_cheaper = exchange.cheaper is not None
     models = tuple([attempt.model.name for attempt in plan.attempts])
-    known_shares = tuple(sorted(shares.known(exchange).items())) if shares.marks(exchange.snapshot) else ()
+    known_shares = tuple(sorted(shares.known(exchange).items())) if shares.asked(exchange.snapshot) else ()
     name = (exchange.key.id, labels.end_user, tier, plan.task, models, labels.tags, is_cheaper, known_shares)
     remembered = exchange.snapshot.remembered
     known: Applying | None = remembered.get(name)

@@ -102,6 +102,7 @@ async def reserve(exchange: Exchange, request: Request, plan: Plan, runtime: Run
         elif kind == b"closed":
             await asyncio.sleep(int(verdict[1]) / 1000 + 0.01)
         elif kind == b"mark":
+            await shares.look(exchange, terms.applying.counters, runtime, but=int(verdict[1]) - 1)
             _degrade(exchange, terms.applying.counters[int(verdict[1]) - 1], int(verdict[2]))
         elif kind == b"replay":
             raise Repeated(verdict[1])

@@ -22,15 +22,16 @@ _NO_CONVERSATION = Conversation("")
 def of(exchange: Exchange, request: Request, runtime: Runtime) -> Signals:
     """The request's signals. Its tier is the one this process knows; the reserve step tells if it has changed."""
     snapshot, end_user = exchange.snapshot, request.labels.end_user
+    exchange.tier = runtime.snapshots.tier(snapshot.tenant_id, end_user) if end_user else ""
     is_open_question = bool(snapshot.rules) or request.model_asked.startswith("task/")
     return Signals(
         at=exchange.accepted_ms / 1000,
-        tier=runtime.snapshots.tier(snapshot.tenant_id, end_user) if end_user else "",
+        tier=exchange.tier,
         input_tokens=input_tokens(request) if is_open_question else 0,
         conversation=_remembered(exchange, request, runtime) if is_open_question else _NO_CONVERSATION,
         health=runtime.breakers.health,
         cheaper=exchange.cheaper,
-        budget_shares=shares.known(exchange),
+        budget_shares=shares.by_name(exchange),
     )
 
 

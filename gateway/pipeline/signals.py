@@ -5,17 +5,14 @@ What only rules ask about is worked out only where there are rules, or several m
 
 from __future__ import annotations
 
-import hashlib
-from typing import Any
-
 from gateway import tokens
 from gateway.pipeline import shares
 from gateway.pipeline.exchange import Exchange
+from gateway.routing import conversations
 from gateway.routing.conversations import Turn
 from gateway.runtime import Runtime
 from gateway.types import Conversation, Request, Signals
 
-BEGINNING = 4096  # characters of a message that tell a conversation from others
 _NO_CONVERSATION = Conversation("")
 
 
@@ -56,13 +53,5 @@ def input_tokens(request: Request) -> int:
 
 
 def conversation(request: Request, caller: str) -> Conversation:
-    """The conversation by what stays the same from turn to turn: who calls, for whom, and how it began."""
-    body: Any = request.body
-    messages = getattr(body, "messages", None) or []
-    began = [str(getattr(body, "system", None) or "")[:BEGINNING]]
-    for message in messages:
-        began.append(str(message.content)[:BEGINNING])
-        if message.role == "user":
-            break
-    parts = "\x00".join([caller, request.labels.end_user, *began])
-    return Conversation(hashlib.blake2b(parts.encode("utf-8", "replace"), digest_size=16).hexdigest())
+    """The conversation of a request as it came."""
+    return Conversation(conversations.key_of(request, caller))

@@ -149,11 +149,11 @@ class UpstreamRejected(UpstreamError):
 
 
 class ContextOverflow(UpstreamRejected):
-    pass
+    code = "context_length_exceeded"
 
 
 class ContentRefused(UpstreamRejected):
-    pass
+    code = "content_refused"
 
 
 class UpstreamRateLimited(UpstreamError):

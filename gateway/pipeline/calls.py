@@ -9,7 +9,7 @@ from types import ModuleType
 import msgspec
 
 from gateway import tokens, vocabularies
-from gateway.errors import ContentRefused, UpstreamError, UpstreamFailed, UpstreamTimedOut
+from gateway.errors import UpstreamError, UpstreamFailed, UpstreamTimedOut
 from gateway.pipeline.exchange import Exchange
 from gateway.providers import anthropic, openai
 from gateway.providers.relay import Relay
@@ -98,8 +98,6 @@ async def open_stream(
     exchange.lap("first_byte")
     try:
         await _until_first_token(opened)
-        if plan.escapes_refusals and opened.relay.is_complete and opened.relay.finish_reason in REFUSED:
-            raise ContentRefused(f"{attempt.model.name} refused for its content policy.", provider_status=200)
     except UpstreamError as error:
         upstream.close()
         relay = opened.relay

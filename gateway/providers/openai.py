@@ -14,6 +14,7 @@ from gateway.errors import Unsupported, UpstreamFailed
 from gateway.providers import failures, metadata
 from gateway.providers.relay import Relay
 from gateway.providers.sse import Event
+from gateway.providers.translate.reasons import REFUSAL
 from gateway.providers.translate.usage import ChatUsage
 from gateway.providers.translation import translated_answer, translated_relay, translated_request
 from gateway.types import Endpoint, Model, Provider, ProviderAnswer, Request, Surface, Usage, WireRequest
@@ -34,8 +35,13 @@ class _Delta(msgspec.Struct):
     tool_calls: msgspec.Raw = msgspec.Raw()
 
 
+class _Message(msgspec.Struct):
+    refusal: str | None = None
+
+
 class _Choice(msgspec.Struct):
     delta: _Delta | None = None
+    message: _Message | None = None
     finish_reason: str | None = None
 
 
@@ -110,11 +116,16 @@ def read_answer(request: Request, model: Model, content: bytes) -> ProviderAnswe
         raise UpstreamFailed(f"{model.provider.name} sent an answer that cannot be read.") from error
     if answer.error is not None and not answer.choices:
         raise _reported(model.provider, answer.error)
-    finish_reason = answer.choices[0].finish_reason or "" if answer.choices else ""
+    finish_reason = _finish_reason(answer.choices[0]) if answer.choices else ""
     body = content if request.endpoint.surface is Surface.OPENAI else translated_answer(request, model, content)
     return ProviderAnswer(
         body=body, usage=answer.usage.counted() if answer.usage else None, finish_reason=finish_reason
     )
+
+
+def _finish_reason(choice: _Choice) -> str:
+    refuses = choice.message is not None and choice.message.refusal
+    return REFUSAL if refuses else choice.finish_reason or ""
 
 
 def relay(request: Request, model: Model) -> Relay:
@@ -157,10 +168,12 @@ class _PassThrough:
             if not chunk.choices and not self._wants_usage:
                 return b""
         for choice in chunk.choices or ():
-            if choice.finish_reason:
-                self.finish_reason = choice.finish_reason
             if choice.delta is not None:
                 self._count(choice.delta)
+                if choice.delta.refusal:
+                    self.finish_reason = REFUSAL
+            if choice.finish_reason and self.finish_reason != REFUSAL:
+                self.finish_reason = choice.finish_reason
         return event.raw
 
     def _count(self, delta: _Delta) -> None:

@@ -131,7 +131,7 @@ class MessagesFromChat:
                 if choice.delta is not None:
                     out += self._delta(choice.delta)
                 if choice.finish_reason:
-                    self.finish_reason = choice.finish_reason
+                    self.finish_reason = reasons.REFUSAL if self._has_refused else choice.finish_reason
                     self.is_complete = True  # some servers send no [DONE]
         return out
 
@@ -158,6 +158,7 @@ class MessagesFromChat:
             out += self._text("text", delta.content)
         if delta.refusal:
             self._has_refused = True
+            self.finish_reason = reasons.REFUSAL
             out += self._text("text", delta.refusal)
         for call in delta.tool_calls or ():
             out += self._call(call)

@@ -11,12 +11,12 @@ from typing import TypeVar
 
 from gateway.errors import (
     AllModelsFailed,
-    BudgetSpent,
     ContentRefused,
     ContextOverflow,
     GatewayError,
     InvalidRequest,
     NotGoodEnough,
+    RateLimited,
     StoreUnavailable,
     UpstreamError,
     UpstreamRejected,
@@ -60,7 +60,7 @@ async def ask(exchange: Exchange, request: Request, plan: Plan, runtime: Runtime
 
     try:
         return await _walk(exchange, attempts_of(exchange, plan), plan, runtime, call)
-    except (UpstreamError, BudgetSpent, StoreUnavailable) as error:
+    except (UpstreamError, RateLimited, StoreUnavailable) as error:
         number = _to_make_do_with(exchange, error, kept)
         if number is None:
             raise
@@ -102,7 +102,7 @@ async def open_stream(exchange: Exchange, request: Request, plan: Plan, runtime:
 
     try:
         return await _walk(exchange, attempts_of(exchange, plan), plan, runtime, call)
-    except (UpstreamError, BudgetSpent, StoreUnavailable) as error:
+    except (UpstreamError, RateLimited, StoreUnavailable) as error:
         number = _to_make_do_with(exchange, error, kept)
         if number is None:
             raise

@@ -151,3 +151,21 @@ def test_where_a_budget_pays_for_no_third_call_the_first_answer_has_to_do(world,
     ]
     assert counter(world, "tokens") == (sum(row.input_tokens + row.output_tokens for row in rows), 0)
     assert "claude-sonnet-4-5" not in simulator.totals()["by_model"]
+
+
+SCHEMA = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"], "additionalProperties": False}
+
+
+@pytest.mark.parametrize("surface", ["chat", "message"])
+def test_an_answer_that_violates_the_schema_escalates_in_either_format(world, simulator, surface):
+    world.model("weak", "openai", upstream_id='gpt-4o-mini?output_text={"n": "four"}')
+    cascade(world, **ACCEPTED_FROM_ANY)
+    form = {"type": "json_schema", "schema": SCHEMA}
+    asked = (
+        {"response_format": {"type": "json_schema", "json_schema": {"name": "n", "schema": SCHEMA}}}
+        if surface == "chat"
+        else {"output_config": {"format": form}}
+    )
+    reply = getattr(world, surface)("task/sums", **asked)
+    assert (reply.status, reply.headers["x-tollgate-model"]) == (200, "claude-sonnet-4-5")
+    assert "violates_schema" in reply.headers["x-tollgate-cascade"]

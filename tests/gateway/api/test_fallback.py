@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 
 import pytest
 from django_redis import get_redis_connection
@@ -10,7 +11,7 @@ from django_redis import get_redis_connection
 from gateway.models import Model, Task, TaskFallback
 from tenants import redis_keys
 from tests.gateway.budgets import budget, counter
-from tests.gateway.live import World
+from tests.gateway.live import World, wait_until
 
 FAULTS = ["429", "500", "503", "529", "reset", "bad_json", "hang"]
 
@@ -182,6 +183,8 @@ def test_a_failed_call_that_cost_something_leaves_a_budget_no_room_for_another(w
     chain(world, "ill", "claude-sonnet-4-5")
     reply = world.chat("task/chain", max_tokens=100)
     assert (reply.status, reply.json()["error"]["code"]) == (429, "budget_spent")
+    assert reply.json()["error"]["detail"]["budget"] == "tokens budget"
+    assert (reply.headers["x-should-retry"], int(reply.headers["retry-after"]) > 1) == ("false", True)
     assert simulator.totals()["requests"] == 1
     used, held = counter(world, "tokens")
     assert 0 < used <= 160
@@ -268,3 +271,18 @@ def test_that_it_is_too_long_is_said_with_openai_s_code_whoever_says_it(world, s
     world.model("small", "anthropic", upstream_id="claude-sonnet-4-5?context_window=5")
     reply = world.chat("small", prompt="a question of more than five tokens, as anybody can see")
     assert (reply.status, reply.json()["error"]["code"]) == (400, "context_length_exceeded")
+
+
+def test_where_others_hold_what_the_next_call_needs_the_refusal_may_be_retried(world, simulator):
+    budget(world, 1500, "tokens")
+    failing(world, "bad_json", output_tokens=90)
+    chain(world, "ill", "claude-sonnet-4-5")
+    simulator.behave(model="gpt-4o", latency_ms=3000, times=1)
+    slow = threading.Thread(target=lambda: world.chat("gpt-4o", max_tokens=1200))
+    slow.start()
+    wait_until(lambda: counter(world, "tokens")[1] > 0)
+    reply = world.chat("task/chain", max_tokens=100)
+    assert (reply.status, reply.json()["error"]["code"]) == (429, "budget_held")
+    assert reply.json()["error"]["detail"]["budget"] == "tokens budget"
+    assert "x-should-retry" not in reply.headers
+    slow.join()

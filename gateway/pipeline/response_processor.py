@@ -61,6 +61,11 @@ class AnswerStream:
             self._error = InternalError("Tollgate failed while relaying the stream.")
             raise self._error from error
 
+    def fail(self, error: GatewayError) -> None:
+        """Nothing more will be sent of it, for a reason of ours; `close` settles it as cut."""
+        if not self._has_ended and self._error is None:
+            self._error = error
+
     def _taken(self) -> bytes:
         """What has been read and not passed on yet."""
         out = b"".join(self._opened.out)

@@ -41,7 +41,7 @@ class UsageRow(NamedTuple):
 
 
 class Falls(NamedTuple):
-    """What a request is for, as far as budgets go. `names_all`: budgets of other tasks, models and tags count as well, if they name them."""
+    """What a request is for, as far as budgets go. `names_all`: budgets that name another task, model or tag count as well."""
 
     end_user: str = ""
     tasks: tuple[str, ...] = ()

@@ -171,7 +171,9 @@ budgets = extend_schema(
     tags=["Usage"],
     parameters=[
         OpenApiParameter("user", str, description="An end user, whose budgets are listed, too."),
-        OpenApiParameter("task", str, many=True, description="A task, whose share of a budget for each task is listed, too."),
+        OpenApiParameter(
+            "task", str, many=True, description="A task, whose share of a budget for each task is listed, too."
+        ),
         OpenApiParameter("model", str, many=True, description="The same of a model."),
         OpenApiParameter("tag", str, many=True, description="The same of a tag."),
     ],

@@ -200,9 +200,7 @@ def _go_on(exchange: Exchange, attempt: Attempt, error: UpstreamError) -> None:
     if isinstance(error, NotGoodEnough):
         exchange.end_attempt(usage=error.usage, is_reported=error.is_reported, finish_reason=error.finish_reason)
         return
-    exchange.end_attempt(
-        error, usage=error.usage, is_reported=error.is_reported, finish_reason=error.finish_reason
-    )
+    exchange.end_attempt(error, usage=error.usage, is_reported=error.is_reported, finish_reason=error.finish_reason)
     FALLBACKS.labels(attempt.model.provider.name, attempt.model.name, error.code).inc()
 
 

@@ -130,8 +130,8 @@ def next_mark(exchange: Exchange, counter: Counter) -> int:
 
 
 async def look(exchange: Exchange, counters: Iterable[Counter], runtime: Runtime, *, but: int) -> None:
-    """Note how far the counters are used, but for the one at that place, which the reserve step has told of: it tells of one at a time, and a
-    request is not to be planned anew for each. Raises `StoreUnavailable`."""
+    """Note how far the counters are used, but for the one at that place: the reserve step has told of it, as it tells of one at a time, and
+    a request is not to be planned anew for each. Raises `StoreUnavailable`."""
     wanted: dict[str, list[Counter]] = {}
     for place, counter in enumerate(counters):
         if place != but and next_mark(exchange, counter):

@@ -85,7 +85,9 @@ async def reserve(exchange: Exchange, request: Request, plan: Plan, runtime: Run
         else:
             raise StoreUnavailable("The counters are being restored. Try again in a moment.", retry_after_seconds=1)
     if kind not in (b"spent", b"held"):
-        raise StoreUnavailable("The configuration changes faster than it can be read. Try again.", retry_after_seconds=1)
+        raise StoreUnavailable(
+            "The configuration changes faster than it can be read. Try again.", retry_after_seconds=1
+        )
     raise _refusal(affected[int(verdict[1]) - 1][1], int(verdict[2]), int(verdict[3]), is_held=kind == b"held")
 
 
@@ -96,7 +98,10 @@ def _own(exchange: Exchange, metric: int) -> int:
         if hold is not None:
             demand = counters.decode(hold.demand)
             output = hold.output_cap * demand.choices
-            tokens, nanousd = demand.input_tokens + output, demand.input_nanousd + output * demand.output_pico // 1000 + 1
+            tokens, nanousd = (
+                demand.input_tokens + output,
+                demand.input_nanousd + output * demand.output_pico // 1000 + 1,
+            )
             own += tokens if metric == METRICS[limits.TOKENS] else nanousd
     return own
 
@@ -109,7 +114,11 @@ def _refusal(counter: Counter, used: int, held: int, *, is_held: bool) -> RateLi
         "scope": limit.dimension,
         "metric": limit.metric,
         "window": limit.window,
-        **({name: value / limits.NANO_PER_USD for name, value in amounts.items()} if limit.metric == limits.USD else amounts),
+        **(
+            {name: value / limits.NANO_PER_USD for name, value in amounts.items()}
+            if limit.metric == limits.USD
+            else amounts
+        ),
     }
     failed = "Calls for this request failed and were charged;"
     if is_held:

@@ -172,6 +172,8 @@ def test_streams_under_way_when_the_process_is_stopped_end_with_an_error_event(w
     assert json.loads(openai.events()[-1].removeprefix(b"data: "))["error"]["code"] == "gateway_stopped"
     assert anthropic.events()[-1].startswith(b"event: error\n")
     rows = world.records(2)
-    assert {(row.outcome, row.error_type, row.usage_source) for row in rows} == {("cut", "gateway_stopped", "estimated")}
+    assert {(row.outcome, row.error_type, row.usage_source) for row in rows} == {
+        ("cut", "gateway_stopped", "estimated")
+    }
     assert all(0 < row.output_tokens < 400 for row in rows)
     assert counter(world, "tokens") == (sum(row.input_tokens + row.output_tokens for row in rows), 0)

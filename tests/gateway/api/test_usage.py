@@ -58,7 +58,10 @@ def test_what_each_task_model_or_tag_has_used_is_told_for_those_that_are_named(w
         ("Tag b", "b", 1),
         ("Each model", "gpt-4o", 1),
     }
-    assert error(get(world, "/v1/budgets?" + "&".join(f"tag={number}" for number in range(21)))) == (400, "invalid_request")
+    assert error(get(world, "/v1/budgets?" + "&".join(f"tag={number}" for number in range(21)))) == (
+        400,
+        "invalid_request",
+    )
 
 
 def test_a_tier_s_limit_is_the_end_user_s(world):

@@ -104,7 +104,8 @@ MESSAGES = b'{"model":"m","max_tokens":9,"messages":[{"role":"user","content":%s
 
 
 @pytest.mark.parametrize(
-    "extra", [b',"output_config":{"format":{"type":"json_schema","schema":{}}}', b',"output_format":{"type":"json_schema"}']
+    "extra",
+    [b',"output_config":{"format":{"type":"json_schema","schema":{}}}', b',"output_format":{"type":"json_schema"}'],
 )
 def test_sees_a_schema_in_anthropic_s_format(extra):
     assert validate(Endpoint.MESSAGES, MESSAGES % (b'"x"', extra), {}).needs == {"chat", "json_schema"}

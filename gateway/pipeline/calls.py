@@ -44,11 +44,14 @@ class OpenedStream:
     async def take_in(self) -> bool:
         """Read once; False at the end. Raises `UpstreamError` for what fails or cannot be read. Cancelled, it loses nothing."""
         chunk = await self.upstream.read()
+        if not chunk:
+            self.relay.end()
+            return False
         try:
             self.out.extend(self.relay.feed(event) for event in self.splitter.feed(chunk))
         except EventTooLarge as error:
             raise UpstreamFailed("The provider sent an event larger than 16 MiB.") from error
-        return bool(chunk)
+        return True
 
 
 async def whole(

@@ -166,5 +166,8 @@ class _PassThrough:
         self._counts.update(newer)
         self.usage = self._counts.counted()
 
+    def end(self) -> None:
+        pass
+
     def finish(self) -> bytes:
         return b""

@@ -43,6 +43,7 @@ class _Choice(msgspec.Struct):
     delta: _Delta | None = None
     message: _Message | None = None
     finish_reason: str | None = None
+    index: int = 0
 
 
 class _Answer(msgspec.Struct):
@@ -139,11 +140,15 @@ def relay(request: Request, model: Model) -> Relay:
 class _PassThrough:
     """OpenAI's stream to an OpenAI caller: its bytes, less the usage chunk that only Tollgate asked for."""
 
-    __slots__ = ("_provider", "_wants_usage", "deltas", "finish_reason", "is_complete", "produced_bytes", "usage")
+    __slots__ = (
+        "_lacks_done", "_provider", "_unfinished", "_wants_usage", "deltas", "finish_reason", "is_complete", "produced_bytes", "usage",
+    )  # fmt: skip
 
     def __init__(self, provider: Provider, *, wants_usage: bool) -> None:
         self._provider = provider
         self._wants_usage = wants_usage
+        self._unfinished: set[int] = set()  # choices that have begun and not ended
+        self._lacks_done = False
         self.usage: Usage | None = None
         self.finish_reason = ""
         self.produced_bytes = 0
@@ -172,8 +177,11 @@ class _PassThrough:
                 self._count(choice.delta)
                 if choice.delta.refusal:
                     self.finish_reason = REFUSAL
-            if choice.finish_reason and self.finish_reason != REFUSAL:
-                self.finish_reason = choice.finish_reason
+            if choice.finish_reason:
+                self._unfinished.discard(choice.index)
+                self.finish_reason = REFUSAL if self.finish_reason == REFUSAL else choice.finish_reason
+            else:
+                self._unfinished.add(choice.index)
         return event.raw
 
     def _count(self, delta: _Delta) -> None:
@@ -184,8 +192,13 @@ class _PassThrough:
             self.produced_bytes += size
             self.deltas += 1
 
+    def end(self) -> None:
+        """Some servers send no [DONE]: what they said of each choice tells that it was all."""
+        if not self.is_complete and self.finish_reason and not self._unfinished:
+            self.is_complete = self._lacks_done = True
+
     def finish(self) -> bytes:
-        return b""
+        return b"data: [DONE]\n\n" if self._lacks_done else b""
 
 
 def _reported(provider: Provider, error: dict[str, Any] | str) -> Exception:

@@ -27,6 +27,10 @@ class Relay(Protocol):
         """The caller's bytes for `event`. Raises an `UpstreamError` if the provider reports one or sends what cannot be read."""
         ...
 
+    def end(self) -> None:
+        """The provider's stream is over; `is_complete` then says whether that was all of it."""
+        ...
+
     def finish(self) -> bytes:
         """What the caller still needs once a complete stream has ended."""
         ...

@@ -43,7 +43,13 @@ class OpenedStream:
 
     async def take_in(self) -> bool:
         """Read once; False at the end. Raises `UpstreamError` for what fails or cannot be read. Cancelled, it loses nothing."""
-        chunk = await self.upstream.read()
+        try:
+            chunk = await self.upstream.read()
+        except UpstreamError:
+            self.relay.end()
+            if self.relay.is_complete:  # all of it had come, so how the connection ends does not matter
+                return False
+            raise
         if not chunk:
             self.relay.end()
             return False

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from gateway import bodies
+from gateway import bodies, tokens
 from gateway.errors import Unsupported, UpstreamFailed
 from gateway.providers import failures, metadata
 from gateway.providers.relay import Relay
@@ -185,9 +185,8 @@ class _PassThrough:
         return event.raw
 
     def _count(self, delta: _Delta) -> None:
-        size = len((delta.content or delta.reasoning_content or delta.refusal or "").encode()) + len(
-            bytes(delta.tool_calls)
-        )
+        size = tokens.written(delta.content or delta.reasoning_content or delta.refusal or "")
+        size += len(bytes(delta.tool_calls))
         if size:
             self.produced_bytes += size
             self.deltas += 1

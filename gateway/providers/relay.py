@@ -9,8 +9,8 @@ from gateway.types import Usage
 
 
 class Relay(Protocol):
-    """Readable at any time: `usage` (None until the provider reports any), `finish_reason`, how much was produced, and whether the
-    provider said that the stream is over."""
+    """Readable at any time: `usage` (None until the provider reports any), `finish_reason`, how much was produced (as `tokens.written`
+    counts), and whether the provider said that the stream is over."""
 
     @property
     def usage(self) -> Usage | None: ...

@@ -75,7 +75,9 @@ ARRIVALS = st.lists(
 
 
 def run(arrivals: list[Arrival]) -> tuple[list[list[int]], int]:
-    told = [(item.after_ms, item.holds, item.settles_after_ms, item.holds * item.used_percent // 100) for item in arrivals]
+    told = [
+        (item.after_ms, item.holds, item.settles_after_ms, item.holds * item.used_percent // 100) for item in arrivals
+    ]
     answers, held = get_redis_connection("default").eval(
         f"{Script('ring').text}\n{_HARNESS}", 0, msgspec.msgpack.encode(told)
     )

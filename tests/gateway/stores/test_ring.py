@@ -1,4 +1,4 @@
-"""The ring of the last minute against a plain list of what was let in: whatever comes whenever, no sixty seconds hold more than the limit."""
+"""The ring of the last minute against a plain list of what was let in: no sixty seconds hold more than the limit, whatever comes."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from gateway.stores.redis import Script
 MINUTE_MS, LATE_MS = 60_000, 3_000
 REQUESTS, TOKENS = 5, 1_000
 
-# Each arrival is {ms since the last one, tokens that it holds, ms until it is settled, tokens that it used}; returned is for each whether it
-# was let in, and if not, after how many ms it would have been. As reserve.lua and settle.lua call the ring, with the clock as an argument.
+# Each arrival is {ms since the last one, tokens that it holds, ms until it is settled, tokens that it used}; returned is for each whether
+# it was let in, and if not, after how many ms it would have been. As reserve.lua and settle.lua call the ring, with a clock of our own.
 _HARNESS = """
 local arrivals, packed, now, answers, open = cmsgpack.unpack(ARGV[1]), nil, 1800000000000, {}, {}
 local function settle(upto)

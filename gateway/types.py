@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import math
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, Protocol
 from uuid import UUID
@@ -208,7 +209,7 @@ class Key(msgspec.Struct, frozen=True):
 
 class Snapshot(msgspec.Struct, frozen=True):
     """A tenant's configuration at one version, whole and immutable. `keys` is by the SHA-256 of the secret. `remembered` is room for what
-    others derive from it."""
+    others derive from it. `valid_until` (Unix seconds): when it changes by itself."""
 
     tenant_id: UUID
     version: int
@@ -221,6 +222,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     clock: Clock
     loaded_at: float
     remembered: dict[Any, Any] = {}
+    valid_until: float = math.inf
 
 
 class Attempt(msgspec.Struct, frozen=True):

@@ -118,7 +118,8 @@ def _describe(response: HttpResponseBase, exchange: Exchange, surface: Surface) 
 
 def _passed_over(exchange: Exchange) -> str:
     """The models that did not answer, and why: "gpt-4o: upstream_timeout"."""
-    served = exchange.attempt.model.name if exchange.attempt and exchange.replayed is None else ""
+    answered_by = exchange.settled_for or exchange.attempt
+    served = answered_by.model.name if answered_by and exchange.replayed is None else ""
     failed = [(item.attempt.model.name, item.error.code) for item in exchange.ended if item.error is not None]
     return ", ".join(
         f"{model}: {reason}" for model, reason in dict([*exchange.skipped, *failed]).items() if model != served

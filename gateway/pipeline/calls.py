@@ -9,7 +9,7 @@ from types import ModuleType
 import msgspec
 
 from gateway import tokens, vocabularies
-from gateway.errors import ContentRefused, UpstreamError, UpstreamFailed, UpstreamTimedOut
+from gateway.errors import UpstreamError, UpstreamFailed, UpstreamTimedOut
 from gateway.pipeline.exchange import Exchange
 from gateway.providers import anthropic, openai
 from gateway.providers.relay import Relay
@@ -43,12 +43,21 @@ class OpenedStream:
 
     async def take_in(self) -> bool:
         """Read once; False at the end. Raises `UpstreamError` for what fails or cannot be read. Cancelled, it loses nothing."""
-        chunk = await self.upstream.read()
+        try:
+            chunk = await self.upstream.read()
+        except UpstreamError:
+            self.relay.end()
+            if self.relay.is_complete:  # all of it had come, so how the connection ends does not matter
+                return False
+            raise
+        if not chunk:
+            self.relay.end()
+            return False
         try:
             self.out.extend(self.relay.feed(event) for event in self.splitter.feed(chunk))
         except EventTooLarge as error:
             raise UpstreamFailed("The provider sent an event larger than 16 MiB.") from error
-        return bool(chunk)
+        return True
 
 
 async def whole(
@@ -98,8 +107,6 @@ async def open_stream(
     exchange.lap("first_byte")
     try:
         await _until_first_token(opened)
-        if plan.escapes_refusals and opened.relay.is_complete and opened.relay.finish_reason in REFUSED:
-            raise ContentRefused(f"{attempt.model.name} refused for its content policy.", provider_status=200)
     except UpstreamError as error:
         upstream.close()
         relay = opened.relay

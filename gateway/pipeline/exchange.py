@@ -150,7 +150,7 @@ class Exchange:
         self.left_out: frozenset[int] = frozenset()  # models of the plan, from 1 on, whose own budgets have no room
         self.hold: Hold | None = None
         self.top_ups: list[Hold] = []  # held on top, as failed calls have cost something
-        self.budget_shares: dict[str, int] = {}  # percent used, of budgets that rules ask about
+        self.budget_shares: dict[tuple[str, str], int] = {}  # percent used, by budget and subject, as far as rules ask
         self.conversation = ""
         self.held_nanousd = 0
         self.pace: PaceLeft | None = None

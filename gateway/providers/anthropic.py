@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import msgspec
 
+from gateway import tokens
 from gateway.errors import Unsupported, UpstreamFailed
 from gateway.providers import failures, metadata
 from gateway.providers.relay import Relay
@@ -145,7 +146,7 @@ class _PassThrough:
         if parsed.type == "content_block_delta":
             delta = parsed.delta
             if delta is not None:
-                self.produced_bytes += len((delta.text or delta.thinking or delta.partial_json or "").encode())
+                self.produced_bytes += tokens.written(delta.text or delta.thinking or delta.partial_json or "")
                 self.deltas += 1
         elif parsed.type == "message_start":
             if parsed.message is not None and parsed.message.usage is not None:
@@ -165,6 +166,9 @@ class _PassThrough:
     def _take(self, newer: MessagesUsage) -> None:
         self._counts.update(newer)
         self.usage = self._counts.counted()
+
+    def end(self) -> None:
+        pass
 
     def finish(self) -> bytes:
         return b""

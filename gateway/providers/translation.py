@@ -95,5 +95,8 @@ class _Translating:
         except UpstreamStreamError as error:
             raise failures.from_event(self._model.provider, error.kind, error.message, error.code) from error
 
+    def end(self) -> None:
+        pass
+
     def finish(self) -> bytes:
         return self._stream.finish()

@@ -12,6 +12,7 @@ from django.conf import settings
 from gateway import embedders, ledger
 from gateway.context.background import Background
 from gateway.context.vectors import Embed, Vectors
+from gateway.prefix.memory import PrefixMemory
 from gateway.providers.transport import Timeouts, Transport
 from gateway.resilience.breakers import Breakers, Policy
 from gateway.resilience.retries import RetryBudget
@@ -60,6 +61,7 @@ class Runtime:
         self.retry_budget = RetryBudget()
         self.calibration = Calibration(self.redis)
         self.conversations = Conversations()
+        self.prefixes = PrefixMemory()
         self.embedder = embedders.make()
         self.embed: Embed = self.embedder.embed
         self.vectors = Vectors()

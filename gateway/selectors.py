@@ -66,6 +66,7 @@ def _snapshot_of(tenant: Tenant) -> types.Snapshot:
         limits=billing.limits_of(tenant.id),
         clock=clock,
         loaded_at=time.monotonic(),
+        prefix=types.PrefixPolicy(is_on=settings.GATEWAY_PREFIX_CACHE),
     )
 
 

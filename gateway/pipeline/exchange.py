@@ -9,6 +9,7 @@ from uuid import UUID
 
 from gateway.context.summaries import Wanted
 from gateway.errors import GatewayError
+from gateway.prefix.decision import Decision
 from gateway.stores.counters import Hold
 from gateway.types import (
     Attempt,
@@ -47,6 +48,14 @@ class Replayed(NamedTuple):
 
     age_seconds: float
     similarity: float
+
+
+class PrefixCached(NamedTuple):
+    """Input tokens that providers' caches gave and took in, and what that saved; less than nothing where writing cost more."""
+
+    read_tokens: int = 0
+    written_tokens: int = 0
+    saved_nanousd: int = 0
 
 
 class Ended(NamedTuple):
@@ -95,6 +104,8 @@ class Exchange:
         "output_cap",
         "pace",
         "plan",
+        "prefix",
+        "prefix_cache",
         "replayed",
         "request",
         "request_id",
@@ -140,6 +151,9 @@ class Exchange:
         self.context: ContextChange | None = None
         self.context_policy: ContextPolicy | None = None
         self.summary_wanted: Wanted | None = None
+        # What the prefix cache step decided, and what became of it over all calls.
+        self.prefix: Decision | None = None
+        self.prefix_cache = PrefixCached()
         # What reservation found and took.
         self.tier = ""
         self.cheaper: Cheaper | None = None

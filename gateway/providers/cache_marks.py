@@ -1,0 +1,159 @@
+"""What `gateway.prefix` has decided, as the provider wants it said: Anthropic's `cache_control`, OpenAI's breakpoints and
+`prompt_cache_key`.
+
+A mark is put into the bytes that came (`into_raw`) or into a translated request (`into_body`). Nothing else changes: what stands before
+a mark keeps its order and its bytes, a string that is marked becomes the one text block that it stands for, and the same marks give the
+same bytes. So a conversation's next turn begins with what its last one ended with.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from gateway.prefix.caches import HOUR
+from gateway.prefix.marks import Marks
+from gateway.types import Endpoint, Request, Surface
+
+CONTROL, BREAKPOINT = "cache_control", "prompt_cache_breakpoint"
+_EXPLICIT = {"mode": "explicit"}
+_raws = msgspec.json.Decoder(list[msgspec.Raw])
+_fields = msgspec.json.Decoder(dict[str, msgspec.Raw])
+
+
+def _mark(lifetime: str) -> dict[str, str]:
+    return {"type": "ephemeral", "ttl": HOUR} if lifetime == HOUR else {"type": "ephemeral"}
+
+
+def _snippet(name: str, value: dict[str, str]) -> bytes:
+    return b',"%s":%s' % (name.encode(), msgspec.json.encode(value))
+
+
+_BREAKPOINT_SNIPPET = _snippet(BREAKPOINT, _EXPLICIT)
+
+
+def into_raw(raw: dict[str, msgspec.Raw], request: Request, marks: Marks) -> None:
+    """Into a body that is passed through in its own format: the values of its top level, changed in place."""
+    if request.endpoint is Endpoint.MESSAGES:
+        _anthropic_raw(raw, marks)
+    elif request.endpoint is Endpoint.CHAT:
+        _openai_raw(raw, request, marks)
+
+
+def into_body(body: dict[str, Any], surface: Surface, marks: Marks) -> None:
+    """Into a body that was translated to a provider of that surface, in place."""
+    if surface is Surface.ANTHROPIC:
+        _anthropic_body(body, marks)
+    else:
+        _openai_body(body, marks)
+
+
+def _anthropic_raw(raw: dict[str, msgspec.Raw], marks: Marks) -> None:
+    has_system = raw.get("system", msgspec.Raw(b"null")) not in (msgspec.Raw(b"null"), msgspec.Raw(b'""'))
+    tools, head = marks.tools, marks.head
+    if head and not has_system:
+        tools, head = head, ""
+    if tools and "tools" in raw:
+        raw["tools"] = msgspec.Raw(_in_last(bytes(raw["tools"]), _snippet(CONTROL, _mark(tools))))
+    if head:
+        raw["system"] = msgspec.Raw(_in_content(bytes(raw["system"]), _snippet(CONTROL, _mark(head))))
+    if marks.before or marks.last:
+        parts = [bytes(part) for part in _raws.decode(raw["messages"])]
+        changes = {}
+        if marks.before:
+            changes[marks.before_at] = _snippet(CONTROL, _mark(marks.before))
+        if marks.last:
+            changes[len(parts) - 1] = _snippet(CONTROL, _mark(marks.last))
+        raw["messages"] = msgspec.Raw(_in_messages(bytes(raw["messages"]), parts, changes))
+
+
+def _openai_raw(raw: dict[str, msgspec.Raw], request: Request, marks: Marks) -> None:
+    if marks.head:
+        messages: list[Any] = request.body.messages  # type: ignore[attr-defined]
+        at = _leading([message.role for message in messages])
+        if at >= 0:
+            parts = [bytes(part) for part in _raws.decode(raw["messages"])]
+            raw["messages"] = msgspec.Raw(_in_messages(bytes(raw["messages"]), parts, {at: _BREAKPOINT_SNIPPET}))
+    for name, value in _openai_fields(marks).items():
+        raw[name] = msgspec.Raw(msgspec.json.encode(value))
+
+
+def _openai_fields(marks: Marks) -> dict[str, Any]:
+    fields: dict[str, Any] = {}
+    if marks.cache_key:
+        fields["prompt_cache_key"] = marks.cache_key
+    if marks.is_explicit:
+        fields["prompt_cache_options"] = _EXPLICIT
+    return fields
+
+
+def _leading(roles: list[str]) -> int:
+    """The last of the instructions that stand first, -1 if there are none."""
+    at = -1
+    while at + 1 < len(roles) and roles[at + 1] in ("system", "developer"):
+        at += 1
+    return at
+
+
+def _in_messages(whole: bytes, parts: list[bytes], changes: dict[int, bytes]) -> bytes:
+    """The array with some messages marked; the bytes of the others, and between them, stay."""
+    out, end = [], 1
+    for at, part in enumerate(parts):
+        start = whole.index(part, end)
+        out.append(whole[end:start])
+        out.append(_in_message(part, changes[at]) if at in changes else part)
+        end = start + len(part)
+    return b"[" + b"".join(out) + whole[end:]
+
+
+def _in_message(message: bytes, snippet: bytes) -> bytes:
+    fields = _fields.decode(message)
+    content = fields.get("content")
+    if content is None:
+        return message
+    fields["content"] = msgspec.Raw(_in_content(bytes(content), snippet))
+    return msgspec.json.encode(fields)
+
+
+def _in_content(content: bytes, snippet: bytes) -> bytes:
+    """A string, or a list of blocks, with a mark at its end."""
+    if content.startswith(b'"'):
+        return b'[{"type":"text","text":' + content + snippet + b"}]"
+    return _in_last(content, snippet)
+
+
+def _in_last(array: bytes, snippet: bytes) -> bytes:
+    """An array of objects with a field added to the last one; as it came, if that is no object or an empty one."""
+    end = array.rfind(b"}")
+    if end < 0 or array[end + 1 :].strip() != b"]" or array[:end].rstrip().endswith((b"{", b",")):
+        return array
+    return array[:end] + snippet + array[end:]
+
+
+def _anthropic_body(body: dict[str, Any], marks: Marks) -> None:
+    system, tools = body.get("system"), body.get("tools")
+    turns: list[dict[str, Any]] = body["messages"]
+    after_tools, head = marks.tools, marks.head
+    if head and not system:
+        after_tools, head = head, ""
+    if after_tools and tools:
+        tools[-1][CONTROL] = _mark(after_tools)
+    if head and system:
+        system[-1][CONTROL] = _mark(head)
+    asked = [at for at, turn in enumerate(turns) if turn["role"] == "user"]
+    if marks.last and asked and asked[-1] == len(turns) - 1:
+        turns[-1]["content"][-1][CONTROL] = _mark(marks.last)
+    if marks.before and len(asked) > 1:  # messages are joined in translation; a turn ends where the user spoke before
+        turns[asked[-2]]["content"][-1][CONTROL] = _mark(marks.before)
+
+
+def _openai_body(body: dict[str, Any], marks: Marks) -> None:
+    messages: list[dict[str, Any]] = body["messages"]
+    at = _leading([message["role"] for message in messages])
+    if marks.head and at >= 0:
+        content = messages[at]["content"]
+        parts: list[dict[str, Any]] = [{"type": "text", "text": content}] if isinstance(content, str) else content
+        parts[-1][BREAKPOINT] = _EXPLICIT
+        messages[at]["content"] = parts
+    body.update(_openai_fields(marks))

@@ -82,17 +82,16 @@ class Decision:
         going_on = tenant.odds_of_going_on(prompt.head, found.before, prompt.is_opening, now)
         if found.last is not None:
             going_on = _most(going_on, tenant.odds_of(found.last, now))
-        of_head = _most(tenant.odds_of(found.head, now), going_on)
-        of_tools = _most(tenant.odds_of(found.tools, now), of_head)
+        of_head = _most(tenant.odds_of(found.head, now), going_on) if found.head_key else going_on
+        of_tools = _most(tenant.odds_of(found.tools, now), of_head) if found.tools_key else of_head
         before_size = 0
         if found.before is not None and found.before.kept(now):
             before_size = prompt.size_up_to(found.before_at)
+        head_size = prompt.head_size if prompt.has_system or prompt.may_mark_tools else 0
         tokens = reading.likely_tokens
         places = [
             Place(tokens(prompt.tools_size if found.tools_key else 0), of_tools, _kept(found.tools, now)),
-            Place(
-                tokens(prompt.head_size if prompt.has_system or prompt.tools else 0), of_head, _kept(found.head, now)
-            ),
+            Place(tokens(head_size), of_head, _kept(found.head, now)),
             Place(tokens(before_size), going_on, _kept(found.before, now) if before_size else ""),
             Place(tokens(prompt.size if prompt.turn >= 0 else 0), going_on, _kept(found.last, now)),
         ]
@@ -164,7 +163,7 @@ class _Found:
     def __init__(self, prompt: Prompt, tenant: Tenant, model: Model) -> None:
         scope = hash((model.provider.id, model.upstream_id))
         known = tenant.prefixes
-        self.tools_key = hash((scope, prompt.tools)) if prompt.tools and prompt.has_system else 0
+        self.tools_key = hash((scope, prompt.tools)) if prompt.may_mark_tools and prompt.has_system else 0
         self.head_key = hash((scope, prompt.head)) if prompt.head else 0
         self.last_key = hash((scope, prompt.ends[-1]))
         self.tools = known.get(self.tools_key)

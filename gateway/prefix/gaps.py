@@ -50,7 +50,7 @@ class Gaps:
     def hazards(self, prior: Hazards, weight: float, gap: float | None = None) -> Hazards:
         """What was seen (`gap`: with one more), and `prior` as if it had been seen `weight` times."""
         found = []
-        begins = 0.0
+        begins = -1.0
         for index, ends in enumerate(SPANS):
             waited, came = self.waited[index], self.came[index]
             if gap is not None and gap > begins:

@@ -31,6 +31,7 @@ class Prompt(NamedTuple):
 
     tools: int
     tools_size: int
+    may_mark_tools: bool
     head: int
     head_size: int
     head_parts: tuple[bytes, ...]
@@ -79,6 +80,7 @@ def read(request: Request) -> Prompt:
     return Prompt(
         tools=tools_key,
         tools_size=len(tools),
+        may_mark_tools=bool(tools) and b'"defer_loading"' not in tools,  # Anthropic refuses both on one tool
         head=head_key,
         head_size=head_size,
         head_parts=(tools, *instructions),

@@ -59,13 +59,13 @@ def _anthropic_raw(raw: dict[str, msgspec.Raw], marks: Marks) -> None:
     if head:
         raw["system"] = msgspec.Raw(_in_content(bytes(raw["system"]), _snippet(CONTROL, _mark(head))))
     if marks.before or marks.last:
-        parts = [bytes(part) for part in _raws.decode(raw["messages"])]
-        changes = {}
+        whole = bytes(raw["messages"])
+        parts = _raws.decode(whole)
+        if marks.last:  # from the end on, so that the place of what comes before stays
+            whole = _in_message(whole, parts, len(parts) - 1, _snippet(CONTROL, _mark(marks.last)))
         if marks.before:
-            changes[marks.before_at] = _snippet(CONTROL, _mark(marks.before))
-        if marks.last:
-            changes[len(parts) - 1] = _snippet(CONTROL, _mark(marks.last))
-        raw["messages"] = msgspec.Raw(_in_messages(bytes(raw["messages"]), parts, changes))
+            whole = _in_message(whole, parts, marks.before_at, _snippet(CONTROL, _mark(marks.before)))
+        raw["messages"] = msgspec.Raw(whole)
 
 
 def _openai_raw(raw: dict[str, msgspec.Raw], request: Request, marks: Marks) -> None:
@@ -73,8 +73,8 @@ def _openai_raw(raw: dict[str, msgspec.Raw], request: Request, marks: Marks) -> 
         messages: list[Any] = request.body.messages  # type: ignore[attr-defined]
         at = _leading([message.role for message in messages])
         if at >= 0:
-            parts = [bytes(part) for part in _raws.decode(raw["messages"])]
-            raw["messages"] = msgspec.Raw(_in_messages(bytes(raw["messages"]), parts, {at: _BREAKPOINT_SNIPPET}))
+            whole = bytes(raw["messages"])
+            raw["messages"] = msgspec.Raw(_in_message(whole, _raws.decode(whole), at, _BREAKPOINT_SNIPPET))
     for name, value in _openai_fields(marks).items():
         raw[name] = msgspec.Raw(msgspec.json.encode(value))
 
@@ -96,24 +96,27 @@ def _leading(roles: list[str]) -> int:
     return at
 
 
-def _in_messages(whole: bytes, parts: list[bytes], changes: dict[int, bytes]) -> bytes:
-    """The array with some messages marked; the bytes of the others, and between them, stay."""
-    out, end = [], 1
-    for at, part in enumerate(parts):
-        start = whole.index(part, end)
-        out.append(whole[end:start])
-        out.append(_in_message(part, changes[at]) if at in changes else part)
-        end = start + len(part)
-    return b"[" + b"".join(out) + whole[end:]
-
-
-def _in_message(message: bytes, snippet: bytes) -> bytes:
+def _in_message(whole: bytes, parts: list[msgspec.Raw], at: int, snippet: bytes) -> bytes:
+    """The array of messages with one of them marked at its end; the bytes of the others, and between them, stay."""
+    message = bytes(parts[at])
     fields = _fields.decode(message)
-    content = fields.get("content")
-    if content is None:
-        return message
-    fields["content"] = msgspec.Raw(_in_content(bytes(content), snippet))
-    return msgspec.json.encode(fields)
+    if "content" not in fields:
+        return whole
+    fields["content"] = msgspec.Raw(_in_content(bytes(fields["content"]), snippet))
+    start = _start(whole, parts, at)
+    return whole[:start] + msgspec.json.encode(fields) + whole[start + len(message) :]
+
+
+def _start(whole: bytes, parts: list[msgspec.Raw], at: int) -> int:
+    """Where that message begins: between two of them there are but a comma and blank space."""
+    if at == len(parts) - 1:
+        return len(whole[: whole.rindex(b"]")].rstrip()) - len(bytes(parts[at]))
+    start = end = 1
+    for part in parts[: at + 1]:
+        message = bytes(part)
+        start = whole.index(message, end)
+        end = start + len(message)
+    return start
 
 
 def _in_content(content: bytes, snippet: bytes) -> bytes:

@@ -88,7 +88,7 @@ class Calls(NamedTuple):
 
 def _calls(exchange: Exchange, request: Request, plan: Plan) -> Calls:
     """Only one model answers, so the dearest is held; of a cascade, the first one and the dearest of the others."""
-    has_own = marks.has_own(request.content)
+    has_own = marks.has_own(request.content) if exchange.has_own_marks is None else exchange.has_own_marks
     bounds: dict[str, int] = {}
     each = []
     for attempt in plan.attempts:

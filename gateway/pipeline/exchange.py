@@ -91,6 +91,7 @@ class Exchange:
         "endpoint",
         "fingerprint",
         "first_token_ns",
+        "has_own_marks",
         "held_nanousd",
         "hold",
         "idempotency",
@@ -152,6 +153,7 @@ class Exchange:
         self.context_policy: ContextPolicy | None = None
         self.summary_wanted: Wanted | None = None
         # What the prefix cache step decided, and what became of it over all calls.
+        self.has_own_marks: bool | None = None  # None: nobody has looked
         self.prefix: Decision | None = None
         self.prefix_cache = PrefixCached()
         # What reservation found and took.
@@ -188,6 +190,8 @@ class Exchange:
     ) -> None:
         """The present attempt did not become the answer; another one may."""
         assert self.attempt is not None
+        if self.prefix is not None:
+            self.prefix.answered(usage or Usage())
         now = time.perf_counter_ns()
         self.ended.append(
             Ended(

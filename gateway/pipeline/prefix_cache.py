@@ -26,8 +26,10 @@ LEAST_BYTES = int(512 * reading.BYTES_PER_TOKEN)  # the shortest prefix that any
 
 
 def decide(exchange: Exchange, request: Request, plan: Plan, runtime: Runtime) -> None:
-    """Note the request's marks on the exchange, for each model that may get it. Never raises; asked again, it decides anew."""
+    """Note on the exchange whether the caller has marked anything, and else the marks for each model that may get the request. Never
+    raises; asked again, it decides anew."""
     exchange.prefix = None
+    exchange.has_own_marks = marks.has_own(request.content)
     if len(request.content) < LEAST_BYTES or request.endpoint not in CACHED:
         return
     policy = _policy(exchange, plan)
@@ -47,7 +49,7 @@ def decide(exchange: Exchange, request: Request, plan: Plan, runtime: Runtime) -
             memory=runtime.prefixes,
             tenant=tenant,
             now=time.monotonic(),
-            has_own=marks.has_own(request.content),
+            has_own=exchange.has_own_marks,
             key=partial(keys.of, tenant_id=tenant_id, tenant=tenant, secret=_secret(settings.SECRET_KEY)),
         )
     except Exception:

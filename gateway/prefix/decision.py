@@ -51,16 +51,17 @@ class Decision:
         self._memory = memory
         self._tenant = tenant
         self._now = now
-        self._prompt = reading.read(request)
+        offers = [(model, cache_of(model)) for model in models if model.price is not None]
+        follows = not has_own and any(cache is not None and cache.lifetimes for _, cache in offers)
+        self._prompt = reading.read(request, follows=follows)
         self._marks: dict[str, Marks] = {}
         self._found: dict[str, _Found] = {}
         self._told: dict[str, list[tuple[Prefix, str]]] = {}
         self._sent: list[tuple[Prefix, str]] = []
         memory.pass_time(now)
         likely = reading.likely_tokens(self._prompt.size)
-        for model in models:
-            cache = cache_of(model)
-            if cache is None or model.price is None or likely < cache.least_tokens or model.name in self._marks:
+        for model, cache in offers:
+            if cache is None or likely < cache.least_tokens or model.name in self._marks:
                 continue
             marks = NONE
             if cache.lifetimes and not has_own:
@@ -118,9 +119,7 @@ class Decision:
         return Marks(head=lifetime if is_marked else "", last="" if is_explicit else lifetime, is_explicit=is_explicit)
 
     def sent(self, model: Model) -> Marks:
-        """A model is called: its marks. What an earlier call of the request may have left with a provider is not counted on."""
-        for prefix, _ in self._sent:
-            prefix.lose()
+        """A model is called: its marks. However often it is called, the request has been here once."""
         marks = self.marks(model)
         told = self._told.get(model.name)
         if told is None:

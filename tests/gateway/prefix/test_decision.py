@@ -239,7 +239,7 @@ def test_only_what_the_provider_says_it_has_kept_is_counted_on(usage, kept):
     assert {prefix.kept(360.0) for prefix in tenant.prefixes.values()} == {""}  # five minutes after its last use
 
 
-def test_a_call_that_is_made_once_more_counts_once_and_leaves_nothing_of_the_first():
+def test_a_call_that_failed_and_is_made_once_more_counts_once():
     memory = PrefixMemory()
     tenant = memory.tenant(TENANT)
     request = validator.validate(Endpoint.MESSAGES, json.dumps({"model": "m", "max_tokens": 9, **asked()}).encode(), {})
@@ -252,8 +252,13 @@ def test_a_call_that_is_made_once_more_counts_once_and_leaves_nothing_of_the_fir
 
     decide(0.0).sent(first)
     decision = decide(10.0)
-    assert decision.sent(first) == decision.sent(first) == decision.marks(first) != NONE
+    assert decision.sent(first) == decision.marks(first) != NONE
+    decision.answered(Usage())
+    assert {prefix.kept(11.0) for prefix in tenant.prefixes.values()} == {""}
+    assert decision.sent(first) == decision.marks(first)
+    assert {prefix.kept(11.0) for prefix in tenant.prefixes.values()} == {"5m"}
     assert [sum(prefix.gaps.came) for prefix in tenant.prefixes.values()] == [1, 1]  # head and prompt, each once more
+    decision.answered(Usage())
     assert decision.sent(second) == NONE  # a fallback, whose own cache has not seen any of it
     assert {prefix.kept(11.0) for prefix in tenant.prefixes.values()} == {""}
 

@@ -111,11 +111,16 @@ def made(kind: Made) -> list[Ask]:
     return sorted((ask for source in kind(random.Random(5)) for ask in source), key=lambda ask: ask.at)
 
 
-def cost(asks: list[Ask], to: Model, *, given: Marks | None = None, policy: PrefixPolicy | None = None) -> int:
-    """The input of all of it in nano-dollars."""
+def cost(
+    asks: list[Ask], to: Model, *, given: Marks | None = None, policy: PrefixPolicy | None = None, processes: int = 1
+) -> int:
+    """The input of all of it in nano-dollars. `processes`: so many take turns, each with a memory of its own."""
     traffic = Traffic(policy)
+    memories = [PrefixMemory() for _ in range(processes)]
+    chance = random.Random(6)
     total = 0
     for ask in asks:
+        traffic.memory = chance.choice(memories)
         traffic.now = 1000.0 + ask.at
         is_tooled = given is not None and given.tools and "tools" not in ask.body
         chosen = Marks(head=given.head, last=given.last) if given is not None and is_tooled else given
@@ -178,7 +183,8 @@ def main() -> None:
             "always 5 min": lambda asks: cost(asks, sonnet, given=FIVE),
             "always 1 h": lambda asks: cost(asks, sonnet, given=LONG),
             "the rule": lambda asks: cost(asks, sonnet),
-            "rule, 5 min": lambda asks: cost(asks, sonnet, policy=PrefixPolicy(lifetime="5m")),
+            "5 min only": lambda asks: cost(asks, sonnet, policy=PrefixPolicy(lifetime="5m")),
+            "4 processes": lambda asks: cost(asks, sonnet, processes=4),
         },
     )
     compare(
@@ -188,6 +194,7 @@ def main() -> None:
             "by itself": lambda asks: cost(asks, luna, given=Marks(cache_key="k")),
             "no cache": lambda asks: cost(asks, luna, given=Marks(is_explicit=True)),
             "the rule": lambda asks: cost(asks, luna),
+            "4 processes": lambda asks: cost(asks, luna, processes=4),
         },
     )
     time_steps()

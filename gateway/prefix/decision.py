@@ -33,7 +33,7 @@ def cache_of(model: Model) -> Cache | None:
 class Decision:
     """Marks by model, and what there is to remember once a call is made."""
 
-    __slots__ = ("_found", "_marks", "_memory", "_now", "_prompt", "_sent", "_tenant", "_told")
+    __slots__ = ("_found", "_is_new_here", "_marks", "_memory", "_now", "_prompt", "_sent", "_tenant", "_told")
 
     def __init__(
         self,
@@ -58,6 +58,7 @@ class Decision:
         self._found: dict[str, _Found] = {}
         self._told: dict[str, list[tuple[Prefix, str]]] = {}
         self._sent: list[tuple[Prefix, str]] = []
+        self._is_new_here = False  # a conversation that has gone on before, but not here
         memory.pass_time(now)
         likely = reading.likely_tokens(self._prompt.size)
         for model, cache in offers:
@@ -144,6 +145,9 @@ class Decision:
             told.append((found.before, found.before.kept(now)))
         turn = memory.go_on(tenant, found.last_key, prompt.head, found.before, is_opening=prompt.is_opening, now=now)
         told.append((turn, marks.last))
+        self._is_new_here = (
+            found.before is None and found.last is None and len(prompt.sizes) > 2 and bool(prompt.answers)
+        )
         return [item for item in told if item[1]]
 
     def answered(self, usage: Usage) -> None:
@@ -151,7 +155,18 @@ class Decision:
         if not (usage.cache_read_tokens or usage.cache_write_5m_tokens or usage.cache_write_1h_tokens):
             for prefix, _ in self._sent:
                 prefix.lose()
+        elif self._is_new_here and self._has_read_more_than_the_head(usage):
+            prompt = self._prompt
+            self._memory.went_on_elsewhere(self._tenant, prompt.head, is_opening=prompt.answers == 1)
         self._sent = []
+        self._is_new_here = False
+
+    def _has_read_more_than_the_head(self, usage: Usage) -> bool:
+        """By shares of the prompt, as bytes are no tokens: nearer to where the turn before ended than to the head's end."""
+        prompt = self._prompt
+        size = prompt.size
+        head, before = prompt.head_size / size, prompt.size_up_to(len(prompt.sizes) - 3) / size
+        return before > head and usage.cache_read_tokens / usage.input_tokens > (head + before) / 2
 
 
 class _Found:

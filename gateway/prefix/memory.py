@@ -2,8 +2,8 @@
 
 For each tenant apart it keeps: when each prefix was seen last, how long the gaps between its requests were, whether a provider holds it;
 and how often conversations go on, by their head (an application, mostly) and in all. A prefix that nothing is known of is judged by how
-new ones of this tenant have fared. Other processes are not asked: with n of them each sees every nth request, so marks come later, never
-wrongly.
+new ones of this tenant have fared. Other processes are not asked: with n of them each sees every nth request, so marks come later. That a
+conversation has been elsewhere shows when the provider has kept it.
 """
 
 from __future__ import annotations
@@ -29,8 +29,9 @@ MOST_TRIALS = 50_000
 NEW: Hazards = (0.035, 0.035, 0.035, 0.03, 0.02)
 KNOWN: Hazards = (0.05, 0.05, 0.05, 0.04, 0.02)
 GOES_ON: Hazards = (0.12, 0.15, 0.2, 0.12, 0.05)
-NEW_WEIGHT, KNOWN_WEIGHT = 8.0, 1.5
-TENANT_WEIGHT, GROUP_WEIGHT, OWN_WEIGHT = 8.0, 6.0, 2.0
+NEW_WEIGHT, KNOWN_WEIGHT, GOES_ON_WEIGHT = 8.0, 1.5, 4.0
+ELSEWHERE_SECONDS = 120.0  # within the shortest lifetime, as it was kept
+GROUP_WEIGHT, OWN_WEIGHT = 6.0, 2.0  # of what the tenant's and the group's other conversations say
 
 
 class Prefix:
@@ -81,7 +82,8 @@ class Tenant:
     def odds_of_going_on(self, head: int, found: Prefix | None, is_opening: bool, now: float) -> Odds:
         """That a conversation has another turn. `found`: what it was a turn ago."""
         turn = 0 if is_opening else 1
-        hazards = self.turns[turn].hazards(NEW if is_opening else GOES_ON, TENANT_WEIGHT)
+        prior = (NEW, NEW_WEIGHT) if is_opening else (GOES_ON, GOES_ON_WEIGHT)
+        hazards = self.turns[turn].hazards(*prior)
         group = self.groups.get(head)
         if group is not None:
             hazards = group[turn].hazards(hazards, GROUP_WEIGHT)
@@ -161,6 +163,12 @@ class PrefixMemory:
         turn = 0 if is_opening else 1
         trial = self._wait((tenant.turns[turn], tenant.group(head)[turn]), now)
         return self._put(tenant, key, Prefix(now, seen, trial))
+
+    def went_on_elsewhere(self, tenant: Tenant, head: int, *, is_opening: bool) -> None:
+        """A conversation that was at another process before has come here; when that was, nobody here knows."""
+        turn = 0 if is_opening else 1
+        for seen in (tenant.turns[turn], tenant.group(head)[turn]):
+            seen.note(ELSEWHERE_SECONDS)
 
     def _wait(self, told: Sequence[Gaps], now: float) -> Trial:
         trial = Trial(told, now)

@@ -25,7 +25,7 @@ class Prompt(NamedTuple):
     first message, as they came. `ends`: the prefix up to and with each message; `sizes`: those of the messages, `base` of what stands
     before them.
 
-    `turn`: the last message, if a mark may follow it, else -1. `is_opening`: nobody has answered yet. `head_at`: the last of the
+    `turn`: the last message, if a mark may follow it, else -1. `answers`: how often somebody has answered. `head_at`: the last of the
     instructions that stand first among the messages, -1 where they stand elsewhere.
     """
 
@@ -42,7 +42,11 @@ class Prompt(NamedTuple):
     sizes: list[int]
     base: int
     turn: int
-    is_opening: bool
+    answers: int
+
+    @property
+    def is_opening(self) -> bool:
+        return not self.answers
 
     @property
     def size(self) -> int:
@@ -92,7 +96,7 @@ def read(request: Request, *, follows: bool = True) -> Prompt:
         sizes=list(map(len, parts)),
         base=len(tools) if is_chat else head_size,
         turn=_turn(messages),
-        is_opening=not any(message.role == "assistant" for message in messages),
+        answers=sum(message.role == "assistant" for message in messages),
     )
 
 

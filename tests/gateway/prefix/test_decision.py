@@ -297,6 +297,24 @@ def test_a_prefilled_answer_ends_no_turn():
     assert sent.marks.last == ""
 
 
+def test_conversations_that_change_processes_are_known_by_what_the_provider_has_kept():
+    traffic = Traffic()
+    processes = [PrefixMemory(), PrefixMemory()]
+    sent = []
+    for number in range(14):
+        for turn in (1, 2, 3, 4):
+            traffic.memory = processes[turn % 2]  # never the same twice in a row
+            sent.append(traffic.send(chat_talk(turn, f"talk {number}"), model(LUNA, "openai"), endpoint=CHAT))
+            traffic.wait(30)
+        traffic.wait(600)
+    assert not any(one.marks.is_explicit for one in sent)
+    assert sent[-1].usage.cache_read_tokens > 1024
+
+
+def chat_talk(turn: int, mark: str) -> dict[str, Any]:
+    return {"messages": [{"role": "system", "content": words(700, "Chat.")}, *talk(turn, mark, size=900)]}
+
+
 CHAT = Endpoint.CHAT
 LUNA = "gpt-6-luna"
 

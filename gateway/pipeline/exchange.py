@@ -58,6 +58,9 @@ class PrefixCached(NamedTuple):
     saved_nanousd: int = 0
 
 
+NOTHING_CACHED = PrefixCached()
+
+
 class Ended(NamedTuple):
     """An attempt that did not become the answer. `error` None: its answer was not good enough."""
 
@@ -155,7 +158,7 @@ class Exchange:
         # What the prefix cache step decided, and what became of it over all calls.
         self.has_own_marks: bool | None = None  # None: nobody has looked
         self.prefix: Decision | None = None
-        self.prefix_cache = PrefixCached()
+        self.prefix_cache = NOTHING_CACHED
         # What reservation found and took.
         self.tier = ""
         self.cheaper: Cheaper | None = None

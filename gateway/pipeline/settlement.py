@@ -14,7 +14,7 @@ from billing import prices
 from gateway import tokens
 from gateway.errors import GatewayError, StoreUnavailable, UpstreamError
 from gateway.pipeline import observability, record
-from gateway.pipeline.exchange import Exchange, PrefixCached
+from gateway.pipeline.exchange import NOTHING_CACHED, Exchange, PrefixCached
 from gateway.providers.relay import Relay
 from gateway.stores import counters, usage_record
 from gateway.stores.accounts import Accounts
@@ -219,7 +219,7 @@ class _Used:
     def __init__(self) -> None:
         self.tokens = 0
         self.nanousd = 0
-        self.prefix_cache = PrefixCached()
+        self.prefix_cache = NOTHING_CACHED
         self._models: dict[str, tuple[int, int]] = {}
 
     def add(self, attempt: Attempt | None, usage: Usage, nanousd: int, saved_nanousd: int) -> None:

@@ -36,7 +36,7 @@ _BREAKPOINT_SNIPPET = _snippet(BREAKPOINT, _EXPLICIT)
 def into_raw(raw: dict[str, msgspec.Raw], request: Request, marks: Marks) -> None:
     """Into a body that is passed through in its own format: the values of its top level, changed in place."""
     if request.endpoint is Endpoint.MESSAGES:
-        _anthropic_raw(raw, marks)
+        _anthropic_raw(raw, request, marks)
     elif request.endpoint is Endpoint.CHAT:
         _openai_raw(raw, request, marks)
 
@@ -49,10 +49,9 @@ def into_body(body: dict[str, Any], surface: Surface, marks: Marks) -> None:
         _openai_body(body, marks)
 
 
-def _anthropic_raw(raw: dict[str, msgspec.Raw], marks: Marks) -> None:
-    has_system = raw.get("system", msgspec.Raw(b"null")) not in (msgspec.Raw(b"null"), msgspec.Raw(b'""'))
+def _anthropic_raw(raw: dict[str, msgspec.Raw], request: Request, marks: Marks) -> None:
     tools, head = marks.tools, marks.head
-    if head and not has_system:
+    if head and not getattr(request.body, "system", None):
         tools, head = head, ""
     if tools and "tools" in raw:
         raw["tools"] = msgspec.Raw(_in_last(bytes(raw["tools"]), _snippet(CONTROL, _mark(tools))))

@@ -16,6 +16,7 @@ from gateway.prefix.marks import has_own
         b'{"prompt_cache_options":{"mode":"implicit"}}',
         rb'{"cache\u005fcontrol":{"type":"ephemeral"}}',
         rb'{"\u0063ache_control":{"type":"ephemeral"}}',
+        rb'{"\u0063":' + b"[" * 100_000 + b"]" * 100_000 + b"}",  # too deep to be looked at
     ],
 )
 def test_a_mark_is_one_however_it_is_spelt(content):

@@ -60,8 +60,9 @@ def test_anthropic_s_marks_stand_after_tools_system_and_messages():
 
 
 def test_without_a_system_prompt_the_head_ends_with_the_tools():
-    body = sent({**MESSAGES, "system": ""}, Endpoint.MESSAGES, CLAUDE, Marks(head="5m"))
-    assert (body["system"], body["tools"][1]["cache_control"]) == ("", FIVE)
+    for none in ("", [], None):
+        body = sent({**MESSAGES, "system": none}, Endpoint.MESSAGES, CLAUDE, Marks(head="5m"))
+        assert (body["system"], body["tools"][1]["cache_control"]) == (none, FIVE)
 
 
 def test_a_system_prompt_of_blocks_is_marked_at_its_last():

@@ -17,16 +17,17 @@ INSTRUCTIONS = frozenset({"system", "developer"})
 OF_HEAD = ("response_format", "output_config", "output_format", "mcp_servers", "container")
 OF_MESSAGES = ("tool_choice", "parallel_tool_calls", "thinking", "reasoning_effort", "speed")
 BYTES_PER_TOKEN = 3.5  # JSON's signs included; too high a guess loses a mark near the minimum length, and nothing else
+OPENING = 4096  # bytes of the user's first message, which tell a conversation from others
 _raws = msgspec.json.Decoder(list[msgspec.Raw])
 
 
 class Prompt(NamedTuple):
-    """Sizes are in bytes. `tools` and `head` are 0 where there are none; `head_parts` is what the head is made of, `opening` the user's
-    first message, as they came. `ends`: the prefix up to and with each message; `sizes`: those of the messages, `base` of what stands
-    before them.
+    """Sizes are in bytes. `tools` and `head` are 0 where there are none; `head_parts` is what the head is made of, `opening` how the user's
+    first message begins, as they came. `ends`: the prefix up to and with each message; `sizes`: those of the messages, `base` of what
+    stands before them.
 
-    `turn`: the last message, if a mark may follow it, else -1. `answers`: how often somebody has answered. `head_at`: the last of the
-    instructions that stand first among the messages, -1 where they stand elsewhere.
+    `turn`: the last message, if a mark may follow it, else -1. `answers`: how often somebody has answered. `has_system`: whether
+    instructions stand first, where a mark may follow them.
     """
 
     tools: int
@@ -35,7 +36,6 @@ class Prompt(NamedTuple):
     head: int
     head_size: int
     head_parts: tuple[bytes, ...]
-    head_at: int
     has_system: bool
     opening: bytes
     ends: list[int]
@@ -69,7 +69,7 @@ def read(request: Request, *, follows: bool = True) -> Prompt:
     messages: list[Any] = body.messages  # type: ignore[attr-defined]
     parts = [bytes(part) for part in _raws.decode(raw["messages"])]
     tools = bytes(raw["tools"]) if getattr(body, "tools", None) else b""
-    instructions, head_at = _instructions(request, parts)
+    instructions, has_system = _instructions(request, parts)
     kind = request.endpoint.value
     tools_key = hash((kind, tools)) if tools else 0
     seeds = tuple([bytes(raw[name]) for name in OF_HEAD if name in raw])
@@ -89,9 +89,8 @@ def read(request: Request, *, follows: bool = True) -> Prompt:
         head=head_key,
         head_size=head_size,
         head_parts=(tools, *instructions),
-        head_at=head_at,
-        has_system=head_at >= 0 if is_chat else bool(instructions),
-        opening=next((part for part, one in zip(parts, messages, strict=True) if one.role == "user"), b""),
+        has_system=has_system,
+        opening=next((part for part, one in zip(parts, messages, strict=True) if one.role == "user"), b"")[:OPENING],
         ends=ends,
         sizes=list(map(len, parts)),
         base=len(tools) if is_chat else head_size,
@@ -100,19 +99,14 @@ def read(request: Request, *, follows: bool = True) -> Prompt:
     )
 
 
-def _instructions(request: Request, parts: list[bytes]) -> tuple[tuple[bytes, ...], int]:
-    """The system prompt, wherever the format has it, and the place of the last leading one among the messages."""
+def _instructions(request: Request, parts: list[bytes]) -> tuple[tuple[bytes, ...], bool]:
+    """The system prompt, wherever the format has it, and whether it stands first."""
     if request.endpoint is Endpoint.MESSAGES:
         has_any = bool(getattr(request.body, "system", None))
-        return ((bytes(request.raw["system"]),) if has_any else ()), -1
+        return ((bytes(request.raw["system"]),) if has_any else ()), has_any
     messages: list[Any] = request.body.messages  # type: ignore[attr-defined]
-    found = [index for index, message in enumerate(messages) if message.role in INSTRUCTIONS]
-    leading = -1
-    for index in found:
-        if index != leading + 1:
-            break
-        leading = index
-    return tuple([parts[index] for index in found]), leading
+    found = [part for part, message in zip(parts, messages, strict=True) if message.role in INSTRUCTIONS]
+    return tuple(found), messages[0].role in INSTRUCTIONS
 
 
 def _turn(messages: list[Any]) -> int:

@@ -1,9 +1,10 @@
 """What each provider's prompt cache takes, and for how long it keeps it.
 
-Minimum lengths: Anthropic's list of 2026-09 under "Cache limitations" in
-https://platform.claude.com/docs/en/build-with-claude/prompt-caching; the 5.5 generation is not on every copy of it and stands here as in
-the release notes of those models. A shorter prefix may carry a mark: nothing is kept then, and nothing is charged. So an entry that is
-too low costs nothing, one that is too high loses savings, and a model nobody here knows gets the length most of them have.
+Minimum lengths: Anthropic's list as of 2026-09, under "Cache limitations" in
+https://platform.claude.com/docs/en/build-with-claude/prompt-caching. The 5.5 generation is not on it, and taken to be like Opus 5;
+of Sonnet 4.6, of which people have measured 2048, the list says 1024. A shorter prefix may carry a mark: nothing is kept then, and nothing
+is charged. So an entry that is too low costs nothing, one that is too high loses savings, and a model nobody here knows gets the length
+that most of them have.
 
 OpenAI caches by itself from 1024 tokens on. Since GPT-5.6 it charges for what it writes, and takes breakpoints:
 https://developers.openai.com/api/docs/guides/prompt-caching. `prompt_cache_retention` is never set: it is deprecated, older models keep

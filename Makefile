@@ -18,7 +18,7 @@ RUN_STAMP := $(VENV)/.run-$(shell cat requirements.txt requirements-nodeps.txt |
 TEST_STAMP := $(VENV)/.test-$(shell cat requirements-dev.txt requirements-nodeps.txt | cksum | cut -d' ' -f1)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format screenshots bench bench-faults eval-cascade train-cascade shell dbshell migrations lock clean reset
+.PHONY: $(shell sed -nE 's/^([a-z-]+):.*## .*/\1/p' $(firstword $(MAKEFILE_LIST)))
 
 help:  ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -63,6 +63,9 @@ bench-faults: $(RUN_STAMP)  ## Measure a chain whose primary fails beside its se
 
 screenshots: $(TEST_STAMP)  ## Take docs/screenshots/ anew, light and dark, with Chromium; ARGS="console-home" for some of them
 	$(BIN)/python -m tests.browser.screenshots $(ARGS)
+
+bench-prefix: $(RUN_STAMP)  ## Measure what marks for providers' prompt caches cost and save, on made traffic
+	$(BIN)/python -m benchmarks.prefix
 
 shell: $(RUN_STAMP)  ## Open a Python shell with the models, beside a running `make run`
 	@exec $(BIN)/python manage.py shell

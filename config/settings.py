@@ -167,6 +167,9 @@ GATEWAY_BREAKER_PERCENT = env.number("TOLLGATE_BREAKER_PERCENT", 50, low=1, high
 GATEWAY_BREAKER_SECONDS = env.seconds("TOLLGATE_BREAKER_OPEN", 30.0, low=1.0, high=3600.0)
 GATEWAY_LEASE_SECONDS = env.seconds("TOLLGATE_LEASE", 20.0, low=5.0, high=3600.0)
 GATEWAY_BACKGROUND_REQUESTS = env.number("TOLLGATE_BACKGROUND_REQUESTS", 4, low=0, high=1000)  # summaries at once
+GATEWAY_PREFIX_CACHE = env.flag(
+    "TOLLGATE_PREFIX_CACHE", True
+)  # off: no marks for providers' caches but the callers' own
 GATEWAY_SPOOL_DIR = VAR_DIR / "spool"
 OUTBOUND_ALLOW = env.networks("TOLLGATE_OUTBOUND_ALLOW")  # private networks that tenants' addresses may lead to
 REQUEST_LOG_RETENTION_DAYS = env.number("TOLLGATE_REQUEST_LOG_DAYS", 400, low=1, high=36_500)

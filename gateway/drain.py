@@ -39,6 +39,7 @@ COLUMNS = (
     "reasoning_tokens", "usage_source", "cost_usd", "is_priced", "latency_ms", "ttft_ms", "steps_us", "tier", "refused_by", "output_cap",
     "is_final", "opens_model",
     "context_tokens_before", "context_tokens_after",
+    "prefix_saved_usd",
 )  # fmt: skip
 _LIST = ", ".join(COLUMNS)
 
@@ -275,4 +276,5 @@ def _row(record: UsageRecord) -> tuple[Any, ...]:
         record.opens_model,
         record.context_tokens_before,
         record.context_tokens_after,
+        prices.usd(record.prefix_saved_nanousd),
     )

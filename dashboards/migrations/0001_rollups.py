@@ -1,0 +1,133 @@
+"""The rollups, by level: minutes, quarters of an hour, days of the tenant's zone, days of UTC."""
+
+import django.contrib.postgres.fields
+import django.db.models.deletion
+from django.db import migrations, models
+
+COUNTS = (
+    "requests", "answered", "client_left", "errors",
+    "errors_rate_limit", "errors_timeout", "errors_content_filter", "errors_model", "errors_provider", "errors_budget",
+    "errors_request", "errors_tollgate",
+    "calls", "failed_calls", "retries", "fallbacks", "escalations",
+    "cache_hits", "cache_semantic", "cache_stale", "cache_misses", "cache_bypassed", "cache_repeats",
+    "timed", "slow", "latency_us",
+    "input_tokens", "cache_read_tokens", "cache_write_tokens", "output_tokens", "reasoning_tokens",
+    "context_tokens_before", "context_tokens_after",
+)
+AMOUNTS = ("cost_usd", "saved_exact_usd", "saved_semantic_usd", "saved_prefix_usd", "saved_cascade_usd")
+MARKS = ("estimated", "unpriced")
+SKETCHES = ("latency", "ttft", "speed", "cost")
+LEVELS = {1: "minute", 2: "quarter", 3: "day", 4: "utc_day"}
+KEY = "level smallint NOT NULL, tenant_id uuid NOT NULL, shape smallint NOT NULL, bucket timestamptz NOT NULL, series_id integer NOT NULL"
+
+COLUMNS = ",\n    ".join(
+    [f"{name} bigint" for name in COUNTS]
+    + [f"{name} numeric(30,9)" for name in AMOUNTS]
+    + [f"{name} bigint" for name in MARKS]
+    + [f"{name} integer[]" for name in SKETCHES]
+)
+CELLS = f"""
+CREATE TABLE dashboards_cell (
+    {KEY},
+    {COLUMNS},
+    PRIMARY KEY (level, tenant_id, shape, bucket, series_id)
+) PARTITION BY LIST (level);
+CREATE TABLE dashboards_step (
+    {KEY},
+    step varchar(24) NOT NULL,
+    n bigint NOT NULL,
+    total_us bigint NOT NULL,
+    took integer[],
+    PRIMARY KEY (level, tenant_id, shape, bucket, series_id, step)
+) PARTITION BY LIST (level);
+"""
+# Rows of a bucket that still goes on are updated all the time: with room on their page they need no new entry in the index.
+PARTITIONS = "\n".join(
+    f"CREATE TABLE dashboards_{table}_{name} PARTITION OF dashboards_{table} FOR VALUES IN ({level}) WITH (fillfactor = 80);"
+    for table in ("cell", "step")
+    for level, name in LEVELS.items()
+)
+# A sketch's entries: bucket << 20 | count. A bucket's counts are added up; a sum of more than 20 bits takes several entries.
+COMPACTED = """
+CREATE FUNCTION dashboards_compacted(entries integer[]) RETURNS integer[] LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
+    SELECT array_agg(slot << 20 | least(n - part * 1048575, 1048575)::integer ORDER BY slot, part)
+    FROM (SELECT entry >> 20 AS slot, sum(entry & 1048575) AS n FROM unnest(entries) AS entry GROUP BY 1) AS sums,
+        generate_series(0, ((n - 1) / 1048575)::integer) AS part
+$$;
+"""
+
+
+class Migration(migrations.Migration):
+    initial = True
+    dependencies = [("gateway", "0011_request_log_changes"), ("tenants", "0006_counted_since")]
+    operations = [
+        migrations.CreateModel(
+            name="Series",
+            fields=[
+                ("id", models.AutoField(primary_key=True, serialize=False)),
+                ("shape", models.SmallIntegerField()),
+                ("labels", django.contrib.postgres.fields.ArrayField(base_field=models.TextField(), size=None)),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        to="tenants.tenant",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name_plural": "series",
+                "constraints": [
+                    models.UniqueConstraint(fields=("tenant", "shape", "labels"), name="series_once")
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="Calendar",
+            fields=[
+                (
+                    "tenant",
+                    models.OneToOneField(
+                        db_constraint=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        primary_key=True,
+                        related_name="+",
+                        serialize=False,
+                        to="tenants.tenant",
+                    ),
+                ),
+                ("zone", models.CharField(max_length=64)),
+                ("exact_from", models.DateField(null=True)),
+            ],
+        ),
+        migrations.CreateModel(
+            name="Cell",
+            fields=[
+                ("pk", models.CompositePrimaryKey("level", "tenant_id", "shape", "bucket", "series_id", blank=True, editable=False, primary_key=True, serialize=False)),
+                ("level", models.SmallIntegerField()),
+                ("shape", models.SmallIntegerField()),
+                ("bucket", models.DateTimeField()),
+                ("series_id", models.IntegerField()),
+                ("tenant", models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name="+", to="tenants.tenant")),
+            ],
+            options={"db_table": "dashboards_cell", "managed": False},
+        ),
+        migrations.CreateModel(
+            name="Step",
+            fields=[
+                ("pk", models.CompositePrimaryKey("level", "tenant_id", "shape", "bucket", "series_id", "step", blank=True, editable=False, primary_key=True, serialize=False)),
+                ("level", models.SmallIntegerField()),
+                ("shape", models.SmallIntegerField()),
+                ("bucket", models.DateTimeField()),
+                ("series_id", models.IntegerField()),
+                ("step", models.CharField(max_length=24)),
+                ("tenant", models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name="+", to="tenants.tenant")),
+            ],
+            options={"db_table": "dashboards_step", "managed": False},
+        ),
+        migrations.RunSQL(COMPACTED, "DROP FUNCTION dashboards_compacted(integer[])"),
+        migrations.RunSQL(CELLS + PARTITIONS, "DROP TABLE dashboards_cell, dashboards_step"),
+    ]

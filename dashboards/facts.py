@@ -5,7 +5,7 @@ sketch it falls into. The rollups are folded from it, and the raw log is asked t
 from __future__ import annotations
 
 from dashboards import sketches
-from dashboards.measures import HELD, MEASURES
+from dashboards.measures import MEASURES
 from dashboards.shapes import DIMENSIONS
 
 SINGLE = {name: value for name, value in DIMENSIONS.items() if value}  # all but tags
@@ -32,8 +32,7 @@ def select(source: str) -> str:
     measures = ", ".join(f"r.sign * ({measure.value}) AS {measure.name}" for measure in MEASURES)
     buckets = ", ".join(f"{sketches.bucket_sql(kind.value)} AS {kind.name}" for kind in sketches.KINDS)
     return (
-        f"SELECT r.tenant_id, r.accepted_at, {dimensions}, r.tags, {measures}, {buckets}, "  # noqa: S608
-        f"CASE WHEN NOT {HELD} THEN r.steps_us END AS steps "
+        f"SELECT r.tenant_id, r.accepted_at, {dimensions}, r.tags, {measures}, {buckets} "  # noqa: S608
         f"FROM ({source}) AS r CROSS JOIN LATERAL (SELECT {DIMENSIONS['error']} AS error) AS k {_REQUEST}"
     )
 

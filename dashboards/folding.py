@@ -1,39 +1,48 @@
-"""Adds facts to the rollups, set by set, in SQL: records → cells of every shape by minute → each level's rows.
+"""Adds facts to the rollups, set by set, in SQL: records → base series (the cube's and the narrow ones) by minute → for each level, its buckets
+and the shapes that the cube is part of.
 
-Works on temporary tables that go with the transaction. Shapes are made from the cube's cells, which are far fewer than the records where
-there is traffic, and levels from the shapes'. Sums are added to what a row has; NULL is 0, as most sums of most rows are. Sketches are
-appended, and compacted once they are long.
+Works on temporary tables that go with the transaction. Sums are added to what a row has; NULL is 0, as most sums of most rows are. Sketches are
+appended, and written anew once they are long.
 """
 
 from __future__ import annotations
 
 import datetime as dt
+from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any
 
 from dashboards import facts, sketches
-from dashboards.measures import MEASURES, NAMES
-from dashboards.shapes import CUBE, NARROW, PARENTS, SHAPES, Level, Shape
+from dashboards.measures import MEASURES, NAMES, Measure
+from dashboards.shapes import CUBE, NARROW, PARENTS, SHAPES, Level, Shape, kept_from
 
-_SUMS = ", ".join(f"nullif(sum({name}), 0)::{measure.type} AS {name}" for name, measure in zip(NAMES, MEASURES, strict=True))
-_NAMES = ", ".join(NAMES)
-_SKETCHES = ", ".join(sketches.NAMES)
+
+def _summed(*, is_last: bool) -> str:
+    """SQL: every measure added up, NULL for 0. Of a batch, counts fit an int, whose sums are much cheaper than a bigint's."""
+
+    def column(measure: Measure) -> str:
+        kind = "int" if measure.is_count and not is_last else measure.type
+        return f"nullif(sum({measure.name}), 0)::{kind} AS {measure.name}"
+
+    return ", ".join(column(measure) for measure in MEASURES)
+
+
+_SUMS, _LAST_SUMS = _summed(is_last=False), _summed(is_last=True)
+_NAMES, _SKETCHES = ", ".join(NAMES), ", ".join(sketches.NAMES)
+_MERGED = ", ".join(f"string_agg({name}, '') AS {name}" for name in sketches.NAMES)
 _CELL = "tenant_id, shape, bucket, series_id"
-_PARENTS = (*PARENTS, CUBE)
-
+_COLUMNS = ", ".join(
+    [f"{measure.name} {'int' if measure.is_count else measure.type}" for measure in MEASURES]
+    + [f"{name} bytea" for name in sketches.NAMES]
+)
 _TABLES = {
     "rolled_facts": (
-        "no int, tenant_id uuid, minute timestamptz, labels text[], end_user text, feature text, tags text[], steps jsonb, "
-        + ", ".join(f"{measure.name} {measure.type}" for measure in MEASURES)
-        + ", "
-        + ", ".join(f"{name} int" for name in sketches.NAMES)
+        f"no int, tenant_id uuid, minute timestamptz, labels text[], end_user text, feature text, tags text[], {_COLUMNS}"
     ),
     "rolled_links": "no int, base int",
     "rolled_parents": "base int, tenant_id uuid, shape smallint, series_id int",
-    "rolled_cells": "tenant_id uuid, shape smallint, minute timestamptz, series_id int, "
-    + ", ".join(f"{measure.name} {measure.type}" for measure in MEASURES),
-    "rolled_entries": "tenant_id uuid, shape smallint, minute timestamptz, series_id int, kind smallint, slot int, n bigint",
-    "rolled_steps": "tenant_id uuid, shape smallint, minute timestamptz, series_id int, step text, slot int, n bigint, us bigint",
+    "rolled_base": f"base int, minute timestamptz, {_COLUMNS}",
+    "rolled_long": f"{_CELL.replace(',', ' uuid,', 1).replace('shape', 'shape smallint').replace('bucket', 'bucket timestamptz')} int",
 }
 _GRAINS = {
     Level.MINUTE: "date_trunc('minute', {})",
@@ -58,25 +67,26 @@ def collect(
 ) -> int:
     """Take the records of `source` (as in `facts.select`) that lie in that time; returns how many. `grain`: the finest level wanted."""
     labels = ", ".join(CUBE.dimensions)
+    entries = ", ".join(sketches.entry_sql(name) for name in sketches.NAMES)
     cursor.execute(
         f"INSERT INTO rolled_facts SELECT (SELECT coalesce(max(no), 0) FROM rolled_facts) + row_number() OVER (), tenant_id, "  # noqa: S608
-        f"{_GRAINS[grain].format('accepted_at')}, ARRAY[{labels}], end_user, feature, tags, steps, {_NAMES}, {_SKETCHES} "
+        f"{_GRAINS[grain].format('accepted_at')}, ARRAY[{labels}], end_user, feature, tags, {_NAMES}, {entries} "
         f"FROM ({facts.select(source)}) AS f",
         {"since": since, "until": until, **parameters},
     )
     return int(cursor.rowcount)
 
 
-def add(cursor: Any, levels: Iterable[Level]) -> None:
-    """Add what was collected to the rollups of those levels."""
+def add(cursor: Any, levels: Iterable[Level], now: dt.datetime) -> None:
+    """Add what was collected to the rollups of those levels, as far back as they are kept at `now`."""
     cursor.execute("ANALYZE rolled_facts (tenant_id, labels, end_user, minute)")
     _know_calendars(cursor)
     _know_series(cursor)
     _link(cursor)
     _fold(cursor)
     for level in levels:
-        _add_cells(cursor, level)
-        _add_steps(cursor, level)
+        _add_cells(cursor, level, now)
+        _compact(cursor, level)
 
 
 def _know_calendars(cursor: Any) -> None:
@@ -88,12 +98,12 @@ def _know_calendars(cursor: Any) -> None:
     )
 
 
-def _parents() -> str:
+def _parents(shapes: Iterable[Shape]) -> str:
     """SQL: the shapes that a cube's row is part of, with its labels there."""
     places = {name: place for place, name in enumerate(CUBE.dimensions, start=1)}
     rows = [
         f"({shape.code}, ARRAY[{', '.join(f'c.labels[{places[name]}]' for name in shape.dimensions)}]::text[])"
-        for shape in _PARENTS
+        for shape in shapes
     ]
     return f"(VALUES {', '.join(rows)}) AS p (shape, labels)"
 
@@ -114,7 +124,7 @@ def _know_series(cursor: Any) -> None:
     cursor.execute(
         "INSERT INTO dashboards_series (tenant_id, shape, labels) "  # noqa: S608
         "SELECT * FROM (SELECT DISTINCT c.tenant_id, p.shape, p.labels FROM "
-        f"(SELECT DISTINCT tenant_id, labels FROM rolled_facts) AS c CROSS JOIN LATERAL {_parents()} "
+        f"(SELECT DISTINCT tenant_id, labels FROM rolled_facts) AS c CROSS JOIN LATERAL {_parents((*PARENTS, CUBE))} "
         f"UNION ALL SELECT DISTINCT tenant_id, shape, labels FROM ({_narrow()}) AS n) AS wanted "
         "WHERE NOT EXISTS (SELECT FROM dashboards_series AS s WHERE s.tenant_id = wanted.tenant_id AND s.shape = wanted.shape "
         "AND s.labels = wanted.labels) ON CONFLICT DO NOTHING"
@@ -131,91 +141,80 @@ def _link(cursor: Any) -> None:
     cursor.execute(
         "INSERT INTO rolled_parents SELECT c.id, c.tenant_id, p.shape, s.id FROM "  # noqa: S608
         "(SELECT id, tenant_id, labels, shape FROM dashboards_series WHERE id IN (SELECT base FROM rolled_links) "
-        f"AND shape = {CUBE.code}) AS c CROSS JOIN LATERAL {_parents()} "
+        f"AND shape = {CUBE.code}) AS c CROSS JOIN LATERAL {_parents(PARENTS)} "
         "JOIN dashboards_series AS s ON s.tenant_id = c.tenant_id AND s.shape = p.shape AND s.labels = p.labels "
-        f"UNION ALL SELECT id, tenant_id, shape, id FROM dashboards_series WHERE id IN (SELECT base FROM rolled_links) "
-        f"AND shape <> {CUBE.code}"
+        "UNION ALL SELECT id, tenant_id, shape, id FROM dashboards_series WHERE id IN (SELECT base FROM rolled_links)"
     )
     cursor.execute("ANALYZE rolled_links")
     cursor.execute("ANALYZE rolled_parents")
 
 
 def _fold(cursor: Any) -> None:
-    """By series and minute, for every shape: the sums, the sketches' entries, the steps."""
     cursor.execute(
-        "INSERT INTO rolled_cells SELECT p.tenant_id, p.shape, b.minute, p.series_id, "  # noqa: S608
-        f"{_SUMS} FROM (SELECT l.base, f.minute, {_SUMS} FROM rolled_links AS l JOIN rolled_facts AS f USING (no) GROUP BY 1, 2) AS b "
-        "JOIN rolled_parents AS p USING (base) GROUP BY 1, 2, 3, 4"
+        f"INSERT INTO rolled_base SELECT l.base, f.minute, {_SUMS}, {_MERGED} "  # noqa: S608
+        "FROM rolled_links AS l JOIN rolled_facts AS f USING (no) GROUP BY 1, 2"
     )
-    kinds = ", ".join(f"({number}, f.{name})" for number, name in enumerate(sketches.NAMES))
-    cursor.execute(
-        "INSERT INTO rolled_entries SELECT p.tenant_id, p.shape, b.minute, p.series_id, b.kind, b.slot, sum(b.n) FROM "  # noqa: S608
-        "(SELECT l.base, f.minute, k.kind, k.slot, count(*) AS n FROM rolled_links AS l JOIN rolled_facts AS f USING (no) "
-        f"CROSS JOIN LATERAL (VALUES {kinds}) AS k (kind, slot) WHERE k.slot IS NOT NULL GROUP BY 1, 2, 3, 4) AS b "
-        "JOIN rolled_parents AS p USING (base) GROUP BY 1, 2, 3, 4, 5, 6"
-    )
-    with_steps = _codes(shape for shape in SHAPES if shape.has_steps)
-    slot = sketches.bucket_sql("e.value::double precision")
-    cursor.execute(
-        "INSERT INTO rolled_steps SELECT p.tenant_id, p.shape, b.minute, p.series_id, b.step, b.slot, sum(b.n), sum(b.us) FROM "  # noqa: S608
-        f"(SELECT l.base, f.minute, left(e.key, 24) AS step, {slot} AS slot, count(*) AS n, sum(e.value::bigint) AS us "
-        "FROM rolled_facts AS f JOIN rolled_links AS l USING (no) "
-        f"JOIN dashboards_series AS s ON s.id = l.base AND s.shape = {CUBE.code} "
-        "CROSS JOIN LATERAL jsonb_each_text(f.steps) AS e GROUP BY 1, 2, 3, 4) AS b "
-        f"JOIN rolled_parents AS p ON p.base = b.base AND p.shape IN ({with_steps}) GROUP BY 1, 2, 3, 4, 5, 6"
+    cursor.execute("ANALYZE rolled_base (base, minute)")
+
+
+def _wanted(level: Level, now: dt.datetime) -> str:
+    """SQL: which shapes have the level, and from when on."""
+    kept = defaultdict(list)
+    for shape in SHAPES:
+        if level in shape.levels:
+            kept[kept_from(shape, level, now)].append(str(shape.code))
+    return " OR ".join(
+        f"(p.shape IN ({', '.join(codes)})" + (f" AND b.bucket >= '{since.isoformat()}')" if since else ")")
+        for since, codes in kept.items()
     )
 
 
-def _codes(shapes: Iterable[Shape]) -> str:
-    return ", ".join(str(shape.code) for shape in shapes)
-
-
-def _of_level(level: Level, table: str, *, has_steps: bool = False) -> str:
-    """SQL: FROM and WHERE of what was folded for the level's shapes, with the tenants' zones where days are theirs."""
-    wanted = _codes(shape for shape in SHAPES if level in shape.levels and (shape.has_steps or not has_steps))
-    zones = " JOIN dashboards_calendar AS z ON z.tenant_id = x.tenant_id" if level is Level.DAY else ""
-    return f"FROM {table} AS x{zones} WHERE x.shape IN ({wanted})"
-
-
-def _packed(condition: str = "") -> str:
-    """SQL: entries of a sketch from (slot, n). A count beyond 20 bits becomes several entries; there are none such in one run."""
-    return f"array_agg(slot << {sketches.COUNT_BITS} | n::int ORDER BY slot){condition}"
-
-
-def _appended(table: str, name: str) -> str:
-    """SQL: a row's sketch with the new entries, compacted if that is long."""
-    both = f"{table}.{name} || EXCLUDED.{name}"
-    return (
-        f"{name} = CASE WHEN cardinality({table}.{name}) + cardinality(EXCLUDED.{name}) > {sketches.COMPACT_FROM} "
-        f"THEN dashboards_compacted({both}) ELSE {both} END"
-    )
-
-
-def _add_cells(cursor: Any, level: Level) -> None:
-    key = f"x.tenant_id, x.shape, {_BUCKETS[level]} AS bucket, x.series_id"
-    arrays = ", ".join(
-        f"{_packed(f' FILTER (WHERE kind = {number})')} AS {name}" for number, name in enumerate(sketches.NAMES)
+def _add_cells(cursor: Any, level: Level, now: dt.datetime) -> None:
+    zones = (
+        "JOIN (SELECT DISTINCT base, zone FROM rolled_parents JOIN dashboards_calendar USING (tenant_id)) AS z USING (base)"
+        if level is Level.DAY
+        else ""
     )
     added = ", ".join(f"{name} = nullif(coalesce(c.{name}, 0) + coalesce(EXCLUDED.{name}, 0), 0)" for name in NAMES)
-    appended = ", ".join(_appended("c", name) for name in sketches.NAMES)
+    appended = ", ".join(
+        f"{name} = coalesce(c.{name} || EXCLUDED.{name}, c.{name}, EXCLUDED.{name})" for name in sketches.NAMES
+    )
+    is_long = " OR ".join(f"length({name}) > {4 * sketches.COMPACT_FROM}" for name in sketches.NAMES)
+    found = f"FROM b JOIN rolled_parents AS p USING (base) WHERE ({_wanted(level, now)}) AND"
     cursor.execute(
-        f"WITH sums AS (SELECT {key}, {_SUMS} {_of_level(level, 'rolled_cells')} GROUP BY 1, 2, 3, 4), "  # noqa: S608
-        f"entries AS (SELECT {key}, x.kind, x.slot, least(sum(x.n), {sketches.MOST}) AS n {_of_level(level, 'rolled_entries')} "
-        f"GROUP BY 1, 2, 3, 4, 5, 6), "
-        f"arrays AS (SELECT {_CELL}, {arrays} FROM entries GROUP BY 1, 2, 3, 4) "
-        f"INSERT INTO dashboards_cell AS c (level, {_CELL}, {_NAMES}, {_SKETCHES}) "
-        f"SELECT {int(level)}, {_CELL}, {_NAMES}, {_SKETCHES} FROM sums LEFT JOIN arrays USING ({_CELL}) "
-        f"ON CONFLICT (level, {_CELL}) DO UPDATE SET {added}, {appended}"
+        f"WITH b AS MATERIALIZED (SELECT x.base, {_BUCKETS[level]} AS bucket, {_SUMS}, {_MERGED} FROM rolled_base AS x {zones} "  # noqa: S608
+        "GROUP BY 1, 2), "
+        f"fresh AS (SELECT p.tenant_id, p.shape, b.bucket, p.series_id, {_NAMES}, {_SKETCHES} {found} p.series_id = b.base "
+        f"UNION ALL SELECT p.tenant_id, p.shape, b.bucket, p.series_id, {_LAST_SUMS}, {_MERGED} {found} p.series_id <> b.base "
+        "GROUP BY 1, 2, 3, 4), "
+        f"added AS (INSERT INTO dashboards_cell AS c (level, {_CELL}, {_NAMES}, {_SKETCHES}) "
+        f"SELECT {int(level)}, {_CELL}, {_NAMES}, {_SKETCHES} FROM fresh "
+        f"ON CONFLICT (level, {_CELL}) DO UPDATE SET {added}, {appended} RETURNING {_CELL}, {is_long} AS is_long) "
+        f"INSERT INTO rolled_long SELECT {_CELL} FROM added WHERE is_long"
     )
 
 
-def _add_steps(cursor: Any, level: Level) -> None:
-    key = f"x.tenant_id, x.shape, {_BUCKETS[level]} AS bucket, x.series_id, x.step"
+def _compact(cursor: Any, level: Level) -> None:
+    """Write long sketches anew, with one entry for each bucket."""
+    match = " AND ".join(f"c.{name} = l.{name}" for name in _CELL.split(", "))
     cursor.execute(
-        f"WITH entries AS (SELECT {key}, x.slot, least(sum(x.n), {sketches.MOST}) AS n, sum(x.us) AS us "  # noqa: S608
-        f"{_of_level(level, 'rolled_steps', has_steps=True)} GROUP BY 1, 2, 3, 4, 5, 6) "
-        f"INSERT INTO dashboards_step AS c (level, {_CELL}, step, n, total_us, took) "
-        f"SELECT {int(level)}, {_CELL}, step, sum(n), sum(us), {_packed()} FROM entries GROUP BY {_CELL}, step "
-        f"ON CONFLICT (level, {_CELL}, step) DO UPDATE SET n = c.n + EXCLUDED.n, total_us = c.total_us + EXCLUDED.total_us, "
-        f"{_appended('c', 'took')}"
+        f"SELECT c.{_CELL.replace(', ', ', c.')}, {_SKETCHES} FROM dashboards_cell AS c JOIN rolled_long AS l ON {match} "  # noqa: S608
+        f"WHERE c.level = {int(level)}"
+    )
+    rows = cursor.fetchall()
+    cursor.execute("TRUNCATE rolled_long")
+    if not rows:
+        return
+    columns: list[list[Any]] = [list(column) for column in zip(*rows, strict=True)]
+    for place in range(4, len(columns)):
+        columns[place] = [
+            data if data is None or len(data) <= 4 * sketches.COMPACT_FROM else sketches.compacted(data) for data in columns[place]
+        ]
+    types = ("uuid", "smallint", "timestamptz", "int", *("bytea" for _name in sketches.NAMES))
+    given = ", ".join(f"%s::{kind}[]" for kind in types)
+    changes = ", ".join(f"{name} = l.{name}" for name in sketches.NAMES)
+    cursor.execute(
+        f"UPDATE dashboards_cell AS c SET {changes} FROM unnest({given}) AS l ({_CELL}, {_SKETCHES}) "  # noqa: S608
+        f"WHERE c.level = {int(level)} AND {match}",
+        columns,
     )

@@ -27,6 +27,11 @@ class Measure:
     value: str
     type: str = "bigint"
 
+    @property
+    def is_count(self) -> bool:
+        """Whether a record adds 1 at most, so that an int holds the sum of a batch."""
+        return self.value.endswith("THEN 1 END")
+
 
 def _count(name: str, condition: str) -> Measure:
     return Measure(name, f"CASE WHEN {condition} THEN 1 END")
@@ -56,6 +61,28 @@ _CACHE = {
     "cache_repeats": "repeat",
 }
 
+# Steps of the pipeline whose time is added up, of requests that were let in and ended; of several calls, the last one's.
+STEPS = (
+    "authenticate",
+    "validate",
+    "context",
+    "prefix",
+    "fingerprint",
+    "route",
+    "reserve",
+    "flight",
+    "semantic",
+    "prepare",
+    "provider",
+    "first_byte",
+    "stream",
+    "process",
+    "judge",
+    "pause",
+)
+UPSTREAM_STEPS = ("provider", "first_byte", "stream", "pause", "flight")  # waiting, for a provider or for another request
+OWN_US = " + ".join(f"coalesce((r.steps_us->>'{step}')::bigint, 0)" for step in STEPS if step not in UPSTREAM_STEPS)
+
 MEASURES: tuple[Measure, ...] = (
     _count("requests", "r.is_final"),
     _count("answered", "r.is_final AND r.outcome = 'ok'"),
@@ -82,5 +109,6 @@ MEASURES: tuple[Measure, ...] = (
     *(_usd(name, value) for name, value in SAVED.items()),
     _count("estimated", "r.usage_source IN ('estimated', 'held')"),
     _count("unpriced", "NOT r.is_priced"),
+    *(_tokens(f"step_{step}_us", f"CASE WHEN {TIMED} THEN (r.steps_us->>'{step}')::bigint END") for step in STEPS),
 )
 NAMES = tuple(measure.name for measure in MEASURES)

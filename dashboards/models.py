@@ -53,22 +53,3 @@ class Cell(models.Model):
 
     def __str__(self) -> str:
         return f"{self.bucket} {self.series_id}"
-
-
-class Step(models.Model):
-    """How long one step of the pipeline took, by series and bucket. Partitioned by level."""
-
-    pk = models.CompositePrimaryKey("level", "tenant_id", "shape", "bucket", "series_id", "step")
-    level = models.SmallIntegerField()
-    tenant = models.ForeignKey(Tenant, on_delete=models.DO_NOTHING, db_constraint=False, related_name="+")
-    shape = models.SmallIntegerField()
-    bucket = models.DateTimeField()
-    series_id = models.IntegerField()
-    step = models.CharField(max_length=24)
-
-    class Meta:
-        managed = False
-        db_table = "dashboards_step"
-
-    def __str__(self) -> str:
-        return f"{self.bucket} {self.series_id} {self.step}"

@@ -13,11 +13,13 @@ from typing import Any
 from django.db import connection, transaction
 
 from dashboards import facts, folding, sketches
-from dashboards.shapes import Level
+from dashboards.shapes import MINUTE_DAYS, Level
 from gateway import log_changes
 
 LOCK = 0x7011_0062  # one at a time adds to the rollups
 BATCH = 20_000
+DAY = dt.timedelta(days=1)
+COARSE = (Level.QUARTER, Level.DAY, Level.UTC_DAY)
 _CHANGES = "tenant_id uuid, accepted_at timestamptz, record_id uuid, was jsonb"
 _PRESENT = "(l.accepted_at, l.id) IN (SELECT accepted_at, record_id FROM rolled_changes WHERE was IS NULL)"
 # A row that was replaced, as it was; columns that the log has got since are NULL there.
@@ -27,10 +29,11 @@ _REPLACED = (
 )
 
 
-def roll_up(limit: int = BATCH) -> int | None:
+def roll_up(now: dt.datetime, limit: int = BATCH) -> int | None:
     """Add up to `limit` changes of the log; returns how many, None if another worker is at it. Atomic."""
     assert limit <= sketches.MOST
     with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL jit = off")  # compiling so many sums takes longer than summing
         cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [LOCK])
         if not cursor.fetchone()[0]:
             return None
@@ -42,13 +45,17 @@ def roll_up(limit: int = BATCH) -> int | None:
         cursor.execute("ANALYZE rolled_changes")
         folding.begin(cursor)
         source = f"{facts.log(_PRESENT)} UNION ALL {_REPLACED}"
-        for day in _days(cursor):
-            folding.collect(cursor, source, since=day, until=day + dt.timedelta(days=1))
-        folding.add(cursor, Level)
+        days = _days(cursor)
+        has_minutes = days[-1] + DAY > now - dt.timedelta(days=MINUTE_DAYS)
+        for day in days:
+            folding.collect(
+                cursor, source, since=day, until=day + DAY, grain=Level.MINUTE if has_minutes else Level.QUARTER
+            )
+        folding.add(cursor, Level if has_minutes else COARSE, now)
     return taken
 
 
 def _days(cursor: Any) -> list[dt.datetime]:
     """The days of UTC that the changes lie in: each is one partition of the log."""
-    cursor.execute("SELECT DISTINCT date_trunc('day', accepted_at AT TIME ZONE 'UTC') FROM rolled_changes")
+    cursor.execute("SELECT DISTINCT date_trunc('day', accepted_at AT TIME ZONE 'UTC') FROM rolled_changes ORDER BY 1")
     return [row[0].replace(tzinfo=dt.UTC) for row in cursor.fetchall()]

@@ -58,7 +58,6 @@ class Shape:
     has_minutes: bool
     quarter_days: int
     has_utc_days: bool = False
-    has_steps: bool = False
 
     @property
     def levels(self) -> frozenset[Level]:
@@ -72,7 +71,7 @@ class Shape:
 
 
 MINUTE_DAYS = 3
-_LONG, _SHORT = 100, 16  # a week beside the one before, and a day over
+_LONG, _SHORT = 35, 16  # a month; a week beside the one before; and a little over
 
 CUBE = Shape(
     10,
@@ -81,14 +80,14 @@ CUBE = Shape(
     True,
     _SHORT,
 )
-TOTAL = Shape(1, "total", (), True, _LONG, has_utc_days=True, has_steps=True)
+TOTAL = Shape(1, "total", (), True, _LONG, has_utc_days=True)
 # Smallest first.
 PARENTS = (
     TOTAL,
-    Shape(2, "endpoint", ("endpoint",), True, _LONG, has_utc_days=True, has_steps=True),
-    Shape(3, "task", ("task",), True, _LONG, has_utc_days=True, has_steps=True),
-    Shape(4, "model", ("model", "provider"), True, _LONG, has_utc_days=True, has_steps=True),
-    Shape(5, "key", ("key",), True, _LONG, has_utc_days=True, has_steps=True),
+    Shape(2, "endpoint", ("endpoint",), True, _LONG, has_utc_days=True),
+    Shape(3, "task", ("task",), True, _LONG, has_utc_days=True),
+    Shape(4, "model", ("model", "provider"), True, _LONG, has_utc_days=True),
+    Shape(5, "key", ("key",), True, _LONG, has_utc_days=True),
     Shape(6, "result", ("status", "outcome", "error_type", "error"), True, _LONG, has_utc_days=True),
     Shape(7, "task_model", ("task", "model", "provider"), False, _SHORT),
 )
@@ -98,11 +97,10 @@ SHAPES = (*PARENTS, CUBE, *NARROW)
 BY_CODE = {shape.code: shape for shape in SHAPES}
 
 
-def minutes_from(now: dt.datetime) -> dt.datetime:
-    """From when on there are rollups by the minute."""
-    return now - dt.timedelta(days=MINUTE_DAYS)
-
-
-def quarters_from(shape: Shape, now: dt.datetime) -> dt.datetime:
-    """From when on the shape has rollups by the quarter of an hour."""
-    return now - dt.timedelta(days=shape.quarter_days)
+def kept_from(shape: Shape, level: Level, now: dt.datetime) -> dt.datetime | None:
+    """From when on the shape's rows of that level are kept: a whole quarter of an hour; None: for ever."""
+    days = {Level.MINUTE: MINUTE_DAYS, Level.QUARTER: shape.quarter_days}.get(level)
+    if days is None:
+        return None
+    at = now.astimezone(dt.UTC) - dt.timedelta(days=days)
+    return at.replace(minute=at.minute // 15 * 15, second=0, microsecond=0)

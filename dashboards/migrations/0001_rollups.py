@@ -16,7 +16,11 @@ COUNTS = (
 )
 AMOUNTS = ("cost_usd", "saved_exact_usd", "saved_semantic_usd", "saved_prefix_usd", "saved_cascade_usd")
 MARKS = ("estimated", "unpriced")
-SKETCHES = ("latency", "ttft", "speed", "cost")
+STEPS = (
+    "authenticate", "validate", "context", "prefix", "fingerprint", "route", "reserve", "flight", "semantic", "prepare", "provider",
+    "first_byte", "stream", "process", "judge", "pause",
+)
+SKETCHES = ("latency", "ttft", "speed", "cost", "own")
 LEVELS = {1: "minute", 2: "quarter", 3: "day", 4: "utc_day"}
 KEY = "level smallint NOT NULL, tenant_id uuid NOT NULL, shape smallint NOT NULL, bucket timestamptz NOT NULL, series_id integer NOT NULL"
 
@@ -24,7 +28,8 @@ COLUMNS = ",\n    ".join(
     [f"{name} bigint" for name in COUNTS]
     + [f"{name} numeric(30,9)" for name in AMOUNTS]
     + [f"{name} bigint" for name in MARKS]
-    + [f"{name} integer[]" for name in SKETCHES]
+    + [f"step_{name}_us bigint" for name in STEPS]
+    + [f"{name} bytea" for name in SKETCHES]
 )
 CELLS = f"""
 CREATE TABLE dashboards_cell (
@@ -32,30 +37,12 @@ CREATE TABLE dashboards_cell (
     {COLUMNS},
     PRIMARY KEY (level, tenant_id, shape, bucket, series_id)
 ) PARTITION BY LIST (level);
-CREATE TABLE dashboards_step (
-    {KEY},
-    step varchar(24) NOT NULL,
-    n bigint NOT NULL,
-    total_us bigint NOT NULL,
-    took integer[],
-    PRIMARY KEY (level, tenant_id, shape, bucket, series_id, step)
-) PARTITION BY LIST (level);
 """
 # Rows of a bucket that still goes on are updated all the time: with room on their page they need no new entry in the index.
 PARTITIONS = "\n".join(
-    f"CREATE TABLE dashboards_{table}_{name} PARTITION OF dashboards_{table} FOR VALUES IN ({level}) WITH (fillfactor = 80);"
-    for table in ("cell", "step")
+    f"CREATE TABLE dashboards_cell_{name} PARTITION OF dashboards_cell FOR VALUES IN ({level}) WITH (fillfactor = 80);"
     for level, name in LEVELS.items()
 )
-# A sketch's entries: bucket << 20 | count. A bucket's counts are added up; a sum of more than 20 bits takes several entries.
-COMPACTED = """
-CREATE FUNCTION dashboards_compacted(entries integer[]) RETURNS integer[] LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
-    SELECT array_agg(slot << 20 | least(n - part * 1048575, 1048575)::integer ORDER BY slot, part)
-    FROM (SELECT entry >> 20 AS slot, sum(entry & 1048575) AS n FROM unnest(entries) AS entry GROUP BY 1) AS sums,
-        generate_series(0, ((n - 1) / 1048575)::integer) AS part
-$$;
-"""
-
 
 class Migration(migrations.Migration):
     initial = True
@@ -115,19 +102,5 @@ class Migration(migrations.Migration):
             ],
             options={"db_table": "dashboards_cell", "managed": False},
         ),
-        migrations.CreateModel(
-            name="Step",
-            fields=[
-                ("pk", models.CompositePrimaryKey("level", "tenant_id", "shape", "bucket", "series_id", "step", blank=True, editable=False, primary_key=True, serialize=False)),
-                ("level", models.SmallIntegerField()),
-                ("shape", models.SmallIntegerField()),
-                ("bucket", models.DateTimeField()),
-                ("series_id", models.IntegerField()),
-                ("step", models.CharField(max_length=24)),
-                ("tenant", models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name="+", to="tenants.tenant")),
-            ],
-            options={"db_table": "dashboards_step", "managed": False},
-        ),
-        migrations.RunSQL(COMPACTED, "DROP FUNCTION dashboards_compacted(integer[])"),
-        migrations.RunSQL(CELLS + PARTITIONS, "DROP TABLE dashboards_cell, dashboards_step"),
+        migrations.RunSQL(CELLS + PARTITIONS, "DROP TABLE dashboards_cell"),
     ]

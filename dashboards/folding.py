@@ -112,8 +112,8 @@ def _narrow() -> str:
     """SQL: the narrow shapes' labels of every fact."""
     user, feature, tag = (shape.code for shape in NARROW)
     return (
-        f"SELECT no, tenant_id, {user} AS shape, ARRAY[end_user] AS labels FROM rolled_facts WHERE end_user <> '' "  # noqa: S608
-        f"UNION ALL SELECT no, tenant_id, {feature}, ARRAY[feature] FROM rolled_facts WHERE feature <> '' "
+        f"SELECT no, tenant_id, {user} AS shape, ARRAY[end_user] AS labels FROM rolled_facts "  # noqa: S608
+        f"UNION ALL SELECT no, tenant_id, {feature}, ARRAY[feature] FROM rolled_facts "
         f"UNION ALL SELECT no, tenant_id, {tag}, ARRAY[t.tag::text] FROM rolled_facts, "
         "LATERAL (SELECT DISTINCT unnest(tags) AS tag) AS t WHERE tags <> '{}'"
     )

@@ -53,11 +53,8 @@ def oldest() -> dt.datetime | None:
     return row[0] if row else None
 
 
-def wait_before(tenant_ids: list[UUID], before: dt.datetime) -> set[UUID]:
-    """The tenants that have changes before a time: their rows may not be deleted yet."""
+def wait_before(before: dt.datetime) -> set[UUID]:
+    """The tenants that have changes before a time: their rows of then may not be deleted yet."""
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT DISTINCT tenant_id FROM gateway_logchange WHERE accepted_at < %s AND tenant_id = ANY(%s)",
-            [before, tenant_ids],
-        )
+        cursor.execute("SELECT DISTINCT tenant_id FROM gateway_logchange WHERE accepted_at < %s", [before])
         return {row[0] for row in cursor.fetchall()}

@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Workload:
-    """One application's requests. `share` is of the tenant's; tokens are medians of log-normal distributions; `exact` and `semantic`: the shares
-    that caches answer, None where it does not use them; `prefix`: the share of input that providers have cached."""
+    """One application's requests. `share` is of the tenant's; tokens are medians of log-normal distributions; `exact` and `semantic`: the
+    shares that caches answer, None where it does not use them; `prefix`: the share of input that providers have cached.
+    """
 
     share: float
     key: str
@@ -47,8 +48,9 @@ class Traffic:
 
 @dataclass(frozen=True)
 class Incident:
-    """Something that went wrong: so many days ago, from an hour of UTC on, for so long. `fails`: the share of a provider's calls that failed;
-    `slower`: how many times as long the others took."""
+    """Something that went wrong: so many days ago, from an hour of UTC on, for so long. `fails`: the share of a provider's calls that
+    failed; `slower`: how many times as long the others took.
+    """
 
     provider: str
     days_ago: int
@@ -167,8 +169,23 @@ class Failure:
 
 FAILURES = (
     Failure(0.0016, 400, "refused", "invalid_request", "messages: Expected `array`, got `str`.", False),
-    Failure(0.0012, 404, "refused", "model_not_found", "There is no model “gpt-5”. GET /v1/models lists what there is.", False),
-    Failure(0.0021, 429, "refused", "rate_limit_exceeded", "Too many requests in a minute.", False, "key:requests_per_minute"),
+    Failure(
+        0.0012,
+        404,
+        "refused",
+        "model_not_found",
+        "There is no model “gpt-5”. GET /v1/models lists what there is.",
+        False,
+    ),
+    Failure(
+        0.0021,
+        429,
+        "refused",
+        "rate_limit_exceeded",
+        "Too many requests in a minute.",
+        False,
+        "key:requests_per_minute",
+    ),
     Failure(0.0018, 429, "refused", "budget_spent", "The budget “Each customer” is used up.", False, "Each customer"),
     Failure(0.0007, 400, "upstream_error", "content_filter", "The prompt was refused by the content policy."),
     Failure(0.0011, 400, "upstream_error", "context_length_exceeded", "The prompt is too long for the model."),

@@ -1,9 +1,12 @@
 """How requests go wrong, as dashboards tell it: the one table that maps a record to a kind of error.
 
-Rollups keep the kind, so what is changed here holds for what is rolled up afterwards; `manage.py rebuild_rollups` applies it to what was before.
+Rollups keep the kind, so what is changed here holds for what is rolled up afterwards; `manage.py rebuild_rollups` applies it to what was
+before.
 """
 
 from __future__ import annotations
+
+import re
 
 RATE_LIMIT, TIMEOUT, CONTENT_FILTER, MODEL, PROVIDER, BUDGET, REQUEST, TOLLGATE = (
     "rate_limit",
@@ -47,10 +50,17 @@ KINDS: tuple[tuple[str, str], ...] = (
     (REQUEST, "r.outcome = 'refused'"),
     (RATE_LIMIT, "r.outcome = 'upstream_error' AND r.status = 429"),
     (TIMEOUT, "r.outcome = 'upstream_error' AND r.status IN (408, 504)"),
-    (MODEL, "r.outcome = 'upstream_error' AND r.status < 500"),  # it found fault with the request: too long, a parameter it does not take
+    # It found fault with the request: too long, a parameter that it does not take.
+    (MODEL, "r.outcome = 'upstream_error' AND r.status < 500"),
     (PROVIDER, _in("r.outcome", ("upstream_error", "cut"))),
     (TOLLGATE, "TRUE"),  # internal_error, and abandoned: its process died
 )
 ALL = (RATE_LIMIT, TIMEOUT, CONTENT_FILTER, MODEL, PROVIDER, BUDGET, REQUEST, TOLLGATE)
 
 KIND_SQL = "CASE " + " ".join(f"WHEN {condition} THEN '{kind}'" for kind, condition in KINDS) + " END"
+
+
+def matching_sql(kinds: list[str], table: str) -> str:
+    """SQL: whether a row of `table`, the request log, is of one of the kinds."""
+    wanted = ", ".join(f"'{kind}'" for kind in kinds if kind in ALL)
+    return re.sub(r"\br\.", f"{table}.", f"({KIND_SQL}) IN ({wanted or 'NULL'})")

@@ -1,5 +1,5 @@
-"""SQL that turns rows of the request log into facts: for each record its dimensions as text, what it adds to every measure, the bucket of every
-sketch it falls into. The rollups are folded from it, and the raw log is asked through it, so that the two cannot differ.
+"""SQL that turns rows of the request log into facts: for each record its dimensions as text, what it adds to every measure, the bucket of
+every sketch it falls into. The rollups are folded from it, and the raw log is asked through it, so that the two cannot differ.
 """
 
 from __future__ import annotations

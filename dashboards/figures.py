@@ -84,8 +84,9 @@ def sums(names: tuple[str, ...], values: tuple[Any, ...]) -> Sums:
 
 @dataclass(frozen=True)
 class Row:
-    """What was added up for one step of the range (0 where it was not asked by steps) and one group: a value for each dimension asked by, None
-    for all that are not among the top ones."""
+    """What was added up for one step of the range (0 where it was not asked by steps) and one group: a value for each dimension asked by,
+    None for all that are not among the top ones.
+    """
 
     step: int
     group: tuple[str | None, ...]
@@ -108,7 +109,8 @@ def merged(rows: Collection[Row]) -> Row:
         group=(),
         sums=Sums(**added, steps_us={step: sum(row.sums.steps_us.get(step, 0) for row in rows) for step in steps}),
         sketches={
-            kind: sketch(kind, b"".join(row.sketches[kind].data for row in rows if kind in row.sketches)) for kind in kinds
+            kind: sketch(kind, b"".join(row.sketches[kind].data for row in rows if kind in row.sketches))
+            for kind in kinds
         },
     )
 

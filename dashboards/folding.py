@@ -1,15 +1,15 @@
-"""Adds facts to the rollups, set by set, in SQL: records → base series (the cube's and the narrow ones) by minute → for each level, its buckets
-and the shapes that the cube is part of.
+"""Adds facts to the rollups, set by set, in SQL: records → base series (the cube's and the narrow ones) by minute → for each level, its
+buckets and the shapes that the cube is part of.
 
-Works on temporary tables that go with the transaction. Sums are added to what a row has; NULL is 0, as most sums of most rows are. Sketches are
-appended, and written anew once they are long.
+Works on temporary tables that go with the transaction. Sums are added to what a row has; NULL is 0, as most sums of most rows are.
+Sketches are appended, and written anew once they are long.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from dashboards import facts, sketches
@@ -69,7 +69,7 @@ def collect(
     labels = ", ".join(CUBE.dimensions)
     entries = ", ".join(sketches.entry_sql(name) for name in sketches.NAMES)
     cursor.execute(
-        f"INSERT INTO rolled_facts SELECT (SELECT coalesce(max(no), 0) FROM rolled_facts) + row_number() OVER (), tenant_id, "  # noqa: S608
+        "INSERT INTO rolled_facts SELECT (SELECT coalesce(max(no), 0) FROM rolled_facts) + row_number() OVER (), tenant_id, "  # noqa: S608
         f"{_GRAINS[grain].format('accepted_at')}, ARRAY[{labels}], end_user, feature, tags, {_NAMES}, {entries} "
         f"FROM ({facts.select(source)}) AS f",
         {"since": since, "until": until, **parameters},
@@ -77,15 +77,17 @@ def collect(
     return int(cursor.rowcount)
 
 
-def add(cursor: Any, levels: Iterable[Level], now: dt.datetime) -> None:
-    """Add what was collected to the rollups of those levels, as far back as they are kept at `now`."""
+def add(
+    cursor: Any, levels: Iterable[Level], now: dt.datetime, starts: Mapping[Level, dt.datetime] | None = None
+) -> None:
+    """Add what was collected to the rollups of those levels, as far back as they are kept at `now`. `starts`: only buckets from then on."""
     cursor.execute("ANALYZE rolled_facts (tenant_id, labels, end_user, minute)")
     _know_calendars(cursor)
     _know_series(cursor)
     _link(cursor)
     _fold(cursor)
     for level in levels:
-        _add_cells(cursor, level, now)
+        _add_cells(cursor, level, now, (starts or {}).get(level))
         _compact(cursor, level)
 
 
@@ -169,7 +171,7 @@ def _wanted(level: Level, now: dt.datetime) -> str:
     )
 
 
-def _add_cells(cursor: Any, level: Level, now: dt.datetime) -> None:
+def _add_cells(cursor: Any, level: Level, now: dt.datetime, start: dt.datetime | None) -> None:
     zones = (
         "JOIN (SELECT DISTINCT base, zone FROM rolled_parents JOIN dashboards_calendar USING (tenant_id)) AS z USING (base)"
         if level is Level.DAY
@@ -180,7 +182,8 @@ def _add_cells(cursor: Any, level: Level, now: dt.datetime) -> None:
         f"{name} = coalesce(c.{name} || EXCLUDED.{name}, c.{name}, EXCLUDED.{name})" for name in sketches.NAMES
     )
     is_long = " OR ".join(f"length({name}) > {4 * sketches.COMPACT_FROM}" for name in sketches.NAMES)
-    found = f"FROM b JOIN rolled_parents AS p USING (base) WHERE ({_wanted(level, now)}) AND"
+    from_start = f"b.bucket >= '{start.isoformat()}' AND " if start else ""
+    found = f"FROM b JOIN rolled_parents AS p USING (base) WHERE {from_start}({_wanted(level, now)}) AND"
     cursor.execute(
         f"WITH b AS MATERIALIZED (SELECT x.base, {_BUCKETS[level]} AS bucket, {_SUMS}, {_MERGED} FROM rolled_base AS x {zones} "  # noqa: S608
         "GROUP BY 1, 2), "
@@ -208,7 +211,8 @@ def _compact(cursor: Any, level: Level) -> None:
     columns: list[list[Any]] = [list(column) for column in zip(*rows, strict=True)]
     for place in range(4, len(columns)):
         columns[place] = [
-            data if data is None or len(data) <= 4 * sketches.COMPACT_FROM else sketches.compacted(data) for data in columns[place]
+            data if data is None or len(data) <= 4 * sketches.COMPACT_FROM else sketches.compacted(data)
+            for data in columns[place]
         ]
     types = ("uuid", "smallint", "timestamptz", "int", *("bytea" for _name in sketches.NAMES))
     given = ", ".join(f"%s::{kind}[]" for kind in types)

@@ -80,7 +80,13 @@ STEPS = (
     "judge",
     "pause",
 )
-UPSTREAM_STEPS = ("provider", "first_byte", "stream", "pause", "flight")  # waiting, for a provider or for another request
+UPSTREAM_STEPS = (
+    "provider",
+    "first_byte",
+    "stream",
+    "pause",
+    "flight",
+)  # waiting, for a provider or for another request
 OWN_US = " + ".join(f"coalesce((r.steps_us->>'{step}')::bigint, 0)" for step in STEPS if step not in UPSTREAM_STEPS)
 
 MEASURES: tuple[Measure, ...] = (

@@ -1,5 +1,5 @@
-"""The metrics of the dashboards by name: what each is made of, in which unit it is, whether more of it is good. Charts, tables and rankings are
-made of any of them.
+"""The metrics of the dashboards by name: what each is made of, in which unit it is, whether more of it is good. Charts, tables and
+rankings are made of any of them.
 
 Percentiles are within 1 % (see `dashboards.sketches`); everything else is exact.
 """
@@ -99,7 +99,17 @@ METRICS: Mapping[str, Metric] = {
             _sum(f"{name}_tokens", Unit.TOKENS)
             for name in ("input", "cache_read", "cache_write", "output", "reasoning")
         ),
-        *(_sum(name) for name in ("cache_hits", "cache_semantic", "cache_stale", "cache_misses", "cache_bypassed", "cache_repeats")),
+        *(
+            _sum(name)
+            for name in (
+                "cache_hits",
+                "cache_semantic",
+                "cache_stale",
+                "cache_misses",
+                "cache_bypassed",
+                "cache_repeats",
+            )
+        ),
         _share("hit_rate", ("cache_hits", "cache_semantic"), _LOOKED_UP, True),
         _share("exact_hit_rate", ("cache_hits",), _LOOKED_UP, True),
         _share("semantic_hit_rate", ("cache_semantic",), ("cache_semantic", "cache_stale", "cache_misses"), True),
@@ -129,7 +139,9 @@ class Line:
 
 @dataclass(frozen=True)
 class Chart:
-    """Lines by group, those with most first and the others as one last; without a dimension there is one. `edges` of the range are the steps'."""
+    """Lines by group, those with most first and the others as one last; without a dimension there is one. `edges` of the range are the
+    steps'.
+    """
 
     lines: tuple[Line, ...]
     source: Source
@@ -143,9 +155,17 @@ def totals(view: View, names: Sequence[str]) -> tuple[Mapping[str, Value], Sourc
 
 
 def table(
-    view: View, dimension: str, names: Sequence[str], *, order: str = "requests", limit: int = 100, then: tuple[str, ...] = ()
+    view: View,
+    dimension: str,
+    names: Sequence[str],
+    *,
+    order: str = "requests",
+    limit: int = 100,
+    then: tuple[str, ...] = (),
 ) -> Chart:
-    """Metrics by the values of a dimension (and of those in `then`, joined by a tab), the groups first that have most of the measure `order`."""
+    """Metrics by the values of a dimension (and of those in `then`, joined by a tab), the groups first that have most of the measure
+    `order`.
+    """
     wanted = _wanted([*names, order])
     by = (dimension, *then)
     answer = reading.ask(view, measures=wanted.measures, kinds=wanted.kinds, by=by, order=order, limit=limit)
@@ -154,8 +174,9 @@ def table(
 
 
 def chart(view: View, names: Sequence[str], by: str = "", *, order: str = "requests", top: int = TOP) -> Chart:
-    """Metrics by steps of the range, and by a dimension if one is named: the `top` values that have most of the measure `order`, the others as
-    one. Values of the whole range are from the same rows, so they belong together."""
+    """Metrics by steps of the range, and by a dimension if one is named: the `top` values that have most of the measure `order`, the
+    others as one. Values of the whole range are from the same rows, so they belong together.
+    """
     wanted = _wanted(names)
     values: tuple[str, ...] = ()
     if by:

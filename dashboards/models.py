@@ -12,7 +12,9 @@ class Series(models.Model):
     """A combination of labels that occurred: the values of a shape's dimensions, in its order (see `dashboards.shapes`)."""
 
     id = models.AutoField(primary_key=True)
-    tenant = models.ForeignKey(Tenant, on_delete=models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+")
+    tenant = models.ForeignKey(
+        Tenant, on_delete=models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+"
+    )
     shape = models.SmallIntegerField()
     labels = ArrayField(models.TextField())
 

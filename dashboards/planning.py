@@ -1,5 +1,5 @@
-"""Which rollups answer a question: the smallest shape that has its dimensions, its range cut into whole days, quarters of an hour and minutes, and the
-raw log for what is left. No I/O.
+"""Which rollups answer a question: the smallest shape that has its dimensions, its range cut into whole days, quarters of an hour and
+minutes, and the raw log for what is left. No I/O.
 
 Nothing is rounded: a range that begins at 13:37 takes minutes up to 13:45, then quarters up to midnight, then days.
 """
@@ -73,11 +73,15 @@ def source(plan: Plan) -> Source:
 def plan(scope: Scope, span: Range, dimensions: Iterable[str], *, by_steps: bool, is_single: bool = True) -> Plan:
     """Raises `Unanswerable`. `is_single`: no record has several of the values asked about, as it may where several tags are."""
     wanted = set(dimensions) - {TENANT}
-    candidates = [_cut(scope, span, shape, by_steps) for shape in SHAPES if is_single and wanted <= set(shape.dimensions)]
+    candidates = [
+        _cut(scope, span, shape, by_steps) for shape in SHAPES if is_single and wanted <= set(shape.dimensions)
+    ]
     best = min(candidates, key=lambda found: found.raw_time, default=Plan(None, (), ((span.start, span.end),)))
     if best.raw_time > dt.timedelta(days=RAW_DAYS):
         raise Unanswerable(
-            _("These filters together are answered from the request log, for at most %(days)s days. Choose a shorter range.")
+            _(
+                "These filters together are answered from the request log, for at most %(days)s days. Choose a shorter range."
+            )
             % {"days": RAW_DAYS}
         )
     if best.raw and min(start for start, _end in best.raw) < scope.log_from:
@@ -87,7 +91,9 @@ def plan(scope: Scope, span: Range, dimensions: Iterable[str], *, by_steps: bool
                 % {"date": f"{scope.log_from:%Y-%m-%d}"}
             )
         raise Unanswerable(
-            _("So long ago there are rollups by the day only, and none of these filters together. Choose whole days, or fewer filters.")
+            _(
+                "So long ago there are rollups by the day only, and none of these filters together. Choose whole days, or fewer filters."
+            )
         )
     return best
 
@@ -106,7 +112,8 @@ def _cut(scope: Scope, span: Range, shape: Shape, by_steps: bool) -> Plan:
         rest = [(start, end) for start, end in ((span.start, begins), (ends, span.end)) if start < end]
         if day_level is Level.DAY and scope.days_from and days[0] < scope.days_from:
             notes.append(
-                _("Days before %(date)s are those of the time zone that was set then.") % {"date": scope.days_from.isoformat()}
+                _("Days before %(date)s are those of the time zone that was set then.")
+                % {"date": scope.days_from.isoformat()}
             )
     if Level.QUARTER in shape.levels and (span.step.is_whole_quarters or not by_steps):
         rest = _take(rest, Level.QUARTER, shape, span.now, parts)

@@ -105,8 +105,9 @@ class Range:
         return self.bounds_of_days == (self.start, self.end)
 
     def previous(self) -> Range:
-        """The period before, of the same length, and as far into it as this one has come: by the clock on the wall where it is of days, else to
-        the minute."""
+        """The period before, of the same length, and as far into it as this one has come: by the clock on the wall where it is of days,
+        else to the minute.
+        """
         if not self.is_whole_days:
             length = self.end - self.start
             end = min(self.end, max(_ceiling(self.now, MINUTE), self.start + MINUTE)) - length
@@ -122,7 +123,9 @@ class Range:
         if self.end > self.now:
             local = self.now.astimezone(self.zone).replace(tzinfo=None)
             moved = (local - (first - earlier)).replace(tzinfo=self.zone)
-            end = min(end, max(_ceiling(moved.astimezone(dt.UTC), 15 * MINUTE), _midnight(earlier, self.zone) + 15 * MINUTE))
+            end = min(
+                end, max(_ceiling(moved.astimezone(dt.UTC), 15 * MINUTE), _midnight(earlier, self.zone) + 15 * MINUTE)
+            )
         return Range(_midnight(earlier, self.zone), end, self.zone, self.step, self.now)
 
 
@@ -140,7 +143,9 @@ def preset(name: str, now: dt.datetime, zone: ZoneInfo) -> Range:
 
 
 def custom(start: dt.datetime, end: dt.datetime, now: dt.datetime, zone: ZoneInfo, step: Step | None = None) -> Range:
-    """Any range, in steps that make a legible chart unless one is given. Seconds are left out. Raises `ValueError` if it ends before it begins."""
+    """Any range, in steps that make a legible chart unless one is given. Seconds are left out. Raises `ValueError` if it ends before it
+    begins.
+    """
     start, end = (at.astimezone(dt.UTC).replace(second=0, microsecond=0) for at in (start, end))
     return Range(start, end, zone, step or _legible(start, end, now), now)
 

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from django.db import connection, transaction
 
+from billing import windows
 from dashboards import facts, figures, planning, sketches
 from dashboards.figures import Row
 from dashboards.filters import STATUS_CLASS, Filters
 from dashboards.planning import Part, Plan, Source, Span
 from dashboards.ranges import Range
 from dashboards.scopes import Scope
-from dashboards.shapes import TENANT, Level, Shape
+from dashboards.shapes import SECONDS, TENANT, Level, Shape
 
 RAW_TIMEOUT_MS = 30_000
 
@@ -26,7 +27,7 @@ class View:
 
     scope: Scope
     range: Range
-    filters: Filters = Filters()
+    filters: Filters = field(default_factory=Filters)
 
 
 @dataclass(frozen=True)
@@ -95,6 +96,41 @@ def count_distinct(view: View, dimension: str, *, by_steps: bool = False) -> tup
     return dict(run(sql, statement.parameters, plan)), planning.source(plan)
 
 
+def occupied(view: View) -> list[Span]:
+    """Spans of time, oldest first, outside of which no record has what the view is narrowed down to: its days, quarters and minutes that
+    have some, and what only the log itself can tell. Raises `planning.Unanswerable`."""
+    plan = _plan(view, (), by_steps=False)
+    spans = list(plan.raw)
+    for part in plan.parts:
+        statement = _Statement(view, Plan(plan.shape, (part,), ()), (), False, None)
+        rows = run(f"SELECT DISTINCT bucket FROM ({statement.source(['bucket'])}) AS found", statement.parameters, plan)  # noqa: S608
+        spans += [_extent(row[0], part.level, view.range) for row in rows]
+    return _joined(sorted(spans))
+
+
+def _extent(bucket: dt.datetime, level: Level, span: Range) -> Span:
+    """When a bucket begins and ends."""
+    if level in SECONDS:
+        return bucket, bucket + dt.timedelta(seconds=SECONDS[level])
+    day = bucket.date()
+    begin, end = (
+        dt.datetime.fromtimestamp(windows.midnight(item, span.zone), dt.UTC)
+        for item in (day, day + dt.timedelta(days=1))
+    )
+    return begin, end
+
+
+def _joined(spans: list[Span]) -> list[Span]:
+    """Sorted spans, those that meet as one."""
+    found: list[Span] = []
+    for start, end in spans:
+        if found and start <= found[-1][1]:
+            found[-1] = found[-1][0], max(end, found[-1][1])
+        else:
+            found.append((start, end))
+    return found
+
+
 def _plan(view: View, by: tuple[str, ...], by_steps: bool) -> Plan:
     values = view.filters.values
     is_single = len(values.get("tag", ())) <= 1 or "tag" in by
@@ -129,7 +165,9 @@ class _Statement:
         shape = self.plan.shape
         assert shape is not None
         groups = [self._group(name, lambda name: _label(shape, name), "c.tenant_id") for name in self.by]
-        conditions = [self._condition(name, values, _label(shape, name)) for name, values in self.view.filters.values.items()]
+        conditions = [
+            self._condition(name, values, _label(shape, name)) for name, values in self.view.filters.values.items()
+        ]
         is_labelled = bool(conditions) or any(name != TENANT for name in self.by)
         series = "JOIN dashboards_series AS s ON s.id = c.series_id " if is_labelled else ""
         within = " OR ".join(
@@ -159,7 +197,10 @@ class _Statement:
             conditions.append(f"f.tags && {self._put(values['tag'])}::varchar[]")
         groups = [self._group(name, _column, "f.tenant_id") for name in self.by]
         tags = " CROSS JOIN LATERAL (SELECT DISTINCT unnest(f.tags) AS tag) AS t" if is_by_tag else ""
-        found = [f"{sketches.entry_sql(f'f.{name}')} AS {name}" if name in sketches.NAMES else f"f.{name}" for name in columns]
+        found = [
+            f"{sketches.entry_sql(f'f.{name}')} AS {name}" if name in sketches.NAMES else f"f.{name}"
+            for name in columns
+        ]
         where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
         return f"SELECT {', '.join([self._step('f.accepted_at', None), *groups, *found])} FROM ({source}) AS f{tags}{where}"  # noqa: S608
 

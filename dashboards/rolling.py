@@ -1,4 +1,5 @@
-"""Keeps the rollups equal to the request log: every change of the log is added once, in the transaction that takes it from the list of changes.
+"""Keeps the rollups equal to the request log: every change of the log is added once, in the transaction that takes it from the list of
+changes.
 
 A worker that dies in the middle has added nothing and taken nothing. A late record is added to the minute, the quarter and the day that it
 belongs to, whenever it comes, also when the log itself no longer has that day. One worker at a time; what it takes at once is so much that

@@ -20,8 +20,9 @@ UTC = "UTC"
 
 @dataclass(frozen=True)
 class Scope:
-    """`day_zone`: of which zone the rollups by day are (each tenant's own, so none where it is about several); `days_from`: from which day on
-    they are of that zone; `log_from`: from when on the request log has every record."""
+    """`day_zone`: of which zone the rollups by day are (each tenant's own, so none where it is about several); `days_from`: from which
+    day on they are of that zone; `log_from`: from when on the request log has every record.
+    """
 
     tenant_ids: tuple[UUID, ...]
     is_across: bool

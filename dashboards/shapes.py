@@ -4,8 +4,8 @@ The full cross product of all dimensions would have about as many rows as the lo
 for tasks by model, and one, the cube, for all that have few values; end users, features and tags, which have many, stand alone. A question
 goes to the smallest shape that has its dimensions, and to the raw log where none has (see `dashboards.planning`).
 
-Levels: minutes, quarters of an hour, days of the tenant's own time zone, days of UTC. All offsets of time zones that are in force are multiples
-of 15 minutes, so quarters make up every zone's hours and days; hours of UTC do not (Kathmandu is at +05:45).
+Levels: minutes, quarters of an hour, days of the tenant's own time zone, days of UTC. All offsets of time zones that are in force are
+multiples of 15 minutes, so quarters make up every zone's hours and days; hours of UTC do not (Kathmandu is at +05:45).
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
 """Sketches of distributions: how many values lie in each of a row of buckets, every one 1.98 % wider than the one before.
 
-A quantile read from a sketch is off by less than 1 % of itself (0.98 %), whatever was merged in whichever order; merging is adding up. This is
-DDSketch's mapping without its bounded memory, which it does not need here: from one microsecond to a day there are 1300 buckets.
+A quantile read from a sketch is off by less than 1 % of itself (0.98 %), whatever was merged in whichever order; merging is adding up.
+This is DDSketch's mapping without its bounded memory, which it does not need here: from one microsecond to a day there are 1300 buckets.
 
-In PostgreSQL a sketch is a bytea of entries of 32 bits, a bucket (11 bits) and a count (20 bits); a bucket may have several. So appending is
-merging too: `string_agg` merges any number of sketches at the speed of copying, and NumPy counts what it gives. (Arrays of integers, added
-up in SQL, took twenty times as long.)
+In PostgreSQL a sketch is a bytea of entries of 32 bits, a bucket (11 bits) and a count (20 bits); a bucket may have several. So appending
+is merging too: `string_agg` merges any number of sketches at the speed of copying, and NumPy counts what it gives. (Arrays of integers,
+added up in SQL, took twenty times as long.)
 
 Values are integers from 1 on, in units so small that nothing is lost below: microseconds, nano-dollars, thousandths of a token per second.
 Bucket 0 has everything below 1.
@@ -34,8 +34,9 @@ _LOG_GAMMA = math.log(GAMMA)
 
 @dataclass(frozen=True)
 class Kind:
-    """A quantity with a distribution. `value`: SQL of one record's, NULL if it has none. `unit`: how many of what is stored make one of what
-    is shown (milliseconds, tokens per second, USD)."""
+    """A quantity with a distribution. `value`: SQL of one record's, NULL if it has none. `unit`: how many of what is stored make one of
+    what is shown (milliseconds, tokens per second, USD).
+    """
 
     name: str
     value: str
@@ -53,7 +54,11 @@ KINDS = (
         "THEN r.output_tokens * 1000000.0 / (r.latency_ms - coalesce(r.ttft_ms, 0)) END",
         1000.0,
     ),
-    Kind("cost", f"CASE WHEN {TIMED} THEN ((r.cost_usd + coalesce(q.earlier_usd, 0)) * 1000000000)::double precision END", 1e9),
+    Kind(
+        "cost",
+        f"CASE WHEN {TIMED} THEN ((r.cost_usd + coalesce(q.earlier_usd, 0)) * 1000000000)::double precision END",
+        1e9,
+    ),
     Kind("own", f"CASE WHEN {TIMED} THEN {OWN_US} END", 1000.0),  # what Tollgate itself took
 )
 NAMES = tuple(kind.name for kind in KINDS)

@@ -1,7 +1,7 @@
 """How long the request log keeps whose records: days that a tenant sets, or the installation's.
 
-Days of UTC are kept whole. Rows of tenants that keep fewer days are deleted in small batches; a partition is dropped once nobody keeps its day.
-What has not been added to the rollups yet is not deleted.
+Days of UTC are kept whole. Rows of tenants that keep fewer days are deleted in small batches; a partition is dropped once nobody keeps
+its day. What has not been added to the rollups yet is not deleted.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import connection
-from django.db.models import Max, Min
+from django.db.models import Max
 
 from gateway import log_changes
 from tenants.models import Tenant
@@ -28,7 +28,9 @@ def kept_from(tenant: Tenant, now: dt.datetime) -> dt.datetime:
 
 def all_kept_from(now: dt.datetime) -> dt.datetime:
     """From when on every tenant's records are there."""
-    return max((kept_from(tenant, now) for tenant in _tenants()), default=_midnight(now, settings.REQUEST_LOG_RETENTION_DAYS))
+    return max(
+        (kept_from(tenant, now) for tenant in _tenants()), default=_midnight(now, settings.REQUEST_LOG_RETENTION_DAYS)
+    )
 
 
 def _tenants() -> list[Tenant]:
@@ -47,7 +49,9 @@ def _midnight(now: dt.datetime, days: int) -> dt.datetime:
 
 
 def forget(now: dt.datetime, *, seconds: float) -> int:
-    """Delete rows that are older than their tenants keep them, for at most so long; returns how many. Idempotent; each batch commits by itself."""
+    """Delete rows that are older than their tenants keep them, for at most so long; returns how many. Idempotent; each batch commits by
+    itself.
+    """
     end = time.monotonic() + seconds
     longest = longest_days()
     deleted = 0

@@ -86,7 +86,9 @@ class Tenant(ConfigModel):
         null=True,
         blank=True,
         validators=[MinValueValidator(1), MaxValueValidator(36_500)],
-        help_text=_("Older requests are deleted; their sums stay on the dashboards. Empty: as the installation keeps them."),
+        help_text=_(
+            "Older requests are deleted; their sums stay on the dashboards. Empty: as the installation keeps them."
+        ),
     )
     # Records before it have been deleted, also should more days be kept later.
     log_kept_from = models.DateTimeField(null=True, editable=False)

@@ -17,7 +17,7 @@ ROOMIEST = "enterprise"
 
 
 def make(tenant: Tenant, now: dt.datetime) -> list[str]:
-    """Raise budgets that are nearly used, and move to the roomiest plan if the present one is; returns what was done, for people to read."""
+    """Raise budgets that are nearly used, and move to the roomiest plan if its own is; returns what was done, for people to read."""
     with transaction.atomic():
         return [*_raise_budgets(tenant, now), *_move_to_roomy_plan(tenant, now)]
 

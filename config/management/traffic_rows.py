@@ -63,7 +63,15 @@ def model_names(plan: Traffic) -> set[str]:
 
 
 def of_day(
-    plan: Traffic, ground: Ground, day: dt.date, count: int, *, today: dt.date, until_ms: int, zone: dt.tzinfo, seed: int
+    plan: Traffic,
+    ground: Ground,
+    day: dt.date,
+    count: int,
+    *,
+    today: dt.date,
+    until_ms: int,
+    zone: dt.tzinfo,
+    seed: int,
 ) -> Iterator[str]:
     """Lines for COPY, in the order of time; the last of a request is its final one. Nothing after `until_ms` (Unix milliseconds)."""
     if count == 0:
@@ -81,7 +89,14 @@ class _Day:
     """The day's draws, one array for each quantity."""
 
     def __init__(
-        self, plan: Traffic, ground: Ground, day: dt.date, count: int, today: dt.date, zone: dt.tzinfo, rng: np.random.Generator
+        self,
+        plan: Traffic,
+        ground: Ground,
+        day: dt.date,
+        count: int,
+        today: dt.date,
+        zone: dt.tzinfo,
+        rng: np.random.Generator,
     ) -> None:
         self.ground = ground
         works = plan.workloads
@@ -126,7 +141,14 @@ class _Day:
         names = np.where(luck < exact, "hit", np.where(luck < both, "semantic", np.where(is_used, "miss", "bypass")))
         self.cache = names.tolist()
 
-    def _tokens(self, rng: np.random.Generator, works: tuple[Workload, ...], which: Integers, served: Integers, models: list[str]) -> None:
+    def _tokens(
+        self,
+        rng: np.random.Generator,
+        works: tuple[Workload, ...],
+        which: Integers,
+        served: Integers,
+        models: list[str],
+    ) -> None:
         count = len(which)
         wide = np.array([work.spread for work in works])[which]
         bell = np.exp(rng.normal(0, 1, count) * wide)
@@ -136,7 +158,9 @@ class _Day:
         self.output = np.where(is_text, np.maximum(1, made), 0).astype(np.int64)
         share = np.array([work.prefix for work in works])[which]
         warm = rng.random(count) < np.minimum(0.95, share * 1.4)
-        self.read = np.where((share > 0) & warm & (self.input > 1024), self.input * 0.7 // 128 * 128, 0).astype(np.int64)
+        self.read = np.where((share > 0) & warm & (self.input > 1024), self.input * 0.7 // 128 * 128, 0).astype(
+            np.int64
+        )
         self.cost = _costs(self.input, self.read, self.output, served, [self.ground.prices[name] for name in models])
 
     def _durations(
@@ -147,15 +171,24 @@ class _Day:
         speed = [traffic.SPEEDS[name] for name in models]
         begin = np.array([item.first_ms for item in speed])[served] * np.exp(rng.normal(0, 0.35, count)) * slower
         begin += self.input * 0.02
-        write = self.output * 1000 / (np.array([item.tokens_per_second for item in speed])[served] * np.exp(rng.normal(0, 0.18, count)))
+        write = (
+            self.output
+            * 1000
+            / (np.array([item.tokens_per_second for item in speed])[served] * np.exp(rng.normal(0, 0.18, count)))
+        )
         self.is_stream = rng.random(count) < np.array([work.streams for work in works])[which]
         self.own_us = {
             name: rng.integers(low, high, count) for name, low, high in
             (("authenticate", 18, 60), ("validate", 30, 120), ("route", 25, 90), ("reserve", 260, 900), ("prepare", 30, 110))
         }  # fmt: skip
         self.lookup_us = rng.integers(2000, 9000, count)  # a semantic cache embeds the question
-        self.wasted = np.where(self.earlier == 2, rng.gamma(2.0, 400.0, count), rng.gamma(2.0, 90.0, count)) * (self.earlier > 0)
-        self.first_us, self.write_us = (begin * 1000).astype(np.int64), (write * 1000 * np.sqrt(slower)).astype(np.int64)
+        self.wasted = np.where(self.earlier == 2, rng.gamma(2.0, 400.0, count), rng.gamma(2.0, 90.0, count)) * (
+            self.earlier > 0
+        )
+        self.first_us, self.write_us = (
+            (begin * 1000).astype(np.int64),
+            (write * 1000 * np.sqrt(slower)).astype(np.int64),
+        )
 
     def _names(
         self, rng: np.random.Generator, plan: Traffic, works: tuple[Workload, ...], which: Integers, first: Integers, served: Integers,
@@ -218,17 +251,26 @@ class _Day:
             )  # fmt: skip
             spent = 60_000_000 if error == "upstream_timeout" else self.first_us[i]
             yield (
-                f"{place}\t{status}\tupstream_error\t{error}\t{message}\t\tbypass\t0\t0\t0\t0\t0\t0\tnone\t0\tt\t{(took + spent) / 1000:.3f}\t\\N\t"
+                f"{place}\t{status}\tupstream_error\t{error}\t{message}\t\tbypass\t0\t0\t0\t0\t0\t0\tnone\t0\tt\t"
+                f"{(took + spent) / 1000:.3f}\t\\N\t"
                 f'{{{own}, "provider": {spent}}}\t{tier}\t\tt\t{opens}\n'
             )
             return
         first, write = self.first_us[i], self.write_us[i]
         whole = took + first + write
         ttft = f"{(took + first) / 1000:.3f}" if is_stream else "\\N"
-        steps = f'"first_byte": {first}, "stream": {write}' if is_stream else f'"provider": {first + write}, "process": 40'
+        steps = (
+            f'"first_byte": {first}, "stream": {write}' if is_stream else f'"provider": {first + write}, "process": 40'
+        )
         status, outcome, error, message, source = 200, "ok", "", "", "reported"
         if kind is not None:
-            status, outcome, error, message, source = kind.status, kind.outcome, kind.error_type, kind.message, "estimated"
+            status, outcome, error, message, source = (
+                kind.status,
+                kind.outcome,
+                kind.error_type,
+                kind.message,
+                "estimated",
+            )
         reason = "" if outcome != "ok" else "end_turn" if work.endpoint == traffic.MESSAGES else "stop"
         cost = self.cost[i]
         yield (
@@ -285,9 +327,7 @@ def _next(models: list[str]) -> Integers:
     return np.array([models.index(traffic.NEXT.get(name, name)) for name in models])
 
 
-def _incidents(
-    provider: np.ndarray[Any, Any], hour: Floats, days_ago: int
-) -> tuple[Floats, Floats, Integers]:
+def _incidents(provider: np.ndarray[Any, Any], hour: Floats, days_ago: int) -> tuple[Floats, Floats, Integers]:
     """For each request the share of calls that fail at its time, how much slower the others are, and which incident it is (-1: none)."""
     fails, slower = np.zeros(len(hour)), np.ones(len(hour))
     which = np.full(len(hour), -1)
@@ -298,7 +338,9 @@ def _incidents(
     return fails, slower, which
 
 
-def _costs(input_: Integers, read: Integers, output: Integers, served: Integers, prices: list[Price | None]) -> Integers:
+def _costs(
+    input_: Integers, read: Integers, output: Integers, served: Integers, prices: list[Price | None]
+) -> Integers:
     """Nano-dollars, as `billing.prices.cost_nanousd` has them; -1 where no price is known."""
     cost = np.full(len(served), -1, dtype=np.int64)
     for number, price in enumerate(prices):
@@ -307,6 +349,8 @@ def _costs(input_: Integers, read: Integers, output: Integers, served: Integers,
         mask = served == number
         for least, rates in ((-1, price.base), *price.tiers):
             part = mask & (input_ > least)
-            pico = (input_[part] - read[part]) * rates.input + read[part] * rates.cache_read + output[part] * rates.output
+            pico = (
+                (input_[part] - read[part]) * rates.input + read[part] * rates.cache_read + output[part] * rates.output
+            )
             cost[part] = (pico + PICO_PER_NANO // 2) // PICO_PER_NANO
     return cost

@@ -26,7 +26,10 @@ def ground(plan: Traffic, tenant: Tenant, now: dt.datetime) -> Ground:
     for name in names:
         if name not in known:
             known[name] = api_keys.create(tenant, name=name).api_key.id
-    rows = {model.name: model for model in Model.objects.filter(tenant=None).select_related("provider").defer("provider__credential")}
+    rows = {
+        model.name: model
+        for model in Model.objects.filter(tenant=None).select_related("provider").defer("provider__credential")
+    }
     wanted = traffic_rows.model_names(plan)
     missing = wanted - rows.keys()
     if missing:
@@ -42,10 +45,19 @@ def ground(plan: Traffic, tenant: Tenant, now: dt.datetime) -> Ground:
     )
 
 
-def write_day(plan: Traffic, base: Ground, tenant: Tenant, day: dt.date, count: int, *, now: dt.datetime, seed: int) -> int:
+def write_day(
+    plan: Traffic, base: Ground, tenant: Tenant, day: dt.date, count: int, *, now: dt.datetime, seed: int
+) -> int:
     """Write one day of UTC, up to `now`; returns how many rows. A day that is there already is left alone. Atomic."""
     lines = traffic_rows.of_day(
-        plan, base, day, count, today=now.date(), until_ms=int(now.timestamp() * 1000), zone=ZoneInfo(tenant.timezone), seed=seed
+        plan,
+        base,
+        day,
+        count,
+        today=now.date(),
+        until_ms=int(now.timestamp() * 1000),
+        zone=ZoneInfo(tenant.timezone),
+        seed=seed,
     )
     first = next(lines, None)
     if first is None:

@@ -11,7 +11,9 @@ class LogChange(models.Model):
     """A row that came into the log, or (with `was`) one that went away as a better one replaced it. See `gateway.log_changes`."""
 
     seq = models.BigAutoField(primary_key=True)
-    tenant = models.ForeignKey(Tenant, on_delete=models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+")
+    tenant = models.ForeignKey(
+        Tenant, on_delete=models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+"
+    )
     accepted_at = models.DateTimeField()
     record_id = models.UUIDField()
     was = models.JSONField(null=True)

@@ -158,7 +158,12 @@ def _used(rng: random.Random, item: Record, *, is_final: bool) -> Record:
         is_priced=rng.random() < 0.9,
         latency_ms=latency,
         ttft_ms=round(latency * rng.random(), 3) if item.is_stream and latency else None,
-        steps_us={"validate": rng.randrange(1, 200), "reserve": rng.randrange(1, 900), "provider": int(latency * 900), "novel": 7},
+        steps_us={
+            "validate": rng.randrange(1, 200),
+            "reserve": rng.randrange(1, 900),
+            "provider": int(latency * 900),
+            "novel": 7,
+        },
         context_tokens_before=300 if rng.random() < 0.3 else None,
         context_tokens_after=120 if rng.random() < 0.3 else None,
     )
@@ -179,7 +184,10 @@ def put(records: Iterable[Record], *, replacing: Iterable[Record] = ()) -> None:
         for table in ("put_in", "put_out"):
             cursor.execute(f"CREATE TEMP TABLE IF NOT EXISTS {table} (LIKE gateway_requestlog) ON COMMIT DELETE ROWS")
         cursor.execute("TRUNCATE put_in, put_out")
-        cursor.execute("WITH old AS (DELETE FROM gateway_requestlog WHERE id = ANY(%s) RETURNING *) INSERT INTO put_out SELECT * FROM old", [gone])
+        cursor.execute(
+            "WITH old AS (DELETE FROM gateway_requestlog WHERE id = ANY(%s) RETURNING *) INSERT INTO put_out SELECT * FROM old",
+            [gone],
+        )
         columns = ", ".join((*_COLUMNS, "model_asked", "error_message", "steps_us", "tier", "refused_by"))
         with cursor.copy(f"COPY put_in ({columns}) FROM STDIN") as copy:
             for item in records:
@@ -220,7 +228,11 @@ def add_up(records: list[Record], everything: list[Record]) -> dict[str, int | D
     final = [item for item in records if item.is_final]
     timed = [item for item in records if is_timed(item)]
     again = [item for item in records if item.attempt > 1 and item.usage_source != "held"]
-    escalated = {item.id for item in again if (before := calls.get((item.request_id, item.attempt - 1))) and before.outcome == "escalated"}
+    escalated = {
+        item.id
+        for item in again
+        if (before := calls.get((item.request_id, item.attempt - 1))) and before.outcome == "escalated"
+    }
     caches = {"cache_hits": "hit", "cache_semantic": "semantic", "cache_stale": "stale", "cache_misses": "miss"}
     caches |= {"cache_bypassed": "bypass", "cache_repeats": "repeat"}
     kinds = ("rate_limit", "timeout", "content_filter", "model", "provider", "budget", "request", "tollgate")

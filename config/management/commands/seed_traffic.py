@@ -28,7 +28,9 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--days", type=int, default=30, help="up to today (default: %(default)s)")
         parser.add_argument("--requests", type=int, default=50_000, help="in all (default: %(default)s)")
-        parser.add_argument("--seed", type=int, default=1, help="another one makes other requests (default: %(default)s)")
+        parser.add_argument(
+            "--seed", type=int, default=1, help="another one makes other requests (default: %(default)s)"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         if not 1 <= options["days"] <= 366 or options["requests"] < 1:
@@ -36,7 +38,9 @@ class Command(BaseCommand):
         begun = time.monotonic()
         now = timezone.now()
         days = [now.date() - dt.timedelta(days=back) for back in range(options["days"] - 1, -1, -1)]
-        tenants = {tenant.slug: tenant for tenant in Tenant.objects.filter(slug__in=[item.tenant for item in traffic.TRAFFIC])}
+        tenants = {
+            tenant.slug: tenant for tenant in Tenant.objects.filter(slug__in=[item.tenant for item in traffic.TRAFFIC])
+        }
         plans = tuple(item for item in traffic.TRAFFIC if item.tenant in tenants)
         if not plans:
             raise CommandError("There are no tenants of the demonstration: run manage.py seed_demo first.")

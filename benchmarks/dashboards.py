@@ -1,6 +1,7 @@
 """`make bench-dashboards`: the server time of what each page of the dashboards asks the database, on months of made traffic.
 
-Rendering is not part of it. Each cell is the median and the 95th percentile over the rounds, of all of a page's questions one after the other.
+Rendering is not part of it. Each cell is the median and the 95th percentile over the rounds, of all of a page's questions one after the
+other.
 """
 
 from __future__ import annotations
@@ -27,7 +28,9 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=15, help="(default: %(default)s)")
     parser.add_argument("--only", default="", help="only pages whose name contains this")
     parser.add_argument("--questions", action="store_true", help="each question by itself, too")
-    parser.add_argument("--here", action="store_true", help="in DATABASE_URL as it is, instead of a throw-away database")
+    parser.add_argument(
+        "--here", action="store_true", help="in DATABASE_URL as it is, instead of a throw-away database"
+    )
     options = parser.parse_args()
     if options.here:
         _measure(options)
@@ -65,7 +68,9 @@ def _measure(options: argparse.Namespace) -> None:
 
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE dashboards_cell, dashboards_series")
-        cursor.execute("SELECT count(*), pg_size_pretty(sum(pg_total_relation_size(relid))) FROM pg_partition_tree('dashboards_cell')")
+        cursor.execute(
+            "SELECT count(*), pg_size_pretty(sum(pg_total_relation_size(relid))) FROM pg_partition_tree('dashboards_cell')"
+        )
         size = cursor.fetchone()[1]
         cursor.execute("SELECT (SELECT count(*) FROM gateway_requestlog), (SELECT count(*) FROM dashboards_cell)")
         print("{:,} rows in the log, {:,} in the rollups ({})".format(*cursor.fetchone(), size))

@@ -13,12 +13,30 @@ from dashboards.reading import View
 from tenants.models import Tenant
 
 LATENCY = ("latency_p50", "latency_p95", "latency_p99", "ttft_p50", "ttft_p95", "speed_p50", "slow_share", "requests")
-COST = ("cost_usd", "cost_per_request", "cost_p50", "cost_p95", "input_tokens", "output_tokens", "cache_read_tokens", "requests")
+COST = (
+    "cost_usd",
+    "cost_per_request",
+    "cost_p50",
+    "cost_p95",
+    "input_tokens",
+    "output_tokens",
+    "cache_read_tokens",
+    "requests",
+)
 ERRORS = (
     "requests", "errors", "error_rate", "errors_rate_limit", "errors_timeout", "errors_content_filter", "errors_model", "errors_provider",
     "errors_budget", "errors_request", "errors_tollgate", "fallbacks", "retries", "failed_calls", "calls",
 )  # fmt: skip
-CACHE = ("hit_rate", "exact_hit_rate", "semantic_hit_rate", "prefix_hit_rate", "cache_hits", "cache_semantic", "cache_misses", "saved_usd")
+CACHE = (
+    "hit_rate",
+    "exact_hit_rate",
+    "semantic_hit_rate",
+    "prefix_hit_rate",
+    "cache_hits",
+    "cache_semantic",
+    "cache_misses",
+    "saved_usd",
+)
 Question = Callable[[View], object]
 
 
@@ -85,7 +103,7 @@ PAGES = (
             savings.savings,
         ),
     ),
-    Page("requests", (lambda view: requests.page(view), lambda view: metrics.chart(view, ("requests", "errors")))),
+    Page("requests", (requests.page, lambda view: metrics.chart(view, ("requests", "errors")))),
 )
 OPERATOR = Page(
     "operator",

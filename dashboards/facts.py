@@ -4,6 +4,8 @@ every sketch it falls into. The rollups are folded from it, and the raw log is a
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from dashboards import sketches
 from dashboards.measures import MEASURES
 from dashboards.shapes import DIMENSIONS
@@ -23,17 +25,23 @@ _REQUEST = """
 """
 
 
-def select(source: str) -> str:
-    """A SELECT of facts. `source`: SQL of rows of the log, each with a `sign`: 1, or -1 for one that was replaced.
+COLUMNS = {measure.name: f"r.sign * ({measure.value})" for measure in MEASURES} | {
+    kind.name: sketches.bucket_sql(kind.value) for kind in sketches.KINDS
+}
+
+
+def select(source: str, columns: Iterable[str] = tuple(COLUMNS)) -> str:
+    """A SELECT of facts. `source`: SQL of rows of the log, each with a `sign`: 1, or -1 for one that was replaced. `columns`: of which
+    measures and sketches.
 
     The parameters `since` and `until` bound the time of the rows, so that only those partitions are looked at.
     """
-    dimensions = ", ".join(f"{'k.error' if name == 'error' else value} AS {name}" for name, value in SINGLE.items())
-    measures = ", ".join(f"r.sign * ({measure.value}) AS {measure.name}" for measure in MEASURES)
-    buckets = ", ".join(f"{sketches.bucket_sql(kind.value)} AS {kind.name}" for kind in sketches.KINDS)
+    dimensions = [f"{'k.error' if name == 'error' else value} AS {name}" for name, value in SINGLE.items()]
+    wanted = [f"{COLUMNS[name]} AS {name}" for name in columns]
+    request = _REQUEST if any("q." in value for value in wanted) else ""
     return (
-        f"SELECT r.tenant_id, r.accepted_at, {dimensions}, r.tags, {measures}, {buckets} "  # noqa: S608
-        f"FROM ({source}) AS r CROSS JOIN LATERAL (SELECT {DIMENSIONS['error']} AS error) AS k {_REQUEST}"
+        f"SELECT {', '.join(['r.tenant_id', 'r.accepted_at', *dimensions, 'r.tags', *wanted])} "  # noqa: S608
+        f"FROM ({source}) AS r CROSS JOIN LATERAL (SELECT {DIMENSIONS['error']} AS error) AS k {request}"
     )
 
 

@@ -100,23 +100,26 @@ def _know_calendars(cursor: Any) -> None:
     )
 
 
+def _labels(shape: Shape, table: str, own: str = "") -> str:
+    """SQL: the labels that a row of the cube has in a shape; `own`: what is not the cube's, which comes first."""
+    places = {name: place for place, name in enumerate(CUBE.dimensions, start=1)}
+    found = [f"{table}.labels[{places[name]}]" for name in shape.dimensions if name in places]
+    return f"ARRAY[{', '.join([own, *found] if own else found)}]::text[]"
+
+
 def _parents(shapes: Iterable[Shape]) -> str:
     """SQL: the shapes that a cube's row is part of, with its labels there."""
-    places = {name: place for place, name in enumerate(CUBE.dimensions, start=1)}
-    rows = [
-        f"({shape.code}, ARRAY[{', '.join(f'c.labels[{places[name]}]' for name in shape.dimensions)}]::text[])"
-        for shape in shapes
-    ]
+    rows = [f"({shape.code}, {_labels(shape, 'c')})" for shape in shapes]
     return f"(VALUES {', '.join(rows)}) AS p (shape, labels)"
 
 
 def _narrow() -> str:
     """SQL: the narrow shapes' labels of every fact."""
-    user, feature, tag = (shape.code for shape in NARROW)
+    user, feature, tag = NARROW
     return (
-        f"SELECT no, tenant_id, {user} AS shape, ARRAY[end_user] AS labels FROM rolled_facts "  # noqa: S608
-        f"UNION ALL SELECT no, tenant_id, {feature}, ARRAY[feature] FROM rolled_facts "
-        f"UNION ALL SELECT no, tenant_id, {tag}, ARRAY[t.tag::text] FROM rolled_facts, "
+        f"SELECT no, tenant_id, {user.code} AS shape, {_labels(user, 'f', 'end_user')} AS labels FROM rolled_facts AS f "  # noqa: S608
+        f"UNION ALL SELECT no, tenant_id, {feature.code}, {_labels(feature, 'f', 'feature')} FROM rolled_facts AS f "
+        f"UNION ALL SELECT no, tenant_id, {tag.code}, {_labels(tag, 'f', 't.tag')} FROM rolled_facts AS f, "
         "LATERAL (SELECT DISTINCT unnest(tags) AS tag) AS t WHERE tags <> '{}'"
     )
 

@@ -19,6 +19,7 @@ from dashboards.scopes import Scope
 from dashboards.shapes import SECONDS, TENANT, Level, Shape
 
 RAW_TIMEOUT_MS = 30_000
+_MERGED = dict.fromkeys(sketches.NAMES, "string_agg({}, '')")
 
 
 @dataclass(frozen=True)
@@ -88,10 +89,9 @@ def count_distinct(view: View, dimension: str, *, by_steps: bool = False) -> tup
     plan = _plan(view, (dimension,), by_steps)
     statement = _Statement(view, plan, (dimension, TENANT), by_steps, None)
     value, tenant = statement.groups
-    counted = f"({tenant}, {value})" if view.scope.is_across else value
     sql = (
-        f"SELECT step, count(DISTINCT {counted}) FROM ({statement.source([])}) AS found WHERE {value} <> '' "  # noqa: S608
-        "GROUP BY step"
+        f"SELECT step, count(*) FROM (SELECT DISTINCT step, {tenant}, {value} FROM ({statement.source([])}) AS found "  # noqa: S608
+        f"WHERE {value} <> '') AS counted GROUP BY step"
     )
     return dict(run(sql, statement.parameters, plan)), planning.source(plan)
 
@@ -162,32 +162,35 @@ class _Statement:
         return " UNION ALL ".join(selects)
 
     def _of_part(self, part: Part, columns: Sequence[str]) -> str:
+        """Added up by series first, which are numbers; what these stand for is looked up for what comes out."""
         shape = self.plan.shape
         assert shape is not None
-        groups = [self._group(name, lambda name: _label(shape, name), "c.tenant_id") for name in self.by]
-        conditions = [
-            self._condition(name, values, _label(shape, name)) for name, values in self.view.filters.values.items()
-        ]
-        is_labelled = bool(conditions) or any(name != TENANT for name in self.by)
-        series = "JOIN dashboards_series AS s ON s.id = c.series_id " if is_labelled else ""
         within = " OR ".join(
             f"(c.bucket >= {self._put(start)} AND c.bucket < {self._put(end)})" for start, end in part.spans
         )
-        where = [
-            f"c.level = {int(part.level)}",
-            self._tenants("c"),
-            f"c.shape = {shape.code}",
-            f"({within})",
-            *conditions,
+        where = [f"c.level = {int(part.level)}", self._tenants("c"), f"c.shape = {shape.code}", f"({within})"]
+        narrowed = [
+            self._condition(name, values, _label(shape, name)) for name, values in self.view.filters.values.items()
         ]
+        if narrowed:
+            series = [self._tenants("s"), f"s.shape = {shape.code}", *narrowed]
+            where.append(f"c.series_id IN (SELECT s.id FROM dashboards_series AS s WHERE {' AND '.join(series)})")  # noqa: S608
+        step = self._step("c.bucket", part.level)
+        if not self.by:
+            return f"SELECT {', '.join([step, *(f'c.{name}' for name in columns)])} FROM dashboards_cell AS c WHERE {' AND '.join(where)}"  # noqa: S608
+        groups = [self._group(name, lambda name: _label(shape, name), "s.tenant_id") for name in self.by]
+        merged = [f"{_MERGED.get(name, 'sum({})').format(f'c.{name}')} AS {name}" for name in columns]
         return (
-            f"SELECT {', '.join([self._step('c.bucket', part.level), *groups, *(f'c.{name}' for name in columns)])} "  # noqa: S608
-            f"FROM dashboards_cell AS c {series}WHERE {' AND '.join(where)}"
+            f"SELECT {', '.join(['c.step', *groups, *(f'c.{name}' for name in columns)])} FROM "  # noqa: S608
+            f"(SELECT {', '.join([step, 'c.series_id', *merged])} FROM dashboards_cell AS c "
+            f"WHERE {' AND '.join(where)} GROUP BY 1, 2) AS c JOIN dashboards_series AS s ON s.id = c.series_id"
         )
 
     def _of_raw(self, span: Span, columns: Sequence[str]) -> str:
         since, until = (self._put(at) for at in span)
-        source = facts.select(facts.log(self._tenants("l"))).replace("%(since)s", since).replace("%(until)s", until)
+        source = (
+            facts.select(facts.log(self._tenants("l")), columns).replace("%(since)s", since).replace("%(until)s", until)
+        )
         is_by_tag = "tag" in self.by
         values = self.view.filters.values
         conditions = [

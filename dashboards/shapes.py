@@ -1,7 +1,7 @@
 """Which rollups there are: levels of time, and shapes, each the dimensions that its rows keep apart.
 
 The full cross product of all dimensions would have about as many rows as the log. So there is one shape for each dimension by itself, one
-for tasks by model, and one, the cube, for all that have few values; end users, features and tags, which have many, stand alone. A question
+for tasks by model, and one, the cube, for all that have few values; end users, features and tags have shapes with a few others. A question
 goes to the smallest shape that has its dimensions, and to the raw log where none has (see `dashboards.planning`).
 
 Levels: minutes, quarters of an hour, days of the tenant's own time zone, days of UTC. All offsets of time zones that are in force are
@@ -91,8 +91,12 @@ PARENTS = (
     Shape(6, "result", ("status", "outcome", "error_type", "error"), True, _LONG, has_utc_days=True),
     Shape(7, "task_model", ("task", "model", "provider"), False, _SHORT),
 )
-END_USER = Shape(11, "end_user", ("end_user",), False, _SHORT)
-NARROW = (END_USER, Shape(12, "feature", ("feature",), False, _SHORT), Shape(13, "tag", ("tag",), False, _SHORT))
+# The first dimension has many values (or several at once); the others are of the cube's.
+NARROW = (
+    Shape(11, "end_user", ("end_user", "task"), False, _SHORT),
+    Shape(12, "feature", ("feature", "task", "model", "provider"), False, _SHORT),
+    Shape(13, "tag", ("tag", "task", "model", "provider"), False, _SHORT),
+)
 SHAPES = (*PARENTS, CUBE, *NARROW)
 BY_CODE = {shape.code: shape for shape in SHAPES}
 

@@ -114,23 +114,20 @@ class Sketch:
     unit: float = 1.0
 
     @cached_property
-    def buckets(self) -> tuple[list[int], list[int]]:
-        """Buckets that occur, lowest first, and how many values lie in each."""
+    def _ranks(self) -> tuple[Any, Any]:
+        """Buckets that occur, lowest first, and the rank of each one's last value."""
         slots, counts = _counted(self.data)
-        return slots.tolist(), counts.tolist()
+        return slots, np.cumsum(counts)
 
     @property
     def count(self) -> int:
-        return sum(self.buckets[1])
+        ranks = self._ranks[1]
+        return int(ranks[-1]) if len(ranks) else 0
 
     def quantile(self, share: float) -> float | None:
         """The value that `share` of all values do not exceed (the nearest rank, as percentile_disc takes it); None of nothing."""
-        total = self.count
-        if not total:
+        slots, ranks = self._ranks
+        if not len(ranks):
             return None
-        rank = max(1, math.ceil(share * total - 1e-9))
-        for index, count in zip(*self.buckets, strict=True):
-            rank -= count
-            if rank <= 0:
-                return middle(index) / self.unit
-        raise AssertionError("the ranks end at the total")
+        rank = max(1, math.ceil(share * int(ranks[-1]) - 1e-9))
+        return middle(int(slots[np.searchsorted(ranks, rank)])) / self.unit

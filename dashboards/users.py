@@ -25,7 +25,9 @@ class Users:
 
 def users(view: View) -> Users:
     counts, source = reading.count_distinct(view, "end_user")
-    spent = reading.ask(view, measures=("cost_usd",), by=("end_user",), top=reading.Top(("",)))
+    spent = reading.ask(
+        view, measures=("cost_usd",), by=("end_user",), top=reading.Top(("",))
+    )  # those without one, and all others
     cost = sum((row.sums.cost_usd for row in spent.rows if row.group[0] is None), Decimal(0))
     return Users(counts.get(0, 0), cost, source)
 

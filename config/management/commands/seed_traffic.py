@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
+import threading
 import time
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import connection
 from django.utils import timezone
 
 from config import traffic
@@ -46,30 +48,59 @@ class Command(BaseCommand):
             raise CommandError("There are no tenants of the demonstration: run manage.py seed_demo first.")
         counts = traffic_rows.spread(plans, days, options["requests"], options["seed"])
         partitions.make(days)
-        written = 0
         try:
             grounds = {plan.tenant: traffic_writer.ground(plan, tenants[plan.tenant], now) for plan in plans}
         except LookupError as error:
             raise CommandError(str(error)) from error
-        for day in days:
-            for plan in plans:
-                tenant = tenants[plan.tenant]
-                count = counts[plan.tenant, day]
-                written += traffic_writer.write_day(
-                    plan, grounds[plan.tenant], tenant, day, count, now=now, seed=options["seed"]
-                )
-        self._say(f"{written:,} rows written", begun)
-        self._roll_up(now)
+        adder = _Adder(now)
+        adder.start()
+        try:
+            for day in days:
+                for plan in plans:
+                    tenant, count = tenants[plan.tenant], counts[plan.tenant, day]
+                    adder.written += traffic_writer.write_day(
+                        plan, grounds[plan.tenant], tenant, day, count, now=now, seed=options["seed"]
+                    )
+            self._say(f"{adder.written:,} rows written", begun)
+        finally:
+            adder.has_all = True
+            adder.join()
+        if adder.error is not None:
+            raise adder.error
         self._say("rolled up", begun)
         for plan in plans:
             for line in traffic_room.make(tenants[plan.tenant], now):
                 self.stdout.write(f"{tenants[plan.tenant]}: {line}")
 
-    def _roll_up(self, now: dt.datetime) -> None:
-        """Until nothing waits; where a worker is at it already, beside it."""
-        while (taken := rolling.roll_up(now, limit=ROLLED_AT_ONCE)) != 0:
-            if taken is None:
-                time.sleep(0.5)
-
     def _say(self, text: str, begun: float) -> None:
         self.stdout.write(f"{text} after {time.monotonic() - begun:.1f} s")
+
+
+class _Adder(threading.Thread):
+    """Rolls up what is written, beside the writing, a lot at a time; ends when all is, where a worker is at it already as well."""
+
+    def __init__(self, now: dt.datetime) -> None:
+        super().__init__(daemon=True)
+        self.now = now
+        self.written = 0
+        self.has_all = False
+        self.error: Exception | None = None
+
+    def run(self) -> None:
+        rolled = 0
+        try:
+            while True:
+                has_all = self.has_all
+                if not has_all and self.written - rolled < ROLLED_AT_ONCE:
+                    time.sleep(0.2)
+                    continue
+                taken = rolling.roll_up(self.now, limit=ROLLED_AT_ONCE)
+                rolled += taken or 0
+                if taken is None:
+                    time.sleep(0.5)
+                elif has_all and not taken:
+                    return
+        except Exception as error:  # the writing thread raises it
+            self.error = error
+        finally:
+            connection.close()

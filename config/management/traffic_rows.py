@@ -209,7 +209,7 @@ class _Day:
         for name in ("at", "input", "output", "read", "cost", "first_us", "write_us", "lookup_us", "is_stream", "failure", "earlier",
                      "incident", "is_lost", "calls", "wasted", "user"):  # fmt: skip
             setattr(self, name, getattr(self, name).tolist())
-        self.own_us = {name: values.tolist() for name, values in self.own_us.items()}  # type: ignore[misc]
+        self.own_us = {name: values.tolist() for name, values in self.own_us.items()}
 
     def lines(self, i: int) -> Iterator[str]:
         work, ground, earlier = self.work[i], self.ground, self.earlier[i]

@@ -68,7 +68,10 @@ def write_day(
         if cursor.fetchone():
             return 0
         for table in ("seeded", "unseeded"):
-            cursor.execute(f"CREATE TEMP TABLE {table} (LIKE gateway_requestlog INCLUDING DEFAULTS) ON COMMIT DROP")
+            cursor.execute(
+                f"CREATE TEMP TABLE IF NOT EXISTS {table} (LIKE gateway_requestlog INCLUDING DEFAULTS) ON COMMIT DELETE ROWS"
+            )
+        cursor.execute("TRUNCATE seeded, unseeded")
         columns = ", ".join(traffic_rows.COLUMNS)
         with cursor.copy(f"COPY seeded ({columns}) FROM STDIN") as copy:
             part = [first]

@@ -120,7 +120,7 @@ def _spread(known: Mapping[dt.date, float], weights: list[float], level: float, 
     """By how much what is to come may be less and more, as factors."""
     usual = [(known[day], level * weights[day.weekday()]) for day in sorted(known)[-LEVEL_DAYS:]]
     quotients = [cost / expected for cost, expected in usual if expected]
-    if len(quotients) < 3:
+    if len(quotients) < 7:
         return 0.5, 2.0
     tenths = quantiles(quotients, n=10)
     narrowed = math.sqrt(max(1, days))

@@ -93,7 +93,7 @@ PARENTS = (
 )
 # The first dimension has many values (or several at once); the others are of the cube's.
 NARROW = (
-    Shape(11, "end_user", ("end_user", "task"), False, _SHORT),
+    Shape(11, "end_user", ("end_user", "task"), False, _SHORT, has_utc_days=True),
     Shape(12, "feature", ("feature", "task", "model", "provider"), False, _SHORT),
     Shape(13, "tag", ("tag", "task", "model", "provider"), False, _SHORT),
 )

@@ -205,10 +205,14 @@ def test_a_worker_that_dies_before_its_commit_has_neither_added_nor_taken_anythi
     class Died(Exception):
         pass
 
+    def roll_up_and_die() -> None:
+        with transaction.atomic():
+            assert rolling.roll_up(NOW) == 1
+            raise Died
+
     records.put([records.record(tenant.id, NOW)])
-    with pytest.raises(Died), transaction.atomic():
-        assert rolling.roll_up(NOW) == 1
-        raise Died
+    with pytest.raises(Died):
+        roll_up_and_die()
     assert cells() == []
     assert LogChange.objects.count() == 1
     assert rolling.roll_up(NOW) == 1

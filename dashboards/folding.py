@@ -30,6 +30,9 @@ def _summed(*, is_last: bool) -> str:
 _SUMS, _LAST_SUMS = _summed(is_last=False), _summed(is_last=True)
 _NAMES, _SKETCHES = ", ".join(NAMES), ", ".join(sketches.NAMES)
 _MERGED = ", ".join(f"string_agg({name}, '') AS {name}" for name in sketches.NAMES)
+_WITHOUT = ", ".join(str(shape.code) for shape in SHAPES if not shape.has_sketches)
+_OWN_SKETCHES = ", ".join(f"CASE WHEN p.shape NOT IN ({_WITHOUT}) THEN {name} END AS {name}" for name in sketches.NAMES)
+_BASES = ", ".join(str(shape.code) for shape in (CUBE, *NARROW))
 _CELL = "tenant_id, shape, bucket, series_id"
 _COLUMNS = ", ".join(
     [f"{measure.name} {'int' if measure.is_count else measure.type}" for measure in MEASURES]
@@ -39,6 +42,8 @@ _TABLES = {
     "rolled_facts": (
         f"no int, tenant_id uuid, minute timestamptz, labels text[], end_user text, feature text, tags text[], {_COLUMNS}"
     ),
+    "rolled_labels": "tenant_id uuid, shape smallint, labels text[]",
+    "rolled_series": "id int, tenant_id uuid, shape smallint, labels text[]",
     "rolled_links": "no int, base int",
     "rolled_parents": "base int, tenant_id uuid, shape smallint, series_id int",
     "rolled_base": f"base int, minute timestamptz, {_COLUMNS}",
@@ -125,30 +130,38 @@ def _narrow() -> str:
 
 
 def _know_series(cursor: Any) -> None:
-    """Give a number to each combination of labels that is new. (By ON CONFLICT alone every known one would use up a number, too.)"""
+    """Bring together the series that the facts belong to, with their numbers; a combination of labels that is new gets one.
+
+    What is joined with them later is joined with these few, not with all series there are, of whose labels PostgreSQL knows little.
+    """
     cursor.execute(
-        "INSERT INTO dashboards_series (tenant_id, shape, labels) "  # noqa: S608
-        "SELECT * FROM (SELECT DISTINCT c.tenant_id, p.shape, p.labels FROM "
+        "INSERT INTO rolled_labels SELECT DISTINCT c.tenant_id, p.shape, p.labels FROM "  # noqa: S608
         f"(SELECT DISTINCT tenant_id, labels FROM rolled_facts) AS c CROSS JOIN LATERAL {_parents((*PARENTS, CUBE))} "
-        f"UNION ALL SELECT DISTINCT tenant_id, shape, labels FROM ({_narrow()}) AS n) AS wanted "
-        "WHERE NOT EXISTS (SELECT FROM dashboards_series AS s WHERE s.tenant_id = wanted.tenant_id AND s.shape = wanted.shape "
-        "AND s.labels = wanted.labels) ON CONFLICT DO NOTHING"
+        f"UNION ALL SELECT DISTINCT tenant_id, shape, labels FROM ({_narrow()}) AS n"
     )
+    cursor.execute("ANALYZE rolled_labels")
+    known = "s.tenant_id = w.tenant_id AND s.shape = w.shape AND s.labels = w.labels"
+    cursor.execute(  # by ON CONFLICT alone, every known one would use up a number, too
+        "INSERT INTO dashboards_series (tenant_id, shape, labels) SELECT w.tenant_id, w.shape, w.labels FROM rolled_labels AS w "  # noqa: S608
+        f"WHERE NOT EXISTS (SELECT FROM dashboards_series AS s WHERE {known}) ON CONFLICT DO NOTHING"
+    )
+    cursor.execute(
+        f"INSERT INTO rolled_series SELECT s.id, w.* FROM rolled_labels AS w JOIN dashboards_series AS s ON {known}"  # noqa: S608
+    )
+    cursor.execute("ANALYZE rolled_series")
 
 
 def _link(cursor: Any) -> None:
     """Each fact to its base series (the cube's, and the narrow ones it has), and each of those to the shapes that it is part of."""
-    series = "JOIN dashboards_series AS s ON s.tenant_id = w.tenant_id AND s.shape = w.shape AND s.labels = w.labels"
     cursor.execute(
         f"INSERT INTO rolled_links SELECT w.no, s.id FROM (SELECT no, tenant_id, {CUBE.code} AS shape, labels FROM rolled_facts "  # noqa: S608
-        f"UNION ALL {_narrow()}) AS w {series}"
+        f"UNION ALL {_narrow()}) AS w JOIN rolled_series AS s USING (tenant_id, shape, labels)"
     )
     cursor.execute(
         "INSERT INTO rolled_parents SELECT c.id, c.tenant_id, p.shape, s.id FROM "  # noqa: S608
-        "(SELECT id, tenant_id, labels, shape FROM dashboards_series WHERE id IN (SELECT base FROM rolled_links) "
-        f"AND shape = {CUBE.code}) AS c CROSS JOIN LATERAL {_parents(PARENTS)} "
-        "JOIN dashboards_series AS s ON s.tenant_id = c.tenant_id AND s.shape = p.shape AND s.labels = p.labels "
-        "UNION ALL SELECT id, tenant_id, shape, id FROM dashboards_series WHERE id IN (SELECT base FROM rolled_links)"
+        f"(SELECT * FROM rolled_series WHERE shape = {CUBE.code}) AS c CROSS JOIN LATERAL {_parents(PARENTS)} "
+        "JOIN rolled_series AS s ON s.tenant_id = c.tenant_id AND s.shape = p.shape AND s.labels = p.labels "
+        f"UNION ALL SELECT id, tenant_id, shape, id FROM rolled_series WHERE shape IN ({_BASES})"
     )
     cursor.execute("ANALYZE rolled_links")
     cursor.execute("ANALYZE rolled_parents")
@@ -190,7 +203,7 @@ def _add_cells(cursor: Any, level: Level, now: dt.datetime, start: dt.datetime |
     cursor.execute(
         f"WITH b AS MATERIALIZED (SELECT x.base, {_BUCKETS[level]} AS bucket, {_SUMS}, {_MERGED} FROM rolled_base AS x {zones} "  # noqa: S608
         "GROUP BY 1, 2), "
-        f"fresh AS (SELECT p.tenant_id, p.shape, b.bucket, p.series_id, {_NAMES}, {_SKETCHES} {found} p.series_id = b.base "
+        f"fresh AS (SELECT p.tenant_id, p.shape, b.bucket, p.series_id, {_NAMES}, {_OWN_SKETCHES} {found} p.series_id = b.base "
         f"UNION ALL SELECT p.tenant_id, p.shape, b.bucket, p.series_id, {_LAST_SUMS}, {_MERGED} {found} p.series_id <> b.base "
         "GROUP BY 1, 2, 3, 4), "
         f"added AS (INSERT INTO dashboards_cell AS c (level, {_CELL}, {_NAMES}, {_SKETCHES}) "

@@ -70,11 +70,21 @@ def source(plan: Plan) -> Source:
     )
 
 
-def plan(scope: Scope, span: Range, dimensions: Iterable[str], *, by_steps: bool, is_single: bool = True) -> Plan:
+def plan(
+    scope: Scope,
+    span: Range,
+    dimensions: Iterable[str],
+    *,
+    by_steps: bool,
+    has_sketches: bool = False,
+    is_single: bool = True,
+) -> Plan:
     """Raises `Unanswerable`. `is_single`: no record has several of the values asked about, as it may where several tags are."""
     wanted = set(dimensions) - {TENANT}
     candidates = [
-        _cut(scope, span, shape, by_steps) for shape in SHAPES if is_single and wanted <= set(shape.dimensions)
+        _cut(scope, span, shape, by_steps)
+        for shape in SHAPES
+        if is_single and wanted <= set(shape.dimensions) and (shape.has_sketches or not has_sketches)
     ]
     best = min(candidates, key=lambda found: found.raw_time, default=Plan(None, (), ((span.start, span.end),)))
     if best.raw_time > dt.timedelta(days=RAW_DAYS):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
 
 from django.db import connection, transaction
@@ -60,7 +61,7 @@ def ask(
     `order`: a measure; the groups that have most of it come first. Steps in which nothing happened have no row. Raises
     `planning.Unanswerable`.
     """
-    plan = _plan(view, by, by_steps)
+    plan = _plan(view, by, by_steps, has_sketches=bool(kinds))
     statement = _Statement(view, plan, by, by_steps, top)
     summed = [f"sum({name}) AS {name}" for name in measures] + [f"string_agg({name}, '') AS {name}" for name in kinds]
     groups = statement.groups
@@ -84,16 +85,26 @@ def ask(
     return Answer(rows, planning.source(plan))
 
 
-def count_distinct(view: View, dimension: str, *, by_steps: bool = False) -> tuple[dict[int, int], Source]:
-    """How many values of a dimension occurred (not counting none), by step; exactly."""
+@dataclass(frozen=True)
+class Distinct:
+    """How many values of a dimension occurred, not counting none, and what their records cost."""
+
+    count: int
+    cost_usd: Decimal
+
+
+def distinct(view: View, dimension: str, *, by_steps: bool = False) -> tuple[dict[int, Distinct], Source]:
+    """By step; exactly."""
     plan = _plan(view, (dimension,), by_steps)
     statement = _Statement(view, plan, (dimension, TENANT), by_steps, None)
-    value, tenant = statement.groups
+    keys = ", ".join(statement.groups)
     sql = (
-        f"SELECT step, count(*) FROM (SELECT DISTINCT step, {tenant}, {value} FROM ({statement.source([])}) AS found "  # noqa: S608
-        f"WHERE {value} <> '') AS counted GROUP BY step"
+        f"SELECT step, count(*), sum(cost_usd) FROM (SELECT step, {keys}, sum(cost_usd) AS cost_usd "  # noqa: S608
+        f"FROM ({statement.source(['cost_usd'])}) AS found WHERE {statement.groups[0]} <> '' GROUP BY step, {keys}) AS counted "
+        "GROUP BY step"
     )
-    return dict(run(sql, statement.parameters, plan)), planning.source(plan)
+    rows = run(sql, statement.parameters, plan)
+    return {step: Distinct(count, cost or Decimal(0)) for step, count, cost in rows}, planning.source(plan)
 
 
 def occupied(view: View) -> list[Span]:
@@ -131,10 +142,12 @@ def _joined(spans: list[Span]) -> list[Span]:
     return found
 
 
-def _plan(view: View, by: tuple[str, ...], by_steps: bool) -> Plan:
+def _plan(view: View, by: tuple[str, ...], by_steps: bool, *, has_sketches: bool = False) -> Plan:
     values = view.filters.values
     is_single = len(values.get("tag", ())) <= 1 or "tag" in by
-    return planning.plan(view.scope, view.range, {*by, *values}, by_steps=by_steps, is_single=is_single)
+    return planning.plan(
+        view.scope, view.range, {*by, *values}, by_steps=by_steps, has_sketches=has_sketches, is_single=is_single
+    )
 
 
 def run(sql: str, parameters: dict[str, Any], plan: Plan) -> list[Any]:
@@ -173,8 +186,10 @@ class _Statement:
             self._condition(name, values, _label(shape, name)) for name, values in self.view.filters.values.items()
         ]
         if narrowed:
+            # "+ 0" keeps PostgreSQL from looking up each series in each bucket: it cannot know how many series there are of a label,
+            # thinks few, and would search the index a hundred thousand times instead of reading the range once.
             series = [self._tenants("s"), f"s.shape = {shape.code}", *narrowed]
-            where.append(f"c.series_id IN (SELECT s.id FROM dashboards_series AS s WHERE {' AND '.join(series)})")  # noqa: S608
+            where.append(f"c.series_id + 0 IN (SELECT s.id FROM dashboards_series AS s WHERE {' AND '.join(series)})")  # noqa: S608
         step = self._step("c.bucket", part.level)
         if not self.by:
             return f"SELECT {', '.join([step, *(f'c.{name}' for name in columns)])} FROM dashboards_cell AS c WHERE {' AND '.join(where)}"  # noqa: S608

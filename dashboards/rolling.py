@@ -35,6 +35,7 @@ def roll_up(now: dt.datetime, limit: int = BATCH) -> int | None:
     assert limit <= sketches.MOST
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SET LOCAL jit = off")  # compiling so many sums takes longer than summing
+        cursor.execute("SET LOCAL work_mem = '64MB'")  # wide sums of some ten thousand series, not on disk
         cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [LOCK])
         if not cursor.fetchone()[0]:
             return None

@@ -50,7 +50,9 @@ TENANT = "tenant"  # a dimension too, where the question is put across tenants: 
 
 @dataclass(frozen=True)
 class Shape:
-    """`code` is as in the tables. `quarter_days`: how many days its quarters are kept; 0: it has none."""
+    """`code` is as in the tables. `quarter_days`: how many days its quarters are kept; 0: it has none. Without sketches it has sums only:
+    an end user's percentiles come from the log, where an index leads to that user's few rows.
+    """
 
     code: int
     name: str
@@ -58,6 +60,7 @@ class Shape:
     has_minutes: bool
     quarter_days: int
     has_utc_days: bool = False
+    has_sketches: bool = True
 
     @property
     def levels(self) -> frozenset[Level]:
@@ -93,7 +96,7 @@ PARENTS = (
 )
 # The first dimension has many values (or several at once); the others are of the cube's.
 NARROW = (
-    Shape(11, "end_user", ("end_user", "task"), False, _SHORT, has_utc_days=True),
+    Shape(11, "end_user", ("end_user", "task"), False, _SHORT, has_utc_days=True, has_sketches=False),
     Shape(12, "feature", ("feature", "task", "model", "provider"), False, _SHORT),
     Shape(13, "tag", ("tag", "task", "model", "provider"), False, _SHORT),
 )

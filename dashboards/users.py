@@ -24,15 +24,12 @@ class Users:
 
 
 def users(view: View) -> Users:
-    counts, source = reading.count_distinct(view, "end_user")
-    spent = reading.ask(
-        view, measures=("cost_usd",), by=("end_user",), top=reading.Top(("",))
-    )  # those without one, and all others
-    cost = sum((row.sums.cost_usd for row in spent.rows if row.group[0] is None), Decimal(0))
-    return Users(counts.get(0, 0), cost, source)
+    found, source = reading.distinct(view, "end_user")
+    whole = found.get(0, reading.Distinct(0, Decimal(0)))
+    return Users(whole.count, whole.cost_usd, source)
 
 
 def by_step(view: View) -> tuple[int, ...]:
     """Different end users in each step; a user of several steps counts in each."""
-    counts, _source = reading.count_distinct(view, "end_user", by_steps=True)
-    return tuple(counts.get(step, 0) for step in range(1, len(view.range.edges) + 1))
+    found, _source = reading.distinct(view, "end_user", by_steps=True)
+    return tuple(found[step].count if step in found else 0 for step in range(1, len(view.range.edges) + 1))

@@ -25,7 +25,7 @@ pytestmark = pytest.mark.django_db
 
 KINDS = ("latency", "ttft", "speed", "cost", "own")
 UNSAVED = [name for name in NAMES if not name.startswith("saved_")]
-QUESTIONS = 60
+QUESTIONS = 40
 # A zone, and "now": summer time ends within the days before, or a month does; offsets are of whole, half and quarter hours.
 PLACES = [
     ("Europe/Vienna", dt.datetime(2026, 10, 30, 14, 37, 12, tzinfo=dt.UTC)),
@@ -45,7 +45,7 @@ def history(tenant: Tenant, rng: random.Random, now: dt.datetime) -> list[Record
     """Requests mostly of the last days, many of them right at borders of hours and days."""
     zone = ZoneInfo(tenant.timezone)
     made: list[Record] = []
-    for _ in range(450):
+    for _ in range(350):
         back = rng.choice([rng.uniform(0, 1), rng.uniform(0, 4), rng.uniform(0, 17), rng.uniform(0, DAYS)])
         at = now - dt.timedelta(days=back)
         if rng.random() < 0.4:
@@ -154,9 +154,9 @@ def test_sums_are_equal_and_percentiles_within_one_percent(zone_name: str, now: 
             answer = check(view, by, rng.random() < 0.5, filters, everything)
         except Unanswerable:
             # Only what would take more than a month of the log is refused: long ranges in another zone's days, or of dimensions that no
-            # rollup has together.
+            # rollup has together, an end user's percentiles among them.
             assert view.range.end - view.range.start > dt.timedelta(days=31)
-            assert zone.key != zone_name or len(filters.keys() | {by}) > 1
+            assert zone.key != zone_name or len(filters.keys() | {by}) > 1 or by == "end_user"
             continue
         sources.update(answer.source.levels)
         assert answer.source.is_exact

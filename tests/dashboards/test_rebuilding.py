@@ -1,4 +1,5 @@
-"""Rollups made anew from the log: the same as before, in another time zone's days, or after somebody spoilt them; and old ones forgotten."""
+"""Rollups made anew from the log: the same as before, in another time zone's days, or after somebody spoilt them; and old ones forgotten.
+"""
 
 from __future__ import annotations
 

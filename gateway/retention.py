@@ -14,6 +14,7 @@ from django.conf import settings
 from django.db import connection
 from django.db.models import Max
 
+from billing import windows
 from gateway import log_changes
 from tenants.models import Tenant
 
@@ -24,6 +25,13 @@ def kept_from(tenant: Tenant, now: dt.datetime) -> dt.datetime:
     """From when on every record of the tenant is there."""
     wanted = _midnight(now, tenant.log_days or settings.REQUEST_LOG_RETENTION_DAYS)
     return max(wanted, tenant.log_kept_from or wanted)
+
+
+def first_whole_day(tenant_id: UUID, now: dt.datetime, zone: dt.tzinfo) -> dt.date:
+    """The first day of the zone of which every record of the tenant is there."""
+    since = kept_from(Tenant.objects.only("id", "log_days", "log_kept_from").get(id=tenant_id), now)
+    day = since.astimezone(zone).date()
+    return day if windows.midnight(day, zone) >= since.timestamp() else day + dt.timedelta(days=1)
 
 
 def all_kept_from(now: dt.datetime) -> dt.datetime:

@@ -1,5 +1,4 @@
-"""Rollups made anew from the log: the same as before, in another time zone's days, or after somebody spoilt them; and old ones forgotten.
-"""
+"""Rollups made anew from the log: the same as before, or in another zone's days, or after somebody spoilt them. Old ones are forgotten."""
 
 from __future__ import annotations
 

@@ -90,9 +90,9 @@ def add(
     _know_calendars(cursor)
     _know_series(cursor)
     _link(cursor)
-    _fold(cursor)
+    is_one_minute = _fold(cursor)
     for level in levels:
-        _add_cells(cursor, level, now, (starts or {}).get(level))
+        _add_cells(cursor, level, now, (starts or {}).get(level), is_one_minute=is_one_minute)
         _compact(cursor, level)
 
 
@@ -167,12 +167,17 @@ def _link(cursor: Any) -> None:
     cursor.execute("ANALYZE rolled_parents")
 
 
-def _fold(cursor: Any) -> None:
+def _fold(cursor: Any) -> bool:
+    """Add up by base series and minute; returns whether it is one minute for all: then buckets of every level are those of the minute, as
+    with most lots of live traffic.
+    """
     cursor.execute(
         f"INSERT INTO rolled_base SELECT l.base, f.minute, {_SUMS}, {_MERGED} "  # noqa: S608
         "FROM rolled_links AS l JOIN rolled_facts AS f USING (no) GROUP BY 1, 2"
     )
     cursor.execute("ANALYZE rolled_base (base, minute)")
+    cursor.execute("SELECT min(minute) = max(minute) FROM rolled_base")
+    return bool(cursor.fetchone()[0])
 
 
 def _wanted(level: Level, now: dt.datetime) -> str:
@@ -187,7 +192,7 @@ def _wanted(level: Level, now: dt.datetime) -> str:
     )
 
 
-def _add_cells(cursor: Any, level: Level, now: dt.datetime, start: dt.datetime | None) -> None:
+def _add_cells(cursor: Any, level: Level, now: dt.datetime, start: dt.datetime | None, *, is_one_minute: bool) -> None:
     zones = (
         "JOIN (SELECT DISTINCT base, zone FROM rolled_parents JOIN dashboards_calendar USING (tenant_id)) AS z USING (base)"
         if level is Level.DAY
@@ -198,11 +203,12 @@ def _add_cells(cursor: Any, level: Level, now: dt.datetime, start: dt.datetime |
         f"{name} = coalesce(c.{name} || EXCLUDED.{name}, c.{name}, EXCLUDED.{name})" for name in sketches.NAMES
     )
     is_long = " OR ".join(f"length({name}) > {4 * sketches.COMPACT_FROM}" for name in sketches.NAMES)
+    columns = f"{_NAMES}, {_SKETCHES}" if is_one_minute else f"{_SUMS}, {_MERGED}"
+    grouped = "" if is_one_minute else "GROUP BY 1, 2"
     from_start = f"b.bucket >= '{start.isoformat()}' AND " if start else ""
     found = f"FROM b JOIN rolled_parents AS p USING (base) WHERE {from_start}({_wanted(level, now)}) AND"
     cursor.execute(
-        f"WITH b AS MATERIALIZED (SELECT x.base, {_BUCKETS[level]} AS bucket, {_SUMS}, {_MERGED} FROM rolled_base AS x {zones} "  # noqa: S608
-        "GROUP BY 1, 2), "
+        f"WITH b AS MATERIALIZED (SELECT x.base, {_BUCKETS[level]} AS bucket, {columns} FROM rolled_base AS x {zones} {grouped}), "  # noqa: S608
         f"fresh AS (SELECT p.tenant_id, p.shape, b.bucket, p.series_id, {_NAMES}, {_OWN_SKETCHES} {found} p.series_id = b.base "
         f"UNION ALL SELECT p.tenant_id, p.shape, b.bucket, p.series_id, {_LAST_SUMS}, {_MERGED} {found} p.series_id <> b.base "
         "GROUP BY 1, 2, 3, 4), "

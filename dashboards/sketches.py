@@ -3,9 +3,9 @@
 A quantile read from a sketch is off by less than 1 % of itself (0.98 %), whatever was merged in whichever order; merging is adding up.
 This is DDSketch's mapping without its bounded memory, which it does not need here: from one microsecond to a day there are 1300 buckets.
 
-In PostgreSQL a sketch is a bytea of entries of 32 bits, a bucket (11 bits) and a count (20 bits); a bucket may have several. So appending is
-merging too: `string_agg` merges any number of sketches at the speed of copying, and NumPy counts what it gives. (Arrays of integers that SQL
-unnests and adds up took five times the CPU to read, and more to write.)
+In PostgreSQL a sketch is a bytea of entries of 32 bits, a bucket (11 bits) and a count (20 bits); a bucket may have several. So appending
+is merging too: `string_agg` merges any number of sketches at the speed of copying, and NumPy counts what it gives. (Arrays of integers
+that SQL unnests and adds up took five times the CPU to read, and more to write.)
 
 Values are integers from 1 on, in units so small that nothing is lost below: microseconds, nano-dollars, thousandths of a token per second.
 Bucket 0 has everything below 1.

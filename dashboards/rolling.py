@@ -18,7 +18,7 @@ from dashboards.shapes import MINUTE_DAYS, Level
 from gateway import log_changes
 
 LOCK = 0x7011_0062  # one at a time adds to the rollups
-BATCH = 20_000
+BATCH = 50_000
 DAY = dt.timedelta(days=1)
 COARSE = (Level.QUARTER, Level.DAY, Level.UTC_DAY)
 _CHANGES = "tenant_id uuid, accepted_at timestamptz, record_id uuid, was jsonb"

@@ -17,7 +17,7 @@ from dashboards import rolling
 from gateway import partitions
 from tenants.models import Tenant
 
-ROLLED_AT_ONCE = 50_000
+ROLLED_AT_ONCE = rolling.BATCH
 
 
 class Command(BaseCommand):

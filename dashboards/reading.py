@@ -86,25 +86,45 @@ def ask(
 
 
 @dataclass(frozen=True)
-class Distinct:
-    """How many values of a dimension occurred, not counting none, and what their records cost."""
+class Leader:
+    """One of the values that cost most."""
 
-    count: int
+    value: str
+    requests: int
     cost_usd: Decimal
 
 
-def distinct(view: View, dimension: str, *, by_steps: bool = False) -> tuple[dict[int, Distinct], Source]:
-    """By step; exactly."""
+@dataclass(frozen=True)
+class Distinct:
+    """How many values of a dimension occurred, not counting none, and what their records cost; the dearest values first."""
+
+    count: int
+    cost_usd: Decimal
+    leaders: tuple[Leader, ...]
+
+
+def distinct(
+    view: View, dimension: str, *, by_steps: bool = False, limit: int = 1
+) -> tuple[dict[int, Distinct], Source]:
+    """By step; exactly, and everything from one reading of the rows. `limit`: how many leaders."""
     plan = _plan(view, (dimension,), by_steps)
     statement = _Statement(view, plan, (dimension, TENANT), by_steps, None)
-    keys = ", ".join(statement.groups)
+    value, keys = statement.groups[0], ", ".join(statement.groups)
+    within = "(PARTITION BY step)"
     sql = (
-        f"SELECT step, count(*), sum(cost_usd) FROM (SELECT step, {keys}, sum(cost_usd) AS cost_usd "  # noqa: S608
-        f"FROM ({statement.source(['cost_usd'])}) AS found WHERE {statement.groups[0]} <> '' GROUP BY step, {keys}) AS counted "
-        "GROUP BY step"
+        f"SELECT step, {value}, requests, cost_usd, count, total FROM (SELECT step, {value}, requests, cost_usd, "  # noqa: S608
+        f"count(*) OVER {within} AS count, sum(cost_usd) OVER {within} AS total, "
+        f"row_number() OVER (PARTITION BY step ORDER BY cost_usd DESC NULLS LAST, {value}) AS place "
+        f"FROM (SELECT step, {keys}, sum(requests) AS requests, sum(cost_usd) AS cost_usd "
+        f"FROM ({statement.source(['requests', 'cost_usd'])}) AS found WHERE {value} <> '' GROUP BY step, {keys}) AS counted) AS ranked "
+        f"WHERE place <= {max(1, limit)} ORDER BY step, place"
     )
-    rows = run(sql, statement.parameters, plan)
-    return {step: Distinct(count, cost or Decimal(0)) for step, count, cost in rows}, planning.source(plan)
+    by_step: dict[int, Distinct] = {}
+    for step, name, requests, cost, count, total in run(sql, statement.parameters, plan):
+        before = by_step[step].leaders if step in by_step else ()
+        leader = Leader(name, int(requests or 0), cost or Decimal(0))
+        by_step[step] = Distinct(count, total or Decimal(0), (*before, leader))
+    return by_step, planning.source(plan)
 
 
 def occupied(view: View) -> list[Span]:

@@ -7,15 +7,16 @@ from decimal import Decimal
 
 from dashboards import reading
 from dashboards.planning import Source
-from dashboards.reading import View
+from dashboards.reading import Leader, View
 
 
 @dataclass(frozen=True)
 class Users:
-    """`cost_usd` is that of requests which name an end user."""
+    """`cost_usd` is that of requests which name an end user; `leaders` are those who cost most."""
 
     count: int
     cost_usd: Decimal
+    leaders: tuple[Leader, ...]
     source: Source
 
     @property
@@ -23,10 +24,12 @@ class Users:
         return self.cost_usd / self.count if self.count else None
 
 
-def users(view: View) -> Users:
-    found, source = reading.distinct(view, "end_user")
-    whole = found.get(0, reading.Distinct(0, Decimal(0)))
-    return Users(whole.count, whole.cost_usd, source)
+def users(view: View, *, leaders: int = 1) -> Users:
+    found, source = reading.distinct(view, "end_user", limit=leaders)
+    if 0 not in found:
+        return Users(0, Decimal(0), (), source)
+    whole = found[0]
+    return Users(whole.count, whole.cost_usd, whole.leaders[:leaders], source)
 
 
 def by_step(view: View) -> tuple[int, ...]:

@@ -12,7 +12,7 @@ import pytest
 from dashboards import figures, measures, metrics, ranges, rolling, scopes, sketches, steps, users
 from dashboards.filters import Filters
 from dashboards.metrics import METRICS, Unit
-from dashboards.reading import View
+from dashboards.reading import Leader, View
 from tenants.models import Tenant
 from tests.dashboards import records
 
@@ -149,7 +149,8 @@ def test_counts_end_users_once_over_days_and_not_those_who_are_nobody(tenant):
     ]
     records.put(made)
     rolling.roll_up(NOW)
-    found = users.users(view_of(tenant, "30d"))
+    found = users.users(view_of(tenant, "30d"), leaders=5)
+    assert found.leaders == (Leader("ada", 2, Decimal(2)), Leader("bob", 1, Decimal(1)))
     assert (found.count, found.cost_usd, found.cost_per_user) == (2, Decimal(3), Decimal("1.5"))
     assert found.source.levels == ("day",)
     narrowed = users.users(view_of(tenant, "90d", task=("sum",)))

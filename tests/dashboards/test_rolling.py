@@ -10,8 +10,9 @@ from uuid import UUID, uuid4
 
 import pytest
 from django.db import connection, connections, transaction
+from django.utils import timezone
 
-from dashboards import ranges, reading, rolling, scopes
+from dashboards import ranges, reading, rolling, scopes, tasks
 from dashboards.figures import Row
 from dashboards.models import Series
 from dashboards.reading import View
@@ -243,3 +244,10 @@ def test_a_row_whose_partition_was_dropped_before_it_was_added_stops_nothing(ten
     row = seen(tenant)
     assert row is not None
     assert row.sums.requests == 1
+
+
+def test_the_tasks_roll_up_and_forget_and_may_run_twice(tenant):
+    records.put([records.record(tenant.id, timezone.now()) for _ in range(3)])
+    assert [tasks.roll_up(), tasks.roll_up()] == [3, 0]
+    assert tasks.forget_rollups() == 0
+    assert tasks.follow_time_zones() == 0

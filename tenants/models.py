@@ -8,7 +8,7 @@ from typing import Any
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import ValidationError
-from django.core.validators import MinValueValidator
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -82,6 +82,17 @@ class Tenant(ConfigModel):
     is_active = models.BooleanField(
         _("active"), default=True, help_text=_("Switched off, every key of the tenant is refused.")
     )
+    log_days = models.PositiveIntegerField(
+        _("request log kept (days)"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1), MaxValueValidator(36_500)],
+        help_text=_(
+            "Older requests are deleted; their sums stay on the dashboards. Empty: as the installation keeps them."
+        ),
+    )
+    # Records before it have been deleted, also should more days be kept later.
+    log_kept_from = models.DateTimeField(null=True, editable=False)
     config_version = models.BigIntegerField(default=1, editable=False)
     # Since when Redis counts for it. Should its counters be missing later, they were lost.
     counted_since = models.DateTimeField(null=True, editable=False)

@@ -47,7 +47,7 @@ class TenantAdmin(TenantScopedAdmin):
         (
             None,
             {
-                "fields": ["name", "slug", "timezone", "is_active", "created_at"],
+                "fields": ["name", "slug", "timezone", "log_days", "is_active", "created_at"],
                 "description": _(
                     "A tenant has its own keys, limits, rules and request log, and never sees another tenant's."
                 ),

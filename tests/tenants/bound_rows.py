@@ -9,7 +9,8 @@ from django.apps import apps
 from django.utils import timezone
 
 from billing.models import AlertDelivery, BudgetRaise, DailyUsage
-from gateway.models import ContextPolicy, EarlierAnswer, TaskFallback
+from dashboards.models import Calendar, Cell, Series
+from gateway.models import ContextPolicy, EarlierAnswer, LogChange, TaskFallback
 from tenants.models import TenantOwned
 from tests.cast import Cast, Company
 
@@ -42,5 +43,13 @@ _MAKERS: dict[Any, Any] = {
     EarlierAnswer: lambda company, cast: EarlierAnswer.objects.create(
         tenant=company.tenant, task=company.task.slug, instructions="", question_sha256="0" * 64, embedder="minilm",
         embedding=[1.0, 0.0], answer="Anvils.", model="m", provider="p", answered_at=timezone.now(),
+    ),
+    LogChange: lambda company, cast: LogChange.objects.create(
+        tenant=company.tenant, accepted_at=timezone.now(), record_id=company.request.id
+    ),
+    Series: lambda company, cast: Series.objects.create(tenant=company.tenant, shape=1, labels=["x"]),
+    Calendar: lambda company, cast: Calendar.objects.create(tenant=company.tenant, zone="UTC"),
+    Cell: lambda company, cast: Cell.objects.create(
+        level=1, tenant=company.tenant, shape=1, bucket=timezone.now(), series_id=1
     ),
 }  # fmt: skip

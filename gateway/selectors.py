@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
+import math
 import time
 from typing import Any
 from uuid import UUID
@@ -60,6 +61,7 @@ def preview(tenant: Tenant) -> types.Snapshot:
 
 def _snapshot_of(tenant: Tenant) -> types.Snapshot:
     catalog = _catalog(tenant.id)
+    changes_at = billing.next_change(tenant.id)
     clock = Clock(tenant.timezone)
     return types.Snapshot(
         tenant_id=tenant.id,
@@ -72,6 +74,8 @@ def _snapshot_of(tenant: Tenant) -> types.Snapshot:
         limits=billing.limits_of(tenant.id),
         clock=clock,
         loaded_at=time.monotonic(),
+        valid_until=math.inf if changes_at is None else changes_at.timestamp(),
+        prefix=types.PrefixPolicy(is_on=settings.GATEWAY_PREFIX_CACHE),
         caching=_caching(tenant.id),
     )
 
@@ -124,6 +128,7 @@ def _providers(tenant_id: UUID) -> dict[UUID, types.Provider]:
             kind=row.kind,
             base_url=row.effective_base_url,
             credential=types.Secret(credential),
+            is_guarded=row.tenant_id is not None,
         )
     return providers
 

@@ -14,6 +14,9 @@ from auditlog.registry import auditlog
 from django.contrib.contenttypes.models import ContentType
 from django.db import models
 from django.db.models import Q, QuerySet
+from django.db.models.fields.json import KT
+
+from tenants.models import Tenant
 
 NOT_RECORDED = frozenset(
     {"id", "created_at", "changed_at", "date_joined", "config_version", "last_used_at", "last_login", "secret_sha256"}
@@ -52,6 +55,12 @@ def note(row: models.Model, **done: str) -> None:
     """Record what a person did with a row that is no change of its fields. Must be called within the person's request."""
     changes = {name: ["", value] for name, value in done.items()}
     LogEntry.objects.log_create(row, action=LogEntry.Action.UPDATE, changes=changes)
+
+
+def of_tenant(entries: QuerySet[LogEntry], tenant: Tenant) -> QuerySet[LogEntry]:
+    """Those about the tenant's rows. Row-level security goes by the same expression, as does its index."""
+    found: QuerySet[LogEntry] = entries.alias(of_tenant=KT("additional_data__tenant_id"))
+    return found.filter(of_tenant=str(tenant.pk))
 
 
 class AuditMiddleware(AuditlogMiddleware):  # type: ignore[misc]

@@ -14,6 +14,7 @@ STEPS = {
     "validate": _("Validate"),
     "context": _("Optimise the context"),
     "route": _("Route"),
+    "prefix": _("Look at the prefix"),
     "fingerprint": _("Fingerprint, for the cache"),
     "reserve": _("Reserve"),
     "flight": _("Wait for the same answer"),

@@ -11,6 +11,7 @@ from gateway.caching.assembly import Assembly
 from gateway.caching.policy import ANYTHING, Control
 from gateway.context.summaries import Wanted
 from gateway.errors import GatewayError
+from gateway.prefix.decision import Decision
 from gateway.stores.counters import Hold
 from gateway.stores.flights import Flight
 from gateway.stores.lookups import Lookup
@@ -79,6 +80,17 @@ class Caching(NamedTuple):
     is_detour: bool = False
 
 
+class PrefixCached(NamedTuple):
+    """Input tokens that providers' caches gave and took in, and what that saved; less than nothing where writing cost more."""
+
+    read_tokens: int = 0
+    written_tokens: int = 0
+    saved_nanousd: int = 0
+
+
+NOTHING_CACHED = PrefixCached()
+
+
 class Ended(NamedTuple):
     """An attempt that did not become the answer. `error` None: its answer was not good enough."""
 
@@ -120,6 +132,7 @@ class Exchange:
         "first_token_ns",
         "flight",
         "flight_deadline",
+        "has_own_marks",
         "held_nanousd",
         "hold",
         "idempotency",
@@ -133,6 +146,8 @@ class Exchange:
         "output_cap",
         "pace",
         "plan",
+        "prefix",
+        "prefix_cache",
         "request",
         "request_id",
         "secret_sha256",
@@ -185,6 +200,10 @@ class Exchange:
         self.context: ContextChange | None = None
         self.context_policy: ContextPolicy | None = None
         self.summary_wanted: Wanted | None = None
+        # What the prefix cache step decided, and what became of it over all calls.
+        self.has_own_marks: bool | None = None  # None: nobody has looked
+        self.prefix: Decision | None = None
+        self.prefix_cache = NOTHING_CACHED
         # What reservation found and took.
         self.tier = ""
         self.cheaper: Cheaper | None = None
@@ -195,7 +214,7 @@ class Exchange:
         self.left_out: frozenset[int] = frozenset()  # models of the plan, from 1 on, whose own budgets have no room
         self.hold: Hold | None = None
         self.top_ups: list[Hold] = []  # held on top, as failed calls have cost something
-        self.budget_shares: dict[str, int] = {}  # percent used, of budgets that rules ask about
+        self.budget_shares: dict[tuple[str, str], int] = {}  # percent used, by budget and subject, as far as rules ask
         self.conversation = ""
         self.held_nanousd = 0
         self.pace: PaceLeft | None = None
@@ -219,6 +238,8 @@ class Exchange:
     ) -> None:
         """The present attempt did not become the answer; another one may."""
         assert self.attempt is not None
+        if self.prefix is not None:
+            self.prefix.answered(usage or Usage())
         now = time.perf_counter_ns()
         self.ended.append(
             Ended(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 
+from billing import prices
 from gateway.errors import GatewayError
 from gateway.pipeline.exchange import BYPASS, STALE, Ended, Exchange
 from gateway.stores import usage_record
@@ -129,6 +130,7 @@ def _record(
     is_final: bool = True,
 ) -> UsageRecord:
     request = exchange.request
+    price = model.price if model else None
     cached = exchange.cached if is_final else None
     answered_by = cached if is_from_cache(exchange) else None
     return UsageRecord(
@@ -172,6 +174,7 @@ def _record(
         opens_model=answered_by is None and _opens(exchange, attempt, model),
         context_tokens_before=exchange.context.tokens_before if exchange.context else None,
         context_tokens_after=exchange.context.tokens_after if exchange.context else None,
+        prefix_saved_nanousd=prices.cache_saved_nanousd(price, usage) if price is not None else 0,
         cache_reason=_clean(exchange.cache_reason, 200) if cache else "",
         saved_nanousd=cached.saved_nanousd if cached else None,
         cache_age_ms=cached.age_ms if cached else None,

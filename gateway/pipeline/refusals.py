@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 import time
 from typing import Any
 
@@ -63,7 +64,7 @@ def _rate_refusal(terms: Terms, verdict: list[Any]) -> RateLimited:
     amount = pace.requests_per_minute if metric == "requests" else pace.tokens_per_minute
     wait = max(0.05, int(verdict[3]) / 1000)
     return RateLimited(
-        f"The limit of {amount} {metric} per minute of {who} is reached ({int(verdict[4])} used). Try again in {wait:.0f} s.",
+        f"The limit of {amount} {metric} per minute of {who} is reached ({int(verdict[4])} used). Try again in {math.ceil(wait)} s.",
         code=f"{metric}_per_minute_exceeded",
         retry_after_seconds=wait,
         detail={"limit": f"{metric} per minute of {who}", "amount": amount, "used": int(verdict[4])},

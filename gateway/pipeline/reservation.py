@@ -18,6 +18,7 @@ from gateway import ledger
 from gateway.errors import StoreUnavailable
 from gateway.pipeline import demand as demands
 from gateway.pipeline import exact_cache, record, refusals, shares
+from gateway.pipeline.applying import pace_at_refusal
 from gateway.pipeline.demand import Terms
 from gateway.pipeline.exchange import Exchange, PaceLeft
 from gateway.pipeline.observability import HOLD_WAITS
@@ -117,6 +118,7 @@ async def _reserve(exchange: Exchange, request: Request, plan: Plan, runtime: Ru
         elif kind == b"closed":
             await asyncio.sleep(int(verdict[1]) / 1000 + 0.01)
         elif kind == b"mark":
+            await shares.look(exchange, terms.applying.counters, runtime, but=int(verdict[1]) - 1)
             _degrade(exchange, terms.applying.counters[int(verdict[1]) - 1], int(verdict[2]))
         elif kind == b"replay":
             raise Repeated(verdict[1])
@@ -133,6 +135,7 @@ async def _reserve(exchange: Exchange, request: Request, plan: Plan, runtime: Ru
             await runtime.accounts.room(tenant_id, min(pause, deadline - time.monotonic()))
             pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
         else:
+            exchange.pace = pace_at_refusal(terms.applying, verdict)
             raise refusals.of(terms, verdict)
 
 

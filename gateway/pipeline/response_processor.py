@@ -63,6 +63,11 @@ class AnswerStream:
             self._error = InternalError("Tollgate failed while relaying the stream.")
             raise self._error from error
 
+    def fail(self, error: GatewayError) -> None:
+        """Nothing more will be sent of it, for a reason of ours; `close` settles it as cut."""
+        if not self._has_ended and self._error is None:
+            self._error = error
+
     def _taken(self) -> bytes:
         """What has been read and not passed on yet."""
         out = b"".join(self._opened.out)
@@ -81,7 +86,7 @@ class AnswerStream:
         """
         opened = self._opened
         has_all = self._has_ended or (opened.relay.is_complete and self._error is None)
-        if client_left and not has_all and self._error is None and not self.exchange.is_settled:
+        if client_left and not self._knows_all() and self._error is None and not self.exchange.is_settled:
             await self._listen_on()
         opened.upstream.close()
         self.exchange.lap("stream")
@@ -107,6 +112,11 @@ class AnswerStream:
             await self._remember()
         return cost
 
+    def _knows_all(self) -> bool:
+        """Whether there is nothing more to learn from the provider: it has said how the answer ends, and what it used."""
+        relay = self._opened.relay
+        return self._has_ended or (relay.is_complete and relay.usage is not None)
+
     async def _remember(self) -> None:
         exchange = self.exchange
         assert exchange.request is not None
@@ -120,22 +130,20 @@ class AnswerStream:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._runtime.left_stream_seconds):
                     await self._take_rest()
-                    return
-            if await self._is_awaited():
+            if not self._knows_all() and await self._is_awaited():
                 await self._take_rest()
         except GatewayError:
             pass  # what has come until then counts
         except Exception:
             logger.exception("%s failed after its client had left", self.exchange.public_id)
+        if self._opened.relay.is_complete:
+            self._opened.out.append(self._opened.relay.finish())
+            self._taken()
 
     async def _take_rest(self) -> None:
-        opened = self._opened
         is_open = True
-        while is_open and not opened.relay.is_complete:
-            is_open = await opened.take_in()
-            self._taken()
-        if opened.relay.is_complete:
-            opened.out.append(opened.relay.finish())
+        while is_open and not self._knows_all():
+            is_open = await self._opened.take_in()
             self._taken()
 
     async def _is_awaited(self) -> bool:

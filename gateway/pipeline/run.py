@@ -23,6 +23,7 @@ from gateway.pipeline import (
     credentials,
     exact_cache,
     last_resort,
+    prefix_cache,
     provider_client,
     refusals,
     reservation,
@@ -127,6 +128,7 @@ async def _admit(exchange: Exchange, validated: Request, runtime: Runtime) -> Ad
                 request, exchange.snapshot, exchange.key, signals.of(exchange, request, runtime)
             )
             exchange.lap("route")
+            prefix_cache.decide(exchange, request, plan, runtime)
             exact_cache.consider(exchange, request, plan, runtime)
             await reservation.reserve(exchange, request, plan, runtime)
             exchange.lap("reserve")

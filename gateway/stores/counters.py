@@ -18,10 +18,12 @@ from gateway.stores.lookups import FLIGHT_LEASE_MS, Lookup
 from gateway.stores.redis import RedisStore, Script
 from tenants import redis_keys
 
-RESERVE = Script("ring", "entries", "reserve")
-SETTLE = Script("ring", "entries", "settle")
-_RESTORE = Script("restore")
-_RENEW = Script("renew")
+RESERVE = Script("ring", "run", "entries", "reserve")
+SETTLE = Script("ring", "run", "entries", "settle")
+OPEN = Script("run", "open")
+IS_OPEN = Script("run", "is_open")
+_RESTORE = Script("run", "restore")
+_RENEW = Script("run", "renew")
 
 METRICS = {limits.REQUESTS: 1, limits.TOKENS: 2, limits.USD: 3}
 TENANT_HASH, USER_HASH = 1, 2
@@ -247,7 +249,7 @@ async def settle(redis: RedisStore, settlement: Settlement) -> str:
 
 
 async def renew(redis: RedisStore, tenant_id: UUID, request_ids: list[str], lease_ms: int) -> tuple[str, list[str]]:
-    """Prolong leases; returns the epoch ('' if the counters are lost) and the requests whose holds are gone."""
+    """Prolong leases; returns the epoch ('' if the counters are lost or may have lost something) and the requests whose holds are gone."""
     keys = [redis_keys.counters(tenant_id), redis_keys.leases(tenant_id)]
     epoch, gone = await redis.run(_RENEW, keys, [lease_ms, *request_ids])
     return epoch.decode(), [item.decode() for item in gone]

@@ -15,7 +15,8 @@ class UsageRecord(msgspec.Struct, array_like=True, frozen=True):
     """Units: tokens, nano-dollars, milliseconds since 1970 (`accepted_ms`), milliseconds, microseconds per step.
 
     `is_final`: it tells how the request ended; the others are attempts that failed before. `opens_model`: the request's first call of that
-    model, so that a budget of requests of the model counts it. `saved_nanousd`: what a cached answer cost when it was made.
+    model, so that a budget of requests of the model counts it. `prefix_saved_nanousd`: what the provider's cache saved, less than nothing
+    where writing to it cost more. `saved_nanousd`: what a cached answer cost when it was made.
     """
 
     id: UUID
@@ -58,6 +59,7 @@ class UsageRecord(msgspec.Struct, array_like=True, frozen=True):
     opens_model: bool = True
     context_tokens_before: int | None = None
     context_tokens_after: int | None = None
+    prefix_saved_nanousd: int = 0
     cache_reason: str = ""
     saved_nanousd: int | None = None
     cache_age_ms: int | None = None

@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('tenants', '0006_counted_since'),
+        ('tenants', '0010_joining'),
     ]
 
     operations = [

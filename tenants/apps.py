@@ -13,5 +13,12 @@ class TenantsConfig(AppConfig):
 
         audit.track(User, many_to_many=("groups", "user_permissions"))
         audit.track(Group, many_to_many=("permissions",))
-        for model in (models.Tenant, models.Membership, models.ApiKey, models.EndUser):
+        for model in (
+            models.Tenant,
+            models.Membership,
+            models.ApiKey,
+            models.EndUser,
+            models.Invitation,
+            models.SsoConnection,
+        ):
             audit.track(model)

@@ -301,3 +301,7 @@ class EndUser(TenantOwned):
         deleted = super().delete(*args, **kwargs)
         tiers.publish_on_commit(tenant_id, external_id)
         return deleted
+
+
+from tenants.models_joining import Invitation as Invitation  # noqa: E402
+from tenants.models_joining import SsoConnection as SsoConnection  # noqa: E402

@@ -47,7 +47,6 @@ MFA_ADAPTER = "tenants.accounts.adapter.MfaAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_TOTP_ISSUER = "Tollgate"
-MFA_TOTP_TOLERANCE = 1  # clocks differ by half a minute
 
 SOCIALACCOUNT_ADAPTER = "tenants.accounts.single_sign_on.SocialAdapter"
 SOCIALACCOUNT_LOGIN_ON_GET = False

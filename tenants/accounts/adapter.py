@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
@@ -11,6 +12,9 @@ from django.http import HttpRequest, HttpResponse
 
 from tenants import encryption, visits
 from tenants.accounts import single_sign_on
+
+
+logger = logging.getLogger(__name__)
 
 
 class AccountAdapter(DefaultAccountAdapter):
@@ -27,6 +31,13 @@ class AccountAdapter(DefaultAccountAdapter):
     def get_client_ip(self, request: HttpRequest) -> str:
         """The connection's: headers that any client can write are not evidence. Behind a proxy the server puts the client's there."""
         return request.META.get("REMOTE_ADDR") or "0.0.0.0"  # noqa: S104  # an address like any other, for counting
+
+    def send_notification_mail(self, *args: Any, **kwargs: Any) -> None:
+        """That something has changed: it has, whether or not the mail server takes the news."""
+        try:
+            super().send_notification_mail(*args, **kwargs)
+        except OSError as error:  # smtplib's are, too
+            logger.warning("could not send a notification: %s", error)
 
     def _get_login_attempts_cache_key(self, request: HttpRequest, **credentials: Any) -> str:
         """By account alone, whatever name Tollgate is called by in the request."""

@@ -18,7 +18,7 @@ from django.http import Http404, HttpRequest, HttpResponseBase, HttpResponseRedi
 from django.utils import timezone
 
 from tenants import tenancy, visits
-from tenants.accounts import single_sign_on
+from tenants.accounts import second_factor, single_sign_on
 from tenants.console import addresses
 from tenants.models import Membership, SsoConnection
 from tenants.visits import Visit
@@ -60,6 +60,9 @@ class TenancyMiddleware:
         if sso is not None:
             query = urlencode({"next": request.get_full_path()})
             return HttpResponseRedirect(f"{addresses.outside('single_sign_on_by_name', sso.provider_id)}?{query}")
+        demanded = second_factor.demanded(request, of_operator=visit.by_operator)
+        if demanded is not None:
+            return demanded
         self._remember(request, visit)
         visits.begin(request, visit)
         request.path_info, request.urlconf = rest, addresses.URLCONF

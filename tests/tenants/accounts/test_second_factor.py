@@ -98,24 +98,20 @@ def test_it_takes_the_password_once_more(cast: Cast):
     assert response["Location"].startswith("/account/reauthenticate/")
 
 
-def test_the_owner_of_the_account_is_told_by_mail(
-    cast: Cast, mailoutbox: list[Any], django_capture_on_commit_callbacks: Any
-):
-    with django_capture_on_commit_callbacks(execute=True):
-        activated(signed_in(cast))
+@pytest.mark.django_db(transaction=True)
+def test_the_owner_of_the_account_is_told_by_mail(cast: Cast, mailoutbox: list[Any]):
+    activated(signed_in(cast))
     (mail,) = mailoutbox
     assert mail.to == [cast.vera.email]
     assert "Authenticator app activated." in mail.body
     assert "127.0.0.1" in mail.body
 
 
-def test_a_mail_server_that_is_away_does_not_hinder_it(
-    cast: Cast, settings: Any, django_capture_on_commit_callbacks: Any
-):
+@pytest.mark.django_db(transaction=True)
+def test_a_mail_server_that_is_away_does_not_hinder_it(cast: Cast, settings: Any):
     settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
     settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", 1
-    with django_capture_on_commit_callbacks(execute=True):
-        activated(signed_in(cast))
+    activated(signed_in(cast))
     assert Authenticator.objects.filter(user=cast.vera, type="totp").exists()
 
 

@@ -69,7 +69,7 @@ def revoke(invitation: Invitation) -> None:
 def open_for(token: str) -> Invitation | None:
     """The invitation that the token opens, with its tenant; None if it opens none, or none any more."""
     rows = Invitation.objects.across("whoever is invited belongs to no tenant yet")
-    found = rows.filter(token_sha256=digest(token)).select_related("tenant", "invited_by").first()
+    found = rows.filter(token_sha256=digest(token)).select_related("tenant__sso", "invited_by").first()
     return found if found is not None and found.is_open and found.tenant.is_active else None
 
 

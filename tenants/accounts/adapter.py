@@ -13,7 +13,6 @@ from django.http import HttpRequest, HttpResponse
 from tenants import encryption, visits
 from tenants.accounts import single_sign_on
 
-
 logger = logging.getLogger(__name__)
 
 

@@ -7,6 +7,7 @@ new one's address needs no further confirmation.
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlencode
 
 from allauth.account import app_settings as account_settings
 from allauth.account.internal.flows.login import perform_password_login
@@ -102,7 +103,12 @@ def _as_somebody(request: HttpRequest, found: Invitation) -> HttpResponse:
 
 
 def _as_nobody(request: HttpRequest, found: Invitation) -> HttpResponseBase:
-    """A new account, signed in at once."""
+    """A new account, signed in at once; through the tenant's identity provider, where it wants that."""
+    sso = getattr(found.tenant, "sso", None)
+    if sso is not None and sso.is_active and sso.is_required and sso.vouches_for(found.email):
+        query = urlencode({"next": addresses.console(found.tenant.slug)})
+        sso_url = f"{addresses.outside('single_sign_on_by_name', sso.provider_id)}?{query}"
+        return render(request, "tenants/invitation_sso.html", {"invitation": found, "sso": sso, "sso_url": sso_url})
     form = NewAccountForm(request.POST or None, email=found.email)
     if request.method == "POST" and form.is_valid():
         try:

@@ -7,9 +7,11 @@ connected it to their account themselves. It never signs in an operator.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
+from uuid import UUID
 
 import requests
 from allauth.account.models import EmailAddress
@@ -25,16 +27,17 @@ from tenants import invitations, outbound_requests, tenancy, visits
 from tenants.models import Invitation, Membership, SsoConnection
 
 PROVIDER = "openid_connect"
+_PROVIDER_ID = re.compile(r"^sso-([0-9a-f]{32})$")
 WHY = "whoever signs in has entered no tenant yet"
 
 
 def by_provider_id(provider_id: str) -> SsoConnection | None:
     """The active connection that django-allauth knows by this name."""
-    rows = SsoConnection.objects.across(WHY).filter(is_active=True, tenant__is_active=True).select_related("tenant")
-    try:
-        return rows.filter(pk=provider_id.removeprefix("sso-")).first() if provider_id.startswith("sso-") else None
-    except ValueError:  # no id
+    found = _PROVIDER_ID.match(provider_id)
+    if found is None:
         return None
+    rows = SsoConnection.objects.across(WHY).filter(is_active=True, tenant__is_active=True)
+    return rows.select_related("tenant").filter(pk=UUID(found[1])).first()
 
 
 def for_address(email: str) -> SsoConnection | None:

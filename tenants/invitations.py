@@ -35,9 +35,8 @@ def invite(tenant: Tenant, *, email: str, role: Role, invited_by: Any, base_url:
     open_ones = Invitation.objects.filter(tenant=tenant, accepted_at=None, revoked_at=None)
     if open_ones.count() >= MOST_OPEN:
         raise ValidationError(_("There are %(count)d open invitations. Revoke some first.") % {"count": MOST_OPEN})
-    open_ones.filter(email=email, expires_at__lte=timezone.now()).update(
-        revoked_at=timezone.now()
-    )  # makes place for a new one
+    for former in open_ones.filter(email=email, expires_at__lte=timezone.now()):
+        revoke(former)  # makes place for a new one
     invitation = Invitation(tenant=tenant, email=email, role=role, invited_by=invited_by)
     token = _renew(invitation)
     invitation.full_clean()

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
-from tenants.accounts import user_agents
+from tenants.accounts import events, user_agents
 
 
 @never_cache
@@ -30,6 +30,9 @@ def sessions(request: HttpRequest) -> HttpResponse:
         ended = [item for item in held if not item.is_current() and named in ("others", str(item.pk))]
         get_adapter().end_sessions(ended)
         if ended:
+            events.record(
+                "sessions_ended", user, request, ", ".join(user_agents.told(item.user_agent) for item in ended)
+            )
             messages.success(request, _("Signed out there."))
         return HttpResponseRedirect(reverse("usersessions_list"))
     shown = [

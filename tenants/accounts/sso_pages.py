@@ -21,7 +21,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
-from tenants.accounts import single_sign_on
+from tenants.accounts import events, single_sign_on
 from tenants.accounts.single_sign_on import SocialAdapter
 from tenants.models import SsoConnection
 
@@ -75,6 +75,7 @@ def connections(request: HttpRequest) -> HttpResponse:
         if held.count() == 1 and not user.has_usable_password():
             messages.error(request, _("Set a password first: there would be no other way to sign in."))
         else:
+            events.record("sso_removed", user, request, _name(account))
             account.delete()
             messages.success(request, _("It does not sign in to your account any more."))
         return HttpResponseRedirect(reverse("socialaccount_connections"))

@@ -81,7 +81,8 @@ class HouseAdmin(ScopedChoices, ModelAdmin):
     def __init__(self, model: Any, admin_site: Any) -> None:
         super().__init__(model, admin_site)
         if admin_site is sites.console:
-            vars(self).update(self.in_console)
+            for name, value in self.in_console.items():
+                setattr(self, name, value)
 
     def has_module_permission(self, request: HttpRequest) -> bool:
         return bool(self.has_view_permission(request))

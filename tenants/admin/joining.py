@@ -120,6 +120,11 @@ class SsoConnectionAdmin(TenantScopedAdmin):
         (_("People"), {"fields": ["domains", "state", "approved_domains", "joins_as", "is_required"]}),
     ]
 
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """A tenant has one."""
+        is_free = visits.found(request) is None or not SsoConnection.objects.exists()
+        return super().has_add_permission(request) and is_free
+
     def get_queryset(self, request: HttpRequest) -> QuerySet[SsoConnection]:
         rows: QuerySet[SsoConnection] = super().get_queryset(request)
         none = Case(When(client_secret="", then=Value(False)), default=Value(True), output_field=BooleanField())

@@ -71,9 +71,7 @@ class SsoConnection(TenantOwned):
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    tenant = models.OneToOneField(
-        Tenant, on_delete=models.CASCADE, related_name="sso", verbose_name=_("tenant")
-    )
+    tenant = models.OneToOneField(Tenant, on_delete=models.CASCADE, related_name="sso", verbose_name=_("tenant"))
     name = models.CharField(_("name"), max_length=60, help_text=_("As people know it, such as “Acme login”."))
     issuer = models.CharField(
         _("issuer"),

@@ -42,8 +42,11 @@ LABELS: dict[str, Any] = {
 FAILURES = frozenset({"sign_in_failed", "code_failed"})
 
 
-def record(event: str, user: Any, request: HttpRequest | None, detail: str = "") -> None:
-    """Enter it for the operators and for each of the person's tenants. `detail` is shown as it is: no secrets."""
+def record(event: str, user: Any, request: HttpRequest | None, detail: str = "", *, by: Any = None) -> None:
+    """Enter it for the operators and for each of the person's tenants. `detail` is shown as it is: no secrets. `by` is who did it, if not
+    the person; nobody, where it failed.
+    """
+    actor = None if event in FAILURES else by or user
     place = request.META.get("REMOTE_ADDR") or None if request is not None else None
     kind = ContentType.objects.get_for_model(User)
     about = {"event": event, **({"detail": detail} if detail else {})}
@@ -57,8 +60,8 @@ def record(event: str, user: Any, request: HttpRequest | None, detail: str = "")
             object_repr=user.get_full_name() or user.email or user.get_username(),
             action=LogEntry.Action.ACCESS,
             changes={},
-            actor=None if event in FAILURES else user,
-            actor_email=None if event in FAILURES else user.email,
+            actor=actor,
+            actor_email=actor.email if actor is not None else None,
             remote_addr=place,
             additional_data=data,
         )

@@ -6,13 +6,14 @@ from typing import Any
 import pytest
 from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value
+from auditlog.models import LogEntry
 from cryptography.fernet import Fernet
 from django.conf import settings as django_settings
 from django.core.cache import cache
 from django.test import Client
 
 from tenants import encryption, rotation
-from tests.cast import Cast
+from tests.cast import Cast, logged_in
 from tests.tenants.accounts.test_sign_in import PASSWORD, sign_in, with_password
 
 pytestmark = pytest.mark.django_db
@@ -146,3 +147,14 @@ def test_once_it_is_set_up_everything_opens(cast: Cast, settings: Any):
     client = signed_in(cast)
     activated(client)
     assert client.get(f"/t/{cast.acme.tenant.slug}/").status_code == 200
+
+
+def test_an_operator_takes_away_a_lost_one_and_it_stands_in_the_trail(cast: Cast):
+    activated(signed_in(cast))
+    action = {"action": "take_away_factors", "_selected_action": [cast.vera.pk]}
+    logged_in(cast.olga).post("/admin/auth/user/", action)
+    assert not Authenticator.objects.filter(user=cast.vera).exists()
+    entry = LogEntry.objects.filter(additional_data__event="factor_removed").first()
+    assert entry is not None
+    assert (entry.actor, entry.object_pk) == (cast.olga, str(cast.vera.pk))
+    assert sign_in(cast.vera.email)["Location"] == "/"

@@ -121,6 +121,7 @@ AUTH_PASSWORD_VALIDATORS = [
         "NumericPasswordValidator",
     )
 ]
+CSRF_FAILURE_VIEW = "tenants.console.errors.stale_form"
 REQUIRE_MFA = env.matching("TOLLGATE_REQUIRE_MFA", "", "|operators|all", "operators, or all, or nothing")
 MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = not IS_PRODUCTION  # passkeys over http, which browsers allow for localhost
 

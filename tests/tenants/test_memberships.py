@@ -8,7 +8,7 @@ from django.db import connection
 from tenants import memberships, tenancy
 from tenants.models import Membership
 from tenants.roles import Role
-from tests.cast import Cast
+from tests.cast import Cast, logged_in
 
 pytestmark = pytest.mark.django_db
 
@@ -66,3 +66,13 @@ def test_two_owners_who_demote_each_other_at_once_do_not_both_succeed(cast: Cast
         thread.join()
     assert sorted(outcomes) == ["done", "refused"]
     assert Membership.objects.filter(tenant=cast.acme.tenant, role="owner").count() == 1
+
+
+def test_a_form_of_the_operators_does_not_demote_the_last_owner_either(cast: Cast):
+    alice = membership(cast.alice)
+    page = logged_in(cast.olga).post(f"/admin/tenants/membership/{alice.pk}/change/", {"role": "viewer"})
+    assert "last owner" in page.content.decode()
+    assert membership(cast.alice).role == "owner"
+    memberships.change_role(membership(cast.ada), Role.OWNER)
+    logged_in(cast.olga).post(f"/admin/tenants/membership/{alice.pk}/change/", {"role": "viewer"})
+    assert membership(cast.alice).role == "viewer"

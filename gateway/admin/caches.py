@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from django import forms
-from django.contrib import admin, messages
+from django.contrib import messages
 from django.contrib.admin import display
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
@@ -26,7 +26,7 @@ from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 from gateway.models import CachePolicy, Task
 from gateway.stores import cache
 from gateway.stores.cache import Purge, Stats
-from tenants import audit
+from tenants import audit, sites
 from tenants.admin.badges import badge
 from tenants.admin.base import TenantScopedAdmin
 from tenants.admin.filters import TenantFilter
@@ -96,8 +96,9 @@ def _named(key: ApiKey) -> str:
     return f"{key} · {_('revoked')}" if key.revoked_at else str(key)
 
 
-@admin.register(CachePolicy)
+@sites.register(CachePolicy)
 class CachePolicyAdmin(TenantScopedAdmin):
+    subject = "caches"
     deletion_hint = _("Switch the policy off instead.")
     list_display = ["about", "tenant", "exact_shown", "semantic_shown", "prefix_shown", "is_active"]
     list_display_links = ["about"]

@@ -6,6 +6,8 @@ import tenants.ids
 from decimal import Decimal
 from django.db import migrations, models
 
+from tenants.rls import EnableTenantRls
+
 CREATE_TRIGGER = (
     "CREATE TRIGGER raise_config_version AFTER INSERT OR UPDATE OR DELETE ON gateway_cachepolicy "
     "FOR EACH ROW EXECUTE FUNCTION tollgate_raise_config_version()"
@@ -26,8 +28,8 @@ DROP = (
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('gateway', '0010_context'),
-        ('tenants', '0006_counted_since'),
+        ('gateway', '0013_request_log_changes'),
+        ('tenants', '0008_row_level_security'),
     ]
 
     operations = [
@@ -51,10 +53,10 @@ class Migration(migrations.Migration):
                 ('semantic_verified', models.BooleanField(default=True, help_text='A hit is only given if numbers, dates, names and negations agree and a trained check lets it pass.', verbose_name='check hits')),
                 ('semantic_agent_turns', models.BooleanField(default=False, help_text="Also where the last message is a tool's result. Rarely wise: what matters there is in the details.", verbose_name="agents' turns, too")),
                 ('semantic_max_age_seconds', models.PositiveIntegerField(default=86400, validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(31536000)], verbose_name='oldest answer (seconds)')),
-                ('prefix', models.BooleanField(default=False, help_text='Has the provider keep the beginning of requests, where that costs less than it saves. Answers are made anew each time.', verbose_name='prefix cache')),
+                ('prefix', models.BooleanField(default=True, help_text='Has the provider keep the beginning of requests, where that costs less than it saves. Answers are made anew each time. On where no policy says otherwise.', verbose_name='prefix cache')),
                 ('prefix_ttl', models.CharField(choices=[('auto', 'Whichever is worth it'), ('5m', '5 minutes'), ('1h', '1 hour')], default='auto', max_length=4, verbose_name='kept by the provider for')),
                 ('task', models.ForeignKey(blank=True, help_text='Empty: every request that no other policy is about, and models that are asked for by name.', null=True, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='gateway.task', verbose_name='task')),
-                ('tenant', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='cache_policies', to='tenants.tenant', verbose_name='tenant')),
+                ('tenant', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to='tenants.tenant', verbose_name='tenant')),
             ],
             options={
                 'verbose_name': 'cache policy',
@@ -63,6 +65,7 @@ class Migration(migrations.Migration):
                 'constraints': [models.UniqueConstraint(fields=('tenant', 'task'), name='cache_policy_once_per_task', nulls_distinct=False, violation_error_message='The tenant has a cache policy for this already.')],
             },
         ),
+        EnableTenantRls("CachePolicy"),
         migrations.RunSQL(CREATE_TRIGGER, "DROP TRIGGER raise_config_version ON gateway_cachepolicy"),
         migrations.RunSQL(ADD, DROP),
     ]

@@ -12,13 +12,13 @@ from django.utils.translation import gettext_lazy as _
 
 from gateway.models.routing import Task, given
 from tenants.ids import uuid7
-from tenants.models import ConfigModel, Tenant
+from tenants.models import ConfigModel, TenantOwned
 
 DAY, YEAR = 86_400, 31_536_000
 DEFAULT_MAX_MEGABYTES = 64
 
 
-class CachePolicy(ConfigModel):
+class CachePolicy(TenantOwned, ConfigModel):
     """A cache policy. Without a task it holds for all requests whose task has none of its own, and for models asked for by name."""
 
     class Scope(models.TextChoices):
@@ -31,9 +31,6 @@ class CachePolicy(ConfigModel):
         LONG = "1h", _("1 hour")
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    tenant = models.ForeignKey(
-        Tenant, on_delete=models.CASCADE, related_name="cache_policies", verbose_name=_("tenant")
-    )
     task = models.ForeignKey(
         Task,
         on_delete=models.CASCADE,
@@ -157,9 +154,10 @@ class CachePolicy(ConfigModel):
     )
     prefix = models.BooleanField(
         _("prefix cache"),
-        default=False,
+        default=True,
         help_text=_(
-            "Has the provider keep the beginning of requests, where that costs less than it saves. Answers are made anew each time."
+            "Has the provider keep the beginning of requests, where that costs less than it saves. Answers are made anew each time. On "
+            "where no policy says otherwise."
         ),
     )
     prefix_ttl = models.CharField(

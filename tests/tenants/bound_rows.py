@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from billing.models import AlertDelivery, BudgetRaise, DailyUsage
 from dashboards.models import Calendar, Cell, Series
-from gateway.models import ContextPolicy, EarlierAnswer, LogChange, TaskFallback
+from gateway.models import CachePolicy, ContextPolicy, EarlierAnswer, LogChange, TaskFallback
 from tenants.models import Invitation, SsoConnection, TenantOwned
 from tests.cast import Cast, Company
 
@@ -48,6 +48,7 @@ _MAKERS: dict[Any, Any] = {
         cache_read_tokens=0, output_tokens=1, cost_usd=1,
     ),
     TaskFallback: lambda company, cast: TaskFallback.objects.create(task=company.task, model=cast.model),
+    CachePolicy: lambda company, cast: CachePolicy.objects.create(tenant=company.tenant),
     ContextPolicy: lambda company, cast: ContextPolicy.objects.create(task=company.task),
     EarlierAnswer: lambda company, cast: EarlierAnswer.objects.create(
         tenant=company.tenant, task=company.task.slug, instructions="", question_sha256="0" * 64, embedder="minilm",

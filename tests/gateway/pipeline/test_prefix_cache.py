@@ -16,9 +16,11 @@ from gateway.prefix.marks import NONE
 from gateway.prefix.memory import PrefixMemory
 from gateway.types import Attempt, Endpoint, Plan, PrefixPolicy
 from tenants.models import Tenant
-from tests.cast import Cast
+from tests.cast import Cast, cast
 from tests.gateway.context import optimising
 from tests.gateway.prefix.traffic import model, words
+
+__all__ = ["cast"]
 
 
 class Runtime:

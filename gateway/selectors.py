@@ -57,11 +57,12 @@ def _snapshot_of(tenant: Tenant) -> types.Snapshot:
     catalog = _catalog(tenant.id)
     changes_at = billing.next_change(tenant.id)
     clock = Clock(tenant.timezone)
+    keys = {row.secret_sha256: _key(row) for row in ApiKey.objects.filter(tenant_id=tenant.id, revoked_at=None)}
     return types.Snapshot(
         tenant_id=tenant.id,
         version=tenant.config_version,
         is_active=tenant.is_active,
-        keys={row.secret_sha256: _key(row) for row in ApiKey.objects.filter(tenant_id=tenant.id, revoked_at=None)},
+        keys=keys,
         models={model.name: model for model in catalog.values()},
         tasks={task.slug: task for task in _tasks(tenant.id, catalog)},
         rules=_rules(tenant.id, catalog, clock.zone),
@@ -70,6 +71,7 @@ def _snapshot_of(tenant: Tenant) -> types.Snapshot:
         loaded_at=time.monotonic(),
         valid_until=math.inf if changes_at is None else changes_at.timestamp(),
         prefix=types.PrefixPolicy(is_on=settings.GATEWAY_PREFIX_CACHE),
+        playground=next((digest for digest, key in keys.items() if key.is_playground), ""),
     )
 
 
@@ -210,4 +212,5 @@ def _key(row: ApiKey) -> types.Key:
             usd_per_month=row.usd_per_month,
             changed_at=row.changed_at,
         ),
+        is_playground=row.kind == ApiKey.Kind.PLAYGROUND,
     )

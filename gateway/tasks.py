@@ -13,7 +13,7 @@ from django.utils import timezone
 from django_redis import get_redis_connection
 from redis.exceptions import RedisError
 
-from gateway import drain, earlier_answers, embedders, partitions, reconciliation, selectors, sweeper
+from gateway import drain, earlier_answers, embedders, partitions, reconciliation, selectors, sweeper, votes
 from gateway.quality import versions
 
 logger = logging.getLogger(__name__)
@@ -79,6 +79,12 @@ def keep_answers() -> int:
 def forget_answers() -> int:
     """Delete answers that are too old to be given again; returns how many."""
     return earlier_answers.forget(timezone.now())
+
+
+@shared_task
+def match_feedback() -> int:
+    """Let votes count whose requests have come into the log since; returns how many."""
+    return votes.match()
 
 
 @shared_task

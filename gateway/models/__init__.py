@@ -3,6 +3,7 @@
 from gateway.models.catalog import Model, Provider
 from gateway.models.context_policy import ContextPolicy
 from gateway.models.earlier_answers import EarlierAnswer
+from gateway.models.feedback import Feedback
 from gateway.models.quality import LabeledAnswer, QualityModel
 from gateway.models.request_log import RequestLog
 from gateway.models.routing import Task, TaskFallback
@@ -11,6 +12,7 @@ from gateway.models.rules import RoutingRule, RoutingTarget
 __all__ = [
     "ContextPolicy",
     "EarlierAnswer",
+    "Feedback",
     "LabeledAnswer",
     "Model",
     "Provider",

@@ -75,6 +75,12 @@ def _snapshot_of(tenant: Tenant) -> types.Snapshot:
     )
 
 
+def feedback_on(tenant_id: UUID, request_id: UUID) -> QuerySet[models.Feedback]:
+    """What was said of one answer and counts, the newest first."""
+    rows = models.Feedback.objects.filter(tenant_id=tenant_id, request_id=request_id, matched_at__isnull=False)
+    return rows.prefetch_related("api_key")
+
+
 def _visible(rows: QuerySet[Any], tenant_id: UUID) -> QuerySet[Any]:
     """Active rows: the operator's, then the tenant's own, so that in a dict by name the tenant's win."""
     return rows.filter(Q(tenant=None) | Q(tenant_id=tenant_id), is_active=True).order_by(

@@ -18,6 +18,7 @@ from django.utils import timezone
 from billing.models import Alert, AlertChannel, Budget, Plan, PlanTier, Subscription
 from gateway.models import (
     ContextPolicy,
+    Feedback,
     LabeledAnswer,
     Model,
     Provider,
@@ -54,6 +55,7 @@ class Company:
     alert: Alert
     channel: AlertChannel
     label: LabeledAnswer
+    feedback: Feedback
     quality_model: QualityModel
 
     @property
@@ -72,6 +74,7 @@ class Company:
             self.alert,
             self.channel,
             self.label,
+            self.feedback,
             self.quality_model,
         ]
 
@@ -180,6 +183,26 @@ def crossing(budget: Budget) -> Alert:
     )
 
 
+def vote_on(request: RequestLog, **fields: Any) -> Feedback:
+    """A thumb on the answer, by its end user, as it stands when it counts."""
+    values: dict[str, Any] = {
+        "tenant": request.tenant,
+        "request_id": request.request_id,
+        "voter": f"user:{uuid4().hex[:16]}",
+        "end_user": request.end_user,
+        "source": Feedback.Source.TOKEN,
+        "rating": Feedback.Rating.DOWN,
+        "reasons": ["incorrect"],
+        "comment": f"{request.tenant.name} sells no anvils.",
+        "created_at": timezone.now(),
+        "changed_at": timezone.now(),
+        "asked_at": request.accepted_at,
+        "matched_at": timezone.now(),
+        "model": request.model_served,
+    }
+    return Feedback.objects.create(**{**values, **fields})
+
+
 def company(name: str, plan: Plan, **request_fields: Any) -> Company:
     slug = f"{name.lower()}-{uuid4().hex[:8]}"
     tenant = Tenant.objects.create(name=name, slug=slug, timezone="Europe/Vienna")
@@ -192,6 +215,7 @@ def company(name: str, plan: Plan, **request_fields: Any) -> Company:
     rule = RoutingRule.objects.create(tenant=tenant, name=f"{name}'s rule", tasks=[task.slug])
     RoutingTarget.objects.create(rule=rule, model=model)
     budget = Budget.objects.create(tenant=tenant, name=f"{name}'s month", amount=100)
+    request = request_row(tenant, key.api_key, end_user=f"{slug}-customer", **request_fields)
     return Company(
         tenant=tenant,
         key=key,
@@ -203,7 +227,8 @@ def company(name: str, plan: Plan, **request_fields: Any) -> Company:
         model=model,
         task=task,
         rule=rule,
-        request=request_row(tenant, key.api_key, end_user=f"{slug}-customer", **request_fields),
+        request=request,
+        feedback=vote_on(request),
         budget=budget,
         alert=crossing(budget),
         channel=AlertChannel.objects.create(

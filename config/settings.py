@@ -7,7 +7,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
 from billing import prices
-from config import secrets, sign_in
+from config import secrets, sign_in, static_headers
 from config.branding import static_url
 from config.embedded import layout as layouts
 from config.embedded.redis import broker_url
@@ -134,6 +134,7 @@ STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
+WHITENOISE_ADD_HEADERS_FUNCTION = static_headers.add
 WHITENOISE_USE_FINDERS = True  # serves the packages' static files without a collectstatic step
 
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = IS_PRODUCTION

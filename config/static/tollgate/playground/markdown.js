@@ -1,5 +1,5 @@
-/* What a model writes, as HTML that can do no harm: no HTML of the model's own, no pictures (each would be a call to wherever the model says),
-   no links but to the web. */
+/* What a model writes, as HTML that can do no harm: no HTML of the model's own, no pictures (each would be a call to wherever the model says; a link
+   is left of them), no links but to the web. */
 
 import MarkdownIt from "../vendor/markdown-it-15.0.3.js";
 

@@ -21,7 +21,7 @@ TEST_STAMP := $(VENV)/.test-$(shell cat requirements-dev.txt requirements-nodeps
 .PHONY: $(shell sed -nE 's/^([a-z-]+):.*## .*/\1/p' $(firstword $(MAKEFILE_LIST)))
 
 help:  ## List these targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
 	@echo '  Variables: PORT=8000 LISTEN=127.0.0.1 WORKERS=1 TEST_PROCESSES=2 PYTHON=python3 ARGS="..."'
 
@@ -66,6 +66,12 @@ screenshots: $(TEST_STAMP)  ## Take docs/screenshots/ anew, light and dark, with
 
 bench-prefix: $(RUN_STAMP)  ## Measure what marks for providers' prompt caches cost and save, on made traffic
 	$(BIN)/python -m benchmarks.prefix
+
+bench-rollups: $(RUN_STAMP)  ## Measure how fast one worker adds requests to the dashboards' sums; ARGS="--help"
+	$(BIN)/python -m benchmarks.rollups $(ARGS)
+
+bench-dashboards: $(RUN_STAMP)  ## Measure what each page of the dashboards asks the database, on 2 million requests; ARGS="--help"
+	$(BIN)/python -m benchmarks.dashboards $(ARGS)
 
 shell: $(RUN_STAMP)  ## Open a Python shell with the models, beside a running `make run`
 	@exec $(BIN)/python manage.py shell

@@ -7,12 +7,14 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
 from billing import prices
-from config import secrets, sign_in, static_headers
+from config import secrets, static_headers
 from config.branding import static_url
 from config.embedded import layout as layouts
 from config.embedded.redis import broker_url
 from config.env import Environment
 from config.redis_cluster import is_cluster, node_url
+from config.sign_in import *  # noqa: F403
+from config.sign_in import SIGN_IN_APPS
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = Environment()
@@ -43,7 +45,7 @@ INSTALLED_APPS = [
     "django.contrib.postgres",
     "django.contrib.sessions",
     "django.contrib.staticfiles",
-    *sign_in.APPS,
+    *SIGN_IN_APPS,
     "auditlog",
     "drf_spectacular",
     "drf_spectacular_sidecar",  # Swagger UI from our own address, not from a CDN
@@ -85,6 +87,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "tenants.accounts.context.frame",
             ]
         },
     }
@@ -119,7 +122,9 @@ AUTH_PASSWORD_VALIDATORS = [
         "NumericPasswordValidator",
     )
 ]
-globals().update(sign_in.VALUES)
+CSRF_FAILURE_VIEW = "tenants.console.errors.stale_form"
+REQUIRE_MFA = env.matching("TOLLGATE_REQUIRE_MFA", "", "|operators|all", "operators, or all, or nothing")
+MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = not IS_PRODUCTION  # passkeys over http, which browsers allow for localhost
 
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
@@ -215,6 +220,10 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 3600.0,
         "options": {"expires": 3600},
     },
+    "forget requests": {"task": "gateway.tasks.forget_requests", "schedule": 600.0, "options": {"expires": 600}},
+    "roll up": {"task": "dashboards.tasks.roll_up", "schedule": 5.0, "options": {"expires": 5}},
+    "forget rollups": {"task": "dashboards.tasks.forget_rollups", "schedule": 3600.0, "options": {"expires": 3600}},
+    "follow time zones": {"task": "dashboards.tasks.follow_time_zones", "schedule": 60.0, "options": {"expires": 60}},
     "train quality models": {
         "task": "gateway.tasks.train_quality_models",
         "schedule": 86_400.0,

@@ -13,7 +13,7 @@ from django.db import connection, connections
 from django_redis import get_redis_connection
 
 from gateway import drain, ledger
-from gateway.models import RequestLog
+from gateway.models import LogChange, RequestLog
 from gateway.pipeline.exchange import new_request_id
 from gateway.stores import usage_record
 from gateway.stores.usage_record import UsageRecord
@@ -150,6 +150,44 @@ def test_takes_records_of_a_tenant_that_is_gone(redis):
 def test_tells_which_tenants_have_records_waiting(tenant, redis):
     put(make_record(tenant.id))
     assert drain.waiting(redis, [uuid4(), tenant.id]) == [tenant.id]
+
+
+def changes(tenant: Tenant) -> list[tuple[UUID, bool]]:
+    """What waits to be added up: the row, and whether it went away."""
+    return [
+        (change.record_id, change.was is not None) for change in LogChange.objects.filter(tenant=tenant).order_by("seq")
+    ]
+
+
+def test_notes_each_new_row_once_for_those_who_add_up(tenant, redis):
+    record = make_record(tenant.id)
+    put(record)
+    drain.drain(redis, tenant.id)
+    put(record)
+    drain.drain(redis, tenant.id)
+    assert changes(tenant) == [(record.id, False)]
+
+
+def test_notes_nothing_of_a_batch_that_is_rolled_back(tenant, redis):
+    put(make_record(tenant.id, finish_reason="a\x00b"))
+    drain.drain(redis, tenant.id)
+    assert changes(tenant) == []
+
+
+@pytest.mark.parametrize("is_seen", [True, False])
+def test_notes_what_was_replaced_as_it_was_unless_nobody_has_seen_it(tenant, redis, is_seen):
+    real = make_record(tenant.id)
+    held = msgspec.structs.replace(real, usage_source=usage_record.HELD, outcome="abandoned", input_tokens=4000)
+    put(held)
+    drain.drain(redis, tenant.id)
+    if is_seen:
+        LogChange.objects.all().delete()
+    put(real)
+    drain.drain(redis, tenant.id)
+    assert changes(tenant) == ([(real.id, True)] if is_seen else []) + [(real.id, False)]
+    if is_seen:
+        was = LogChange.objects.exclude(was=None).get().was
+        assert (was["input_tokens"], was["usage_source"]) == (4000, "held")
 
 
 @pytest.mark.django_db(transaction=True)

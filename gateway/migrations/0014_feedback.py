@@ -11,8 +11,8 @@ from tenants.rls import EnableTenantRls
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('gateway', '0012_prefix_cache'),
-        ('tenants', '0009_playground_key'),
+        ('gateway', '0013_request_log_changes'),
+        ('tenants', '0011_playground_key'),
     ]
 
     operations = [

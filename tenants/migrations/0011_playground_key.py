@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('tenants', '0008_row_level_security'),
+        ('tenants', '0010_joining'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

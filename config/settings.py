@@ -178,7 +178,8 @@ GATEWAY_PREFIX_CACHE = env.flag(
     "TOLLGATE_PREFIX_CACHE", True
 )  # off: no marks for providers' caches but the callers' own
 GATEWAY_FEEDBACK_DAYS = env.number("TOLLGATE_FEEDBACK_DAYS", 30, low=1, high=365)  # as long as an answer may be rated
-GATEWAY_FEEDBACK_PER_MINUTE = env.number("TOLLGATE_FEEDBACK_PER_MINUTE", 60, low=1, high=100_000)  # by token, an address
+# Votes by token that one address may send a tenant.
+GATEWAY_FEEDBACK_PER_MINUTE = env.number("TOLLGATE_FEEDBACK_PER_MINUTE", 60, low=1, high=100_000)
 GATEWAY_SPOOL_DIR = VAR_DIR / "spool"
 OUTBOUND_ALLOW = env.networks("TOLLGATE_OUTBOUND_ALLOW")  # private networks that tenants' addresses may lead to
 REQUEST_LOG_RETENTION_DAYS = env.number("TOLLGATE_REQUEST_LOG_DAYS", 400, low=1, high=36_500)

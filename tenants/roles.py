@@ -60,7 +60,9 @@ RIGHTS: dict[str, Rights] = {
     "labels": LOOK,
     "members": Rights.edited_by(OWNERS),
     "models": LOOK,  # a model decides which credential pays, and at what price
-    "playground": Rights(view=DEVELOPERS, add=DEVELOPERS, change=ADMINS),  # to add is to send, which costs; to change, to switch it on
+    "playground": Rights(
+        view=DEVELOPERS, add=DEVELOPERS, change=ADMINS
+    ),  # to add is to send, which costs; to change, to switch it on
     "providers": LOOK,  # a base URL and a credential are the operator's to set
     "quality_models": LOOK,
     "requests": LOOK,

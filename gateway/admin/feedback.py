@@ -26,7 +26,9 @@ BEGINNING = 140
 
 
 def thumb(vote: Feedback) -> str:
-    return render_to_string("admin/gateway/feedback/thumb.html", {"is_up": vote.is_up, "label": vote.get_rating_display()})
+    return render_to_string(
+        "admin/gateway/feedback/thumb.html", {"is_up": vote.is_up, "label": vote.get_rating_display()}
+    )
 
 
 def reasons_in_words(vote: Feedback) -> str:
@@ -78,12 +80,30 @@ class FeedbackAdmin(LookedAtAdmin):
     ordering = ["-changed_at", "-id"]
     sortable_by = ["changed_at"]
     fieldsets = [
-        (None, {"fields": [("said", "reasons_shown"), "comment", ("voter_shown", "source"), ("created_at", "changed_at"), "tenant"]}),
+        (
+            None,
+            {
+                "fields": [
+                    ("said", "reasons_shown"),
+                    "comment",
+                    ("voter_shown", "source"),
+                    ("created_at", "changed_at"),
+                    "tenant",
+                ]
+            },
+        ),
         (_("The answer"), {"fields": ["request_shown", ("task", "answer"), "asked_at", "cache"]}),
     ]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Feedback | None = None) -> list[str]:
-        return ["said", "reasons_shown", "voter_shown", "request_shown", "answer", *super().get_readonly_fields(request, obj)]
+        return [
+            "said",
+            "reasons_shown",
+            "voter_shown",
+            "request_shown",
+            "answer",
+            *super().get_readonly_fields(request, obj),
+        ]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Feedback]:
         """Those that count, with the names of keys, which may be gone."""

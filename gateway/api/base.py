@@ -106,7 +106,9 @@ class GatewayView(APIView):
         rendering.put_request_id(response, surface, public_id)
         return response
 
-    async def admit(self, handler: Callable[..., Awaitable[HttpResponseBase]], *args: Any, **kwargs: Any) -> HttpResponseBase:
+    async def admit(
+        self, handler: Callable[..., Awaitable[HttpResponseBase]], *args: Any, **kwargs: Any
+    ) -> HttpResponseBase:
         """Find out who it is, and let the handler answer. What else than a key lets in, an endpoint says here."""
         snapshot, digest = await ApiKeyAuthentication().identify(self.headers, self.scope)
         return await handler(snapshot, digest, *args, **kwargs)

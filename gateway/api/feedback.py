@@ -1,7 +1,7 @@
 """POST /v1/feedback: a thumb on an answer, by an API key, by the answer's own token, or from the playground.
 
-Browsers on other sites may send tokens, so every answer from here may be read from anywhere. That gives nobody anything: there are no cookies
-in it, and who has a key or a token may use it from anywhere else, too.
+Browsers on other sites may send tokens, so every answer from here may be read from anywhere. That gives nobody anything: there are no
+cookies in it, and who has a key or a token may use it from anywhere else, too.
 """
 
 from __future__ import annotations
@@ -65,12 +65,16 @@ class FeedbackView(GatewayView):
             response.headers[name] = value
         return response
 
-    async def admit(self, handler: Callable[..., Awaitable[HttpResponseBase]], *args: Any, **kwargs: Any) -> HttpResponseBase:
+    async def admit(
+        self, handler: Callable[..., Awaitable[HttpResponseBase]], *args: Any, **kwargs: Any
+    ) -> HttpResponseBase:
         self.body = _decode(self.request._request.body)
         if not self.body.token:
             return await super().admit(handler, *args, **kwargs)
         if self.body.request_id or self.body.user:
-            raise InvalidRequest("A token says which answer it is and whose vote: send it without request_id and user.", param="token")
+            raise InvalidRequest(
+                "A token says which answer it is and whose vote: send it without request_id and user.", param="token"
+            )
         address = self.request._request.META.get("REMOTE_ADDR") or ""
         return await _cast(partial(votes.by_token, self.body.token, _vote(self.body), address=address))
 
@@ -105,7 +109,9 @@ def _vote(body: _Body) -> Vote:
 
 def _request_id(text: str) -> UUID:
     if not text:
-        raise InvalidRequest("request_id is missing: it is what the header x-request-id of the answer says.", param="request_id")
+        raise InvalidRequest(
+            "request_id is missing: it is what the header x-request-id of the answer says.", param="request_id"
+        )
     try:
         return UUID(text.removeprefix("req_"))
     except ValueError as error:

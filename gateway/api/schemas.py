@@ -235,23 +235,34 @@ feedback = extend_schema(
             "required": ["rating"],
             "properties": {
                 "request_id": {"type": "string", "description": "What the header x-request-id of the answer says."},
-                "token": {"type": "string", "description": "Instead of request_id: x-tollgate-feedback-token of the answer."},
+                "token": {
+                    "type": "string",
+                    "description": "Instead of request_id: x-tollgate-feedback-token of the answer.",
+                },
                 "rating": {"type": "string", "enum": ["up", "down"]},
                 "reasons": {
                     "type": "array",
                     "maxItems": 8,
                     "nullable": True,
                     "items": {"type": "string", "maxLength": 40},
-                    "description": "incorrect, incomplete, off_topic, outdated, unclear, too_long, tone, refused, unsafe, slow; or your own.",
+                    "description": "incorrect, incomplete, off_topic, outdated, unclear, too_long, tone, refused, unsafe, slow; "
+                    "or your own.",
                 },
                 "comment": {"type": "string", "maxLength": 2000, "nullable": True},
-                "user": {"type": "string", "maxLength": 200, "nullable": True, "description": "The end user whose vote it is; with a key."},
+                "user": {
+                    "type": "string",
+                    "maxLength": 200,
+                    "nullable": True,
+                    "description": "The end user whose vote it is; with a key.",
+                },
             },
         }
     },
     responses={
         200: OpenApiResponse(_JSON, description="The vote as it stands now."),
-        400: OpenApiResponse(_JSON, description="The vote is at fault, or the request got no answer that could be rated."),
+        400: OpenApiResponse(
+            _JSON, description="The vote is at fault, or the request got no answer that could be rated."
+        ),
         401: OpenApiResponse(_JSON, description="Neither a valid key nor a token."),
         403: OpenApiResponse(_JSON, description="The key lacks the scope “feedback”."),
         404: OpenApiResponse(_JSON, description="There is no such request, or the token is none of ours."),

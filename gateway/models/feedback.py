@@ -27,7 +27,7 @@ class Feedback(TenantOwned):
 
     class Source(models.TextChoices):
         API = "api", _("An application, by API key")
-        TOKEN = "token", _("The answer's reader, by token")  # noqa: S105
+        TOKEN = "token", _("The answer's reader, by token")
         PLAYGROUND = "playground", _("Somebody in the playground")
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)

@@ -37,7 +37,9 @@ class Offers:
 def of(key: ApiKey | None) -> Offers:
     """For the tenant that is entered. `key` is what the calls count as: it may be restricted like any other."""
     models = _by_name(
-        Model.objects.filter(is_active=True, provider__is_active=True, capabilities__contains=["chat"]).select_related("provider")
+        Model.objects.filter(is_active=True, provider__is_active=True, capabilities__contains=["chat"]).select_related(
+            "provider"
+        )
     )
     fallbacks = Prefetch("fallbacks", TaskFallback.objects.select_related("model").order_by("position"))
     tasks = _by_slug(Task.objects.filter(is_active=True).select_related("default_model").prefetch_related(fallbacks))

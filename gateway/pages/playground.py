@@ -88,7 +88,11 @@ def _spent(key: ApiKey | None) -> dict[str, Any]:
     used = Decimal(0)
     if key is not None:
         rows = DailyUsage.objects.filter(
-            tenant_id=key.tenant_id, dimension=limits.KEY, subject=str(key.pk), day__gte=today.replace(day=1), day__lte=today
+            tenant_id=key.tenant_id,
+            dimension=limits.KEY,
+            subject=str(key.pk),
+            day__gte=today.replace(day=1),
+            day__lte=today,
         )
         used = rows.aggregate(sum=Sum("cost_usd"))["sum"] or used
     most = key.usd_per_month if key is not None else playground.USD_PER_MONTH
@@ -111,7 +115,9 @@ def _settings(request: HttpRequest, offered: offers.Offers, key: ApiKey | None) 
         "links": {
             "request": reverse("console:gateway_requestlog_changelist"),
             "budgets": _if_may(visit, "budgets", "console:billing_budget_changelist"),
-            "key": reverse("console:tenants_apikey_change", args=[key.pk]) if key and visit.may("change", "budgets") else "",
+            "key": reverse("console:tenants_apikey_change", args=[key.pk])
+            if key and visit.may("change", "budgets")
+            else "",
             "models": reverse("console:gateway_model_changelist"),
             "providers": reverse("console:gateway_provider_changelist"),
             "rules": reverse("console:gateway_routingrule_changelist"),

@@ -53,14 +53,22 @@ def _post(request: HttpRequest, token: str) -> HttpResponse:
         vote = feedback.vote(request.POST.get("rating", ""), reasons=reasons, comment=comment)
     except BadVote:
         votes.ticket_of(token)
-        wrong = _("Choose one of the two thumbs. A comment has at most %(count)d characters.") % {"count": feedback.MAX_COMMENT}
+        wrong = _("Choose one of the two thumbs. A comment has at most %(count)d characters.") % {
+            "count": feedback.MAX_COMMENT
+        }
         return _form(request, None, comment, reasons, wrong, status=400)
     votes.by_token(token, vote, address=request.META.get("REMOTE_ADDR", ""))
     return HttpResponseRedirect(request.path, status=303)
 
 
 def _form(
-    request: HttpRequest, given: Feedback | None, comment: str, reasons: list[str], wrong: str = "", *, status: int = 200
+    request: HttpRequest,
+    given: Feedback | None,
+    comment: str,
+    reasons: list[str],
+    wrong: str = "",
+    *,
+    status: int = 200,
 ) -> HttpResponse:
     context = {
         "given": given,

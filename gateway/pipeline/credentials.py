@@ -59,7 +59,8 @@ async def recognise_player(token: str, scope: str, snapshots: Snapshots) -> Play
         raise Unauthenticated("This is no playground token of ours.")
     if found.expires_at <= time.time():
         raise Unauthenticated(
-            "This playground token has expired; the playground's page gets itself another one.", code="expired_playground_token"
+            "This playground token has expired; the playground's page gets itself another one.",
+            code="expired_playground_token",
         )
     if scope not in playground.SCOPES:
         raise PermissionDenied("The playground may not do this. Use an API key.", code="missing_scope")
@@ -82,7 +83,8 @@ async def recognise_player(token: str, scope: str, snapshots: Snapshots) -> Play
 def _check_playground(snapshot: Snapshot, scope: str) -> None:
     if not snapshot.playground:
         raise PermissionDenied(
-            "The playground is switched off: its key was revoked. An admin can switch it on again.", code="playground_off"
+            "The playground is switched off: its key was revoked. An admin can switch it on again.",
+            code="playground_off",
         )
     check(snapshot, snapshot.playground, scope)
 

@@ -1,7 +1,7 @@
 """Votes on answers: what one is made of, and how it is written down. Whether the answer is there is `gateway.votes`'.
 
-A voter has one vote on an answer and may change it. What a vote leaves out stays as it was, so that a thumb sent twice does not wipe out the
-comment that followed the first; unless the rating turns, for what was said was said of the other one.
+A voter has one vote on an answer and may change it. What a vote leaves out stays as it was, so that a thumb sent twice does not wipe out
+the comment that followed the first; unless the rating turns, for what was said was said of the other one.
 """
 
 from __future__ import annotations
@@ -99,7 +99,14 @@ def _reasons(given: Iterable[str]) -> tuple[str, ...]:
 
 
 def put(
-    tenant_id: UUID, request_id: UUID, voter: Voter, given: Vote, *, asked_at: datetime, found: Answered | None, now: datetime
+    tenant_id: UUID,
+    request_id: UUID,
+    voter: Voter,
+    given: Vote,
+    *,
+    asked_at: datetime,
+    found: Answered | None,
+    now: datetime,
 ) -> Written:
     """Write the vote down. Idempotent, atomic. `found` None: the request is not in the log yet."""
     with transaction.atomic():

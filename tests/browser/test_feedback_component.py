@@ -13,8 +13,7 @@ from playwright.sync_api import expect
 
 from gateway.models import Feedback
 from gateway.quality import feedback_tokens
-from tenants.ids import uuid7
-from tests.browser.browsing import AXE, CHECKED, SERIOUS, Visitor
+from tests.browser.browsing import Visitor
 from tests.cast import Cast, request_row
 from tests.gateway.live import Gateway, wait_until
 
@@ -22,7 +21,8 @@ Visit = Callable[..., Visitor]
 EVIL = "<img src=x onerror=window.pwned=1>"
 PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Shop</title>
 <script type="module" src="{tollgate}/static/tollgate/feedback.js"></script>
-<style>body {{ color-scheme: light dark; background: Canvas; color: CanvasText; font: 16px sans-serif }} tollgate-feedback {{ {style} }}</style>
+<style>body {{ color-scheme: light dark; background: Canvas; color: CanvasText; font: 16px sans-serif }}
+tollgate-feedback {{ {style} }}</style>
 </head><body><main><h1>Your answer</h1><p>42.</p>
 <tollgate-feedback token="{token}" {attributes}></tollgate-feedback>
 <script>addEventListener("tollgate-feedback", (event) => {{ (window.heard ??= []).push(event.detail) }});</script>
@@ -77,7 +77,8 @@ def vote_on(request_id: UUID, **wanted: Any) -> Feedback:
 
 def test_a_vote_from_another_sites_page_arrives(open_shop: Callable[..., Visitor], live_cast: Cast):
     request_id, token = answered(live_cast)
-    page = open_shop(token, f'reasons="incorrect:Not true,own reason:{EVIL}"'.replace(">", "&gt;")).page
+    window = open_shop(token, f'reasons="incorrect:Not true,own reason:{EVIL}"'.replace(">", "&gt;"))
+    page = window.page
     up, down = page.get_by_role("button", name="Good answer"), page.get_by_role("button", name="Bad answer")
     down.focus()
     page.keyboard.press("Enter")
@@ -86,11 +87,18 @@ def test_a_vote_from_another_sites_page_arrives(open_shop: Callable[..., Visitor
     assert vote_on(request_id).rating == "down"
     page.get_by_role("button", name="Not true").click()
     page.get_by_role("button", name=EVIL).click()
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+        assert window.violations() == []
     page.get_by_label("Comment").fill(EVIL)
     page.get_by_role("button", name="Send").click()
     vote = vote_on(request_id, comment=EVIL)
     assert (vote.rating, vote.reasons, vote.source) == ("down", ["incorrect", "own reason"], "token")
-    assert (vote.tenant_id, vote.end_user, vote.matched_at is not None) == (live_cast.acme.tenant.pk, "customer-7", True)
+    assert (vote.tenant_id, vote.end_user, vote.matched_at is not None) == (
+        live_cast.acme.tenant.pk,
+        "customer-7",
+        True,
+    )
     up.click()
     expect(up).to_have_attribute("aria-pressed", "true")
     expect(down).to_have_attribute("aria-pressed", "false")
@@ -103,48 +111,29 @@ def test_a_vote_from_another_sites_page_arrives(open_shop: Callable[..., Visitor
     assert page.evaluate("window.pwned") is None
 
 
-def test_it_speaks_the_pages_language_takes_its_colours_and_leaves_out_what_is_not_wanted(
+def test_it_speaks_the_pages_language_takes_its_colours_and_says_when_a_token_is_none(
     open_shop: Callable[..., Visitor], live_cast: Cast
 ):
-    request_id, token = answered(live_cast)
+    _, token = answered(live_cast)
     page = open_shop(
-        token,
-        'comment="off" label-up="Gut" label-down="Schlecht" label-thanks="Danke!"',
+        token[:-1] + ("A" if token[-1] != "A" else "B"),
+        'comment="off" label-up="Gut" label-down="Schlecht" label-closed="Geht nicht mehr."',
         "--tollgate-accent: rgb(200, 0, 0); --tollgate-radius: 20px",
     ).page
-    button = page.get_by_role("button", name="Schlecht")
-    button.click()
-    expect(page.get_by_role("status")).to_have_text("Danke!")
     assert page.get_by_role("button").count() == 2
+    button = page.get_by_role("button", name="Schlecht")
+    button.hover()
     style = button.evaluate("button => [getComputedStyle(button).borderColor, getComputedStyle(button).borderRadius]")
     assert style == ["rgb(200, 0, 0)", "20px"]
-    assert vote_on(request_id).rating == "down"
-
-
-def test_a_token_that_is_none_is_said_and_nothing_stays_pressed(open_shop: Callable[..., Visitor], live_cast: Cast):
-    unknown = feedback_tokens.issue(live_cast.acme.tenant.pk, UUID(int=uuid7().int & ~0xFF), "x")
-    page = open_shop(unknown[:-1] + ("A" if unknown[-1] != "A" else "B")).page
-    button = page.get_by_role("button", name="Good answer")
     button.click()
-    expect(page.get_by_role("status")).to_have_text("This answer can't be rated any more.")
+    expect(page.get_by_role("status")).to_have_text("Geht nicht mehr.")
     expect(button).to_have_attribute("aria-pressed", "false")
     assert page.evaluate("window.heard") is None
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_it_is_accessible(open_shop: Callable[..., Visitor], live_cast: Cast, theme: str):
-    _, token = answered(live_cast)
-    page = open_shop(token, 'reasons="incorrect:Not true"', theme=theme).page
-    page.get_by_role("button", name="Bad answer").click()
-    page.get_by_role("button", name="Not true").click()
-    page.evaluate(AXE.read_text())
-    found = page.evaluate("options => axe.run(document, options)", CHECKED)
-    assert [item["id"] for item in found["violations"] if item["impact"] in SERIOUS] == []
-
-
 def test_it_is_small_and_kept_by_browsers(server: Gateway):
     reply = server.request("GET", "/static/tollgate/feedback.js")
-    assert len(reply.body) < 5000
+    assert len(reply.body) < 5 * 1024
     assert reply.headers["cache-control"] == "public, max-age=3600, stale-while-revalidate=86400"
     assert reply.headers["access-control-allow-origin"] == "*"
     assert reply.headers["content-type"].startswith("text/javascript")
@@ -153,16 +142,15 @@ def test_it_is_small_and_kept_by_browsers(server: Gateway):
     assert page.headers["cache-control"] == "max-age=60, public"
 
 
-def test_the_page_without_scripts_is_accessible_and_votes(visit: Visit, live_cast: Cast):
+def test_the_page_behind_a_link_is_accessible_and_votes(visit: Visit, live_cast: Cast):
     request_id, token = answered(live_cast)
-    for theme in ("light", "dark"):
-        window = visit(theme=theme)
-        page = window.goto(f"/feedback/{token}")
-        page.get_by_text("Say more").click()
+    window = visit()
+    page = window.goto(f"/feedback/{token}")
+    page.get_by_text("Say more").click()
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
         assert window.violations() == []
-        page.get_by_label("Not correct").check()
-        page.get_by_role("button", name="Not good").click()
-        expect(page.get_by_role("status")).to_contain_text("Thank you. You said: not good.")
+    page.get_by_label("Not correct").check()
+    page.get_by_role("button", name="Not good").click()
+    expect(page.get_by_role("status")).to_contain_text("Thank you. You said: not good.")
     assert vote_on(request_id).reasons == ["incorrect"]
-
-

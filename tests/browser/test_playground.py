@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import re
+import shlex
+import sys
+import types
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import Any
+from unittest import mock
 
 import pytest
 from django_redis import get_redis_connection
@@ -15,7 +20,7 @@ from gateway import drain, votes
 from gateway.models import Feedback, RequestLog
 from tenants import playground
 from tenants.models import ApiKey
-from tests.browser.browsing import NARROW, Visitor
+from tests.browser.browsing import NARROW, WIDE, Visitor
 from tests.browser.provider import Simulated, simulated
 from tests.cast import Cast
 from tests.gateway.live import wait_until
@@ -66,7 +71,9 @@ def drained(cast: Cast) -> None:
     drain.drain(get_redis_connection("default"), cast.acme.tenant.pk)
 
 
-def test_an_answer_streams_in_is_rated_remembered_and_copied_as_code(visit: Visit, live_cast: Cast, provider: Simulated):
+def test_an_answer_streams_in_is_rated_remembered_and_copied_as_code(
+    visit: Visit, live_cast: Cast, provider: Simulated
+):
     page = open_page(visit, live_cast)
     expect(page.get_by_text("The answer appears here")).to_be_visible()
     page.get_by_label("System prompt").fill("Be brief.")
@@ -94,11 +101,17 @@ def test_an_answer_streams_in_is_rated_remembered_and_copied_as_code(visit: Visi
     expect(answer(page)).to_contain_text("Thank you.")
     drained(live_cast)
     votes.match()
-    vote = wait_until(lambda: Feedback.objects.filter(comment="<b>Three</b> would do.", matched_at__isnull=False).first())
+    vote = wait_until(
+        lambda: Feedback.objects.filter(comment="<b>Three</b> would do.", matched_at__isnull=False).first()
+    )
     assert (vote.rating, vote.reasons, vote.source) == ("down", ["too_long"], "playground")
     assert (vote.end_user, vote.model) == (live_cast.bob.username, "slow")
     request = RequestLog.objects.get(request_id=vote.request_id)
-    assert (request.is_stream, request.outcome, request.tags) == (True, "ok", ["playground", f"by:{live_cast.bob.username}"])
+    assert (request.is_stream, request.outcome, request.tags) == (
+        True,
+        "ok",
+        ["playground", f"by:{live_cast.bob.username}"],
+    )
     assert request.api_key_id == playground.state(live_cast.acme.tenant).key.pk  # type: ignore[union-attr]
     (sent,) = provider.simulator.requests(model="slow")
     assert [message["role"] for message in sent["body"]["messages"]] == ["system", "user"]
@@ -107,7 +120,7 @@ def test_an_answer_streams_in_is_rated_remembered_and_copied_as_code(visit: Visi
     code = page.locator("#pg-code-text")
     expect(code).to_contain_text("curl")
     expect(code).to_contain_text("Count to ten")
-    page.get_by_role("button", name="Python (anthropic)").click()
+    page.get_by_role("button", name="Python, anthropic").click()
     expect(code).to_contain_text('system="Be brief."')
     assert "tgp-" not in code.inner_text()
     page.keyboard.press("Escape")
@@ -126,24 +139,61 @@ def test_an_answer_streams_in_is_rated_remembered_and_copied_as_code(visit: Visi
     expect(answer(page).locator("[data-part=text]")).to_have_text("One two three four five six seven eight nine ten.")
 
 
-def test_two_models_are_compared_side_by_side(visit: Visit, live_cast: Cast, provider: Simulated):
-    page = open_page(visit, live_cast)
+def test_two_are_compared_on_a_narrow_dark_screen_and_what_a_model_writes_can_do_nothing(
+    visit: Visit, live_cast: Cast, provider: Simulated
+):
+    window = visit(user=live_cast.bob, theme="dark", viewport=NARROW)
+    page = window.page
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    window.goto(f"/t/{live_cast.acme.tenant.slug}/playground/")
     page.get_by_label("Compare two").check()
-    ask(page, "Which is faster?", "quick")
-    page.get_by_label("Compared with").select_option("slow")
+    ask(page, "Which is safer?", "quick")
+    page.get_by_label("Compared with").select_option("evil")
     page.get_by_role("button", name="Run").click()
     expect(answer(page, "a").locator("[data-part=text]")).to_have_text("The quick answer.")
     expect(answer(page, "b").locator("[data-part=state]")).to_have_text("Done")
     rows = page.locator("#pg-comparison tbody tr")
     expect(rows).to_have_count(4)
-    expect(page.locator("#pg-comparison thead")).to_contain_text("quickslowDifference")
+    expect(page.locator("#pg-comparison thead")).to_contain_text("quickevilDifference")
     expect(rows.first).to_contain_text(re.compile(r"Cost\$0\.0+\d+\$0\.0+\d+\+\d+ %"))
+
+    text = answer(page, "b").locator("[data-part=text]")
+    expect(text.locator("h1")).to_have_text("Title")
+    expect(text.locator("td strong")).to_have_text("2")
+    expect(text.locator("pre code")).to_have_text("<b>code</b>\n")
+    assert "<img src=x onerror=" in text.inner_text()
+    assert text.locator("img, script, b").count() == 0
+    links = text.locator("a").all()  # of a picture, nothing is left but the way to it
+    assert [link.get_attribute("href") for link in links] == ["http://192.0.2.1/track.png", "https://example.com/x"]
+    assert {link.get_attribute("rel") for link in links} == {"noopener noreferrer nofollow"}
+    assert page.evaluate("window.pwned") is None
+    assert not [url for url in asked if "192.0.2.1" in url]
+
+    for details in page.get_by_text("Route and headers").all():
+        details.click()
+    page.get_by_role("button", name="Bad answer").first.click()
+    assert window.violations() == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= NARROW["width"]
+    page.set_viewport_size(WIDE)
     boxes = [answer(page, name).bounding_box() for name in "ab"]
     assert boxes[0]["y"] == boxes[1]["y"]  # type: ignore[index]
 
 
-def test_a_stream_can_be_stopped(visit: Visit, live_cast: Cast, provider: Simulated):
-    page = open_page(visit, live_cast)
+def test_a_stream_can_be_stopped_and_what_goes_wrong_is_said_with_what_to_do(
+    visit: Visit, live_cast: Cast, provider: Simulated
+):
+    window = visit(user=live_cast.ada)
+    page = window.page
+    page.clock.install()
+    given: list[str] = []
+    page.on(
+        "request", lambda request: given.append(request.url) if request.url.endswith("/playground/token/") else None
+    )
+    window.goto(f"/t/{live_cast.acme.tenant.slug}/playground/")
+    problem = answer(page).locator("[data-part=problem]")
+    page.get_by_role("button", name="Run").click()
+    expect(page.locator("#pg-notice")).to_have_text("Write something first: the conversation is empty.")
     ask(page, "Stop me", "slow")
     page.get_by_role("button", name="Run").click()
     expect(answer(page).locator("[data-part=text]")).to_contain_text("One")
@@ -152,95 +202,27 @@ def test_a_stream_can_be_stopped(visit: Visit, live_cast: Cast, provider: Simula
     expect(page.get_by_role("button", name="Run")).to_be_focused()
     assert "ten" not in answer(page).locator("[data-part=text]").inner_text()
 
-
-def test_what_a_model_writes_cannot_do_anything(visit: Visit, live_cast: Cast, provider: Simulated):
-    window = visit(user=live_cast.bob)
-    asked: list[str] = []
-    window.page.on("request", lambda request: asked.append(request.url))
-    page = window.goto(f"/t/{live_cast.acme.tenant.slug}/playground/")
-    for streams in (True, False):
-        page.get_by_label("Stream the answer").set_checked(streams)
-        ask(page, "Attack", "evil")
-        page.keyboard.press("Control+Enter")
-        expect(answer(page).locator("[data-part=state]")).to_have_text("Done")
-        text = answer(page).locator("[data-part=text]")
-        expect(text.locator("h1")).to_have_text("Title")
-        expect(text.locator("td strong")).to_have_text("2")
-        expect(text.locator("pre code")).to_have_text("<b>code</b>\n")
-        assert "<img src=x onerror=" in text.inner_text()
-        assert text.locator("img, script, b").count() == 0
-        links = text.locator("a").all()  # of a picture, nothing is left but the way to it
-        assert [link.get_attribute("href") for link in links] == ["http://192.0.2.1/track.png", "https://example.com/x"]
-        assert {link.get_attribute("rel") for link in links} == {"noopener noreferrer nofollow"}
-    page.get_by_role("button", name="History").click()
-    page.get_by_role("button", name="Attack").first.click()
-    expect(answer(page).locator("[data-part=text] h1")).to_have_text("Title")
-    assert page.evaluate("window.pwned") is None
-    assert not [url for url in asked if "192.0.2.1" in url]
-
-
-def test_what_goes_wrong_is_said_in_words_with_what_to_do(visit: Visit, live_cast: Cast, provider: Simulated):
-    page = open_page(visit, live_cast, user=live_cast.ada)
-    page.get_by_role("button", name="Run").click()
-    expect(page.locator("#pg-notice")).to_have_text("Write something first: the conversation is empty.")
     ask(page, "Fail", "broken")
-    page.get_by_role("button", name="Run").click()
-    problem = answer(page).locator("[data-part=problem]")
-    expect(problem).to_contain_text("No answer.")
+    page.keyboard.press("Control+Enter")
     expect(problem).to_contain_text("The provider failed. Try again, or choose another model.")
     key = ApiKey.objects.get(tenant=live_cast.acme.tenant, kind="playground")
     key.usd_per_month = Decimal(0)
     key.save()
-    page.reload()
     ask(page, "Spend", "quick")
-    page.get_by_role("button", name="Run").click()
+    page.keyboard.press("Control+Enter")
     expect(problem).to_contain_text("Over a limit.")
-    link = problem.get_by_role("link", name="The playground's limits")
-    assert link.get_attribute("href") == f"/t/{live_cast.acme.tenant.slug}/tenants/apikey/{key.pk}/change/"
     key.usd_per_month = Decimal(20)
     key.save()
 
-
-def test_a_token_that_ends_is_renewed_and_a_session_that_has_ended_is_said(visit: Visit, live_cast: Cast, provider: Simulated):
-    window = visit(user=live_cast.bob)
-    page = window.page
-    page.clock.install()
-    window.goto(f"/t/{live_cast.acme.tenant.slug}/playground/")
-    given: list[str] = []
-    page.on("request", lambda request: given.append(request.url) if request.url.endswith("/playground/token/") else None)
-    for minutes, tokens in ((0, 1), (2, 1), (8, 2)):
-        page.clock.fast_forward(minutes * 60_000)
-        ask(page, f"After {minutes} minutes")
-        page.keyboard.press("Control+Enter")
-        expect(answer(page).locator("[data-part=state]")).to_have_text("Done")
-        assert len(given) == tokens
+    assert len(given) == 1  # the token holds for all of these
+    page.clock.fast_forward(10 * 60_000)
+    page.keyboard.press("Control+Enter")
+    expect(answer(page).locator("[data-part=state]")).to_have_text("Done")
+    assert len(given) == 2
     window.context.clear_cookies()
     page.clock.fast_forward(10 * 60_000)
     page.keyboard.press("Control+Enter")
-    expect(answer(page).locator("[data-part=problem]")).to_contain_text("Reload the page")
-
-
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_it_is_accessible_and_fits_a_narrow_screen(visit: Visit, live_cast: Cast, provider: Simulated, theme: str):
-    window = visit(user=live_cast.bob, theme=theme, viewport=NARROW)
-    page = window.goto(f"/t/{live_cast.acme.tenant.slug}/playground/")
-    expect(page.locator("#playground[data-ready]")).to_be_visible()
-    found = window.violations()
-    page.get_by_label("Compare two").check()
-    page.get_by_label("Compared with").select_option("evil")
-    ask(page, "Hello")
-    page.get_by_role("button", name="Run").click()
-    expect(page.locator("#pg-comparison")).to_be_visible()
-    for details in page.get_by_text("Route and headers").all():
-        details.click()
-    page.get_by_role("button", name="Bad answer").first.click()
-    found += window.violations()
-    assert page.evaluate("document.documentElement.scrollWidth") <= NARROW["width"]
-    for button in ("Copy as code", "History", "Paste JSON"):
-        page.get_by_role("button", name=button).click()
-        found += window.violations()
-        page.keyboard.press("Escape")
-    assert not found, "\n".join(found)
+    expect(problem).to_contain_text("Reload the page")
 
 
 PASTED = [
@@ -255,15 +237,14 @@ PASTED = [
         },
     ),
     (
-        '{"messages": [{"role": "system", "content": "S"}, {"role": "user", "content": [{"type": "image_url", "image_url": {"url": "u"}}]}],'
+        '{"messages": [{"role": "system", "content": "S"}, {"role": "user", "content": [{"type": "image_url"}]}],'
         ' "tools": [1], "metadata": {"tags": "a, b"}}',
         {
             "system": "S",
             "turns": [
                 {
                     "role": "user",
-                    "json": '{\n  "role": "user",\n  "content": [\n    {\n      "type": "image_url",\n      "image_url": {\n        "url": "u"\n'
-                    "      }\n    }\n  ]\n}",
+                    "json": '{\n  "role": "user",\n  "content": [\n    {\n      "type": "image_url"\n    }\n  ]\n}',
                 }
             ],
             "left": [],
@@ -273,7 +254,9 @@ PASTED = [
 ]
 
 
-def test_a_pasted_conversation_of_either_api_is_taken_and_what_is_not_is_named(visit: Visit, live_cast: Cast, provider: Simulated):
+def test_a_pasted_conversation_is_taken_what_is_not_is_named_and_code_says_the_same_call(
+    visit: Visit, live_cast: Cast, provider: Simulated
+):
     page = open_page(visit, live_cast)
     read = "async text => (await import('/static/tollgate/playground/pasting.js')).read(text)"
     for text, wanted in PASTED:
@@ -302,10 +285,12 @@ def test_a_pasted_conversation_of_either_api_is_taken_and_what_is_not_is_named(v
     assert body["messages"] == [{"role": "system", "content": "Be kind."}, {"role": "user", "content": "a\n\nb"}]
     assert body["stop"] == ["x"]
 
+    as_code(page)
 
-def test_code_is_valid_python_and_says_the_same_call(visit: Visit, live_cast: Cast, provider: Simulated):
-    page = open_page(visit, live_cast)
-    request = {
+
+def as_code(page: Page) -> None:
+    """The code is valid in its language and says the same call."""
+    request: dict[str, Any] = {
         "url": "https://gate.example",
         "body": {
             "model": "quick", "messages": [{"role": "user", "content": "It's \"so\" \\ 'x'\u2028 $HOME"}], "temperature": 0.5,
@@ -314,20 +299,19 @@ def test_code_is_valid_python_and_says_the_same_call(visit: Visit, live_cast: Ca
         "headers": {"x-tollgate-tags": "a,b"},
         "system": "", "turns": [{"role": "user", "text": "It's \"so\" \\ 'x'\u2028 $HOME"}], "maxTokens": None,
     }  # fmt: skip
-    made = page.evaluate("async request => (await import('/static/tollgate/playground/snippets.js')).snippets(request)", request)
+    made = page.evaluate(
+        "async request => (await import('/static/tollgate/playground/snippets.js')).snippets(request)", request
+    )
     code = {snippet["name"]: snippet["code"] for snippet in made}
-    assert list(code) == ["curl", "Python (openai)", "Python (anthropic)", "Node (openai)", "Node (anthropic)"]
-    for name, kinds in (("Python (openai)", ("openai", "OpenAI")), ("Python (anthropic)", ("anthropic", "Anthropic"))):
+    assert list(code) == ["curl", "Python, openai", "Python, anthropic", "Node, openai", "Node, anthropic"]
+    for name, kinds in (("Python, openai", ("openai", "OpenAI")), ("Python, anthropic", ("anthropic", "Anthropic"))):
         called: dict[str, Any] = {}
         run_python(code[name], *kinds, called)
         assert called["model"] == "quick"
-        assert called["messages"] == request["body"]["messages"]  # type: ignore[index]
+        assert called["messages"] == request["body"]["messages"]
         assert called["temperature"] == 0.5
         assert called["extra_headers"] == {"x-tollgate-tags": "a,b"}
         assert called.get("extra_body") in (None, {"x_new": {"yes": True, "no": None}})
-    import json
-    import shlex
-
     words = shlex.split(code["curl"].replace("\\\n", " "))
     assert words[1] == "https://gate.example/v1/chat/completions"
     assert json.loads(words[words.index("-d") + 1]) == request["body"]
@@ -335,14 +319,10 @@ def test_code_is_valid_python_and_says_the_same_call(visit: Visit, live_cast: Ca
 
 def run_python(code: str, module: str, name: str, called: dict[str, Any]) -> None:
     """Run the snippet with an SDK in whose place something notes what it is asked."""
-    import sys
-    import types
-    from unittest import mock
-
     fake = types.ModuleType(module)
     client = mock.MagicMock()
     client.chat.completions.create.side_effect = lambda **asked: called.update(asked) or mock.MagicMock()
     client.messages.create.side_effect = lambda **asked: called.update(asked) or mock.MagicMock()
     setattr(fake, name, lambda **options: client)
-    with mock.patch.dict(sys.modules, {module: fake}), mock.patch.dict("os.environ", {"TOLLGATE_KEY": "tg-x"}):
+    with mock.patch.dict(sys.modules, {module: fake}), mock.patch.dict("os.environ", {"TOLLGATE_API_KEY": "tg-x"}):
         exec(compile(code, "snippet", "exec"), {"print": lambda *args, **more: None})

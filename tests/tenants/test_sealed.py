@@ -41,5 +41,3 @@ def test_a_former_secret_still_opens_and_the_new_one_closes():
     rotated = Seal("tests", ["new", "secret"])
     assert rotated.open(text) == b"content"
     assert rotated.close(b"content") == Seal("tests", ["new"]).close(b"content") != text
-
-

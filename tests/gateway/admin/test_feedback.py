@@ -15,7 +15,14 @@ def test_the_list_tells_the_rating_the_reasons_in_words_and_whose_it_is(cast: Ca
     key = cast.acme.key.api_key
     vote_on(cast.acme.request, end_user="", api_key=key, source="api", rating="up", reasons=["my own"], comment="")
     content = at_work(cast.vera).get(LIST).content.decode()
-    for text in ("Thumb down", "Not correct", "Acme sells no anvils.", cast.acme.end_user.external_id, "Thumb up", "my own"):
+    for text in (
+        "Thumb down",
+        "Not correct",
+        "Acme sells no anvils.",
+        cast.acme.end_user.external_id,
+        "Thumb up",
+        "my own",
+    ):
         assert text in content
     assert f"key {key.name}" in content
     assert "Globex sells no anvils." not in content

@@ -42,7 +42,9 @@ def answered(world: World) -> str:
 
 
 def test_a_thumb_is_written_down_with_what_the_log_knows_of_the_answer(world: World, answered: str):
-    reply = rate(world, answered, "down", user="ada", reasons=["incorrect", " my own "], comment=" Wrong year.\r\nReally. ")
+    reply = rate(
+        world, answered, "down", user="ada", reasons=["incorrect", " my own "], comment=" Wrong year.\r\nReally. "
+    )
     assert reply.status == 200
     told = reply.json()
     times = told.pop("created_at"), told.pop("changed_at")
@@ -69,7 +71,11 @@ def test_the_same_vote_again_changes_nothing(world: World, answered: str):
 def test_a_vote_can_be_changed_and_keeps_its_first_time(world: World, answered: str):
     first = rate(world, answered, "up", comment="Good.", reasons=["tone"]).json()
     said_more = rate(world, answered, "up", comment="Very good.").json()
-    assert (said_more["comment"], said_more["reasons"], said_more["created_at"]) == ("Very good.", ["tone"], first["created_at"])
+    assert (said_more["comment"], said_more["reasons"], said_more["created_at"]) == (
+        "Very good.",
+        ["tone"],
+        first["created_at"],
+    )
     assert said_more["changed_at"] > first["changed_at"]
     emptied = rate(world, answered, "up", comment="", reasons=[]).json()
     assert (emptied["comment"], emptied["reasons"]) == ("", [])
@@ -84,7 +90,14 @@ def test_what_was_said_of_a_good_answer_is_not_kept_when_it_is_a_bad_one(world: 
 
 def test_each_end_user_has_a_vote_and_each_key_has_one(world: World, answered: str):
     other = api_keys.create(world.tenant, name="other").secret
-    for more in ({"user": "ada"}, {"user": "bob"}, {}, {"secret": other}, {"secret": other, "user": "ada"}, {"user": "ada"}):
+    for more in (
+        {"user": "ada"},
+        {"user": "bob"},
+        {},
+        {"secret": other},
+        {"secret": other, "user": "ada"},
+        {"user": "ada"},
+    ):
         assert rate(world, answered, **more).status == 200
     rows = votes_of(world)
     assert [row.end_user for row in rows] == ["ada", "bob", "", ""]
@@ -143,7 +156,12 @@ def test_somebody_elses_request_is_one_that_does_not_exist(world: World, gateway
         ({"request_id": None}, 400, "invalid_request", None),
         ({}, 400, "invalid_request", "request_id"),
         ({"request_id": "00000000000040008000000000000000"}, 404, "request_not_found", "request_id"),  # no id of ours
-        ({"request_id": "ffffffffffff70008000000000000000"}, 404, "request_not_found", "request_id"),  # in the year 10889
+        (
+            {"request_id": "ffffffffffff70008000000000000000"},
+            404,
+            "request_not_found",
+            "request_id",
+        ),  # in the year 10889
         ({"rating": "great"}, 400, "invalid_request", "rating"),
         ({"rating": None}, 400, "invalid_request", None),
         ({"reason": ["x"]}, 400, "invalid_request", None),

@@ -112,7 +112,16 @@ def test_forged_and_foreign_tokens_are_refused_and_write_nothing(world: World, g
     from tenants import playground
 
     other_purpose = "tgf-" + playground.issue(world.tenant.pk, "ada").removeprefix("tgp-")
-    for forged in (token[:-1], token + "A", token[:-1] + ("A" if token[-1] != "A" else "B"), moved, "tgf-", "x", other_purpose, "tgf-é"):
+    for forged in (
+        token[:-1],
+        token + "A",
+        token[:-1] + ("A" if token[-1] != "A" else "B"),
+        moved,
+        "tgf-",
+        "x",
+        other_purpose,
+        "tgf-é",
+    ):
         reply = rate(world, forged)
         assert (reply.status, reply.json()["error"]["code"]) == (404, "invalid_feedback_token"), forged
         assert "feedback token" in reply.json()["error"]["message"]
@@ -179,7 +188,8 @@ def test_one_address_votes_so_often_in_a_minute_and_no_more(world: World, settin
     settings.GATEWAY_FEEDBACK_PER_MINUTE = 3
     key = world.tenant.apikey_set.get()
     tokens = [
-        feedback_tokens.issue(world.tenant.pk, request_row(world.tenant, key).request_id, f"user-{number}") for number in range(5)
+        feedback_tokens.issue(world.tenant.pk, request_row(world.tenant, key).request_id, f"user-{number}")
+        for number in range(5)
     ]
     given = votes.Vote("up")
     for token in tokens[:3]:

@@ -63,7 +63,9 @@ def test_what_the_playground_does_may_be_called(world: World, key: ApiKey):
         assert call(world, path, body).status == 200, path
 
 
-@pytest.mark.parametrize("path", ["/v1/models", "/v1/models/gpt-4o", "/v1/budgets", "/v1/usage", "/v1/usage?group_by=key"])
+@pytest.mark.parametrize(
+    "path", ["/v1/models", "/v1/models/gpt-4o", "/v1/budgets", "/v1/usage", "/v1/usage?group_by=key"]
+)
 def test_nothing_else_may_be_whatever_the_key_may_do(world: World, key: ApiKey, path: str):
     ApiKey.objects.filter(pk=key.pk).update(scopes=ApiKey.Scope.values)
     assert code(world.gateway.request("GET", path, authorization=f"Bearer {token(world)}")) == (403, "missing_scope")
@@ -89,7 +91,15 @@ def test_forged_ones_are_refused(world: World, key: ApiKey, simulator: Any):
     from gateway.quality import feedback_tokens
 
     other_purpose = playground.PREFIX + feedback_tokens.issue(world.tenant.pk, key.pk, "").removeprefix("tgf-")
-    for forged in (good[:-1], good + "A", "tgp-", "tgp-é", "tgp-" + "A" * 5000, other_purpose, good.replace("tgp-", "tg-")):
+    for forged in (
+        good[:-1],
+        good + "A",
+        "tgp-",
+        "tgp-é",
+        "tgp-" + "A" * 5000,
+        other_purpose,
+        good.replace("tgp-", "tg-"),
+    ):
         assert code(call(world, secret=forged)) == (401, "invalid_api_key")
     assert simulator.requests() == []
 
@@ -143,11 +153,15 @@ def test_the_limits_of_its_key_are_kept_when_it_is_switched_on_again(world: Worl
 def test_answers_are_rated_by_the_person_and_not_by_an_end_user(world: World, key: ApiKey):
     reply = call(world, body={**CHAT, "user": "customer-1"})
     world.records()
-    rated = call(world, "/v1/feedback", {"request_id": reply.headers["x-request-id"], "rating": "down", "user": "customer-1"})
+    rated = call(
+        world, "/v1/feedback", {"request_id": reply.headers["x-request-id"], "rating": "down", "user": "customer-1"}
+    )
     assert rated.status == 200
     (row,) = Feedback.objects.filter(tenant=world.tenant)
     assert (row.source, row.voter, row.end_user) == ("playground", "person:ada@acme.example", "ada@acme.example")
-    call(world, "/v1/feedback", {"request_id": reply.headers["x-request-id"], "rating": "up"}, secret=token(world, "bob"))
+    call(
+        world, "/v1/feedback", {"request_id": reply.headers["x-request-id"], "rating": "up"}, secret=token(world, "bob")
+    )
     assert Feedback.objects.filter(tenant=world.tenant).count() == 2
     assert votes.match() >= 0
 

@@ -106,8 +106,12 @@ def test_its_key_is_not_among_the_applications_keys_but_has_its_page(cast: Cast)
 
 
 def test_what_it_may_call_is_offered_and_nothing_else(cast: Cast):
-    Model.objects.create(tenant=cast.acme.tenant, provider=cast.acme.provider, name="embedder", capabilities=["embeddings"])
-    Model.objects.create(tenant=cast.acme.tenant, provider=cast.acme.provider, name="asleep", capabilities=["chat"], is_active=False)
+    Model.objects.create(
+        tenant=cast.acme.tenant, provider=cast.acme.provider, name="embedder", capabilities=["embeddings"]
+    )
+    Model.objects.create(
+        tenant=cast.acme.tenant, provider=cast.acme.provider, name="asleep", capabilities=["chat"], is_active=False
+    )
     own = Model.objects.create(
         tenant=cast.acme.tenant, provider=cast.acme.provider, name=cast.model.name, capabilities=["chat"], context_window=8192,
         input_usd_per_mtok="0.25", output_usd_per_mtok="10",
@@ -119,7 +123,9 @@ def test_what_it_may_call_is_offered_and_nothing_else(cast: Cast):
     assert len(names) == len(set(names))
     assert not {"embedder", "asleep", cast.globex.model.name} & set(names)
     about = response.context["settings"]["about"]
-    assert about[own.name] == f"at {cast.acme.provider.name} · $0.25 in, $10 out per million tokens · 8k tokens of context"
+    assert (
+        about[own.name] == f"at {cast.acme.provider.name} · $0.25 in, $10 out per million tokens · 8k tokens of context"
+    )
     assert about[f"task/{cast.task.slug}"].startswith(f"Summarise. {cast.model.name}, then gpt-4o-")
 
     key = playground.open_for(cast.acme.tenant, by=cast.bob)

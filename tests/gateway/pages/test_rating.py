@@ -80,7 +80,10 @@ def test_reasons_of_the_applications_own_survive_the_form(cast: Cast, link: str)
 
 def test_what_was_written_is_shown_as_text(link: str):
     client = browser()
-    client.post(link, {"rating": "up", "reasons": ['"><script>alert(1)</script>'], "comment": "</textarea><script>alert(1)</script>"})
+    client.post(
+        link,
+        {"rating": "up", "reasons": ['"><script>alert(1)</script>'], "comment": "</textarea><script>alert(1)</script>"},
+    )
     content = client.get(link).content.decode()
     assert "<script" not in content
     assert "&lt;/textarea&gt;&lt;script&gt;alert(1)&lt;/script&gt;" in content
@@ -120,7 +123,9 @@ def test_a_tenant_that_is_switched_off_takes_no_votes(cast: Cast, link: str):
 
 def test_somebody_who_votes_on_and_on_is_asked_to_wait(link: str):
     client = browser()
-    statuses = [client.post(link, {"rating": ("up", "down")[n % 2]}).status_code for n in range(votes.VOTES_PER_TOKEN + 1)]
+    statuses = [
+        client.post(link, {"rating": ("up", "down")[n % 2]}).status_code for n in range(votes.VOTES_PER_TOKEN + 1)
+    ]
     assert statuses == [303] * votes.VOTES_PER_TOKEN + [429]
 
 

@@ -200,7 +200,7 @@ function paste() {
   }
 }
 
-function showCode() {
+async function showCode() {
   let request;
   try {
     request = { url: location.origin, ...form.call(form.models()[0]) };
@@ -208,7 +208,7 @@ function showCode() {
     notice(problem.message);
     return;
   }
-  const made = snippets(request);
+  const made = await snippets(request);
   const tabs = at("code-tabs");
   const choose = (index) => {
     [...tabs.children].forEach((tab, number) => tab.setAttribute("aria-pressed", String(number === index)));

@@ -2,17 +2,17 @@
 
    `request`: { url, body, headers, system, turns, maxTokens }; `body` is a chat completion's. */
 
-const KEY = "TOLLGATE_KEY";
+const KEY = "TOLLGATE_API_KEY";
 
 /* [{ name, code }], for the tabs of a dialog. */
 export function snippets(request) {
   const made = [
     { name: "curl", code: curl(request) },
-    { name: "Python (openai)", code: pythonOpenai(request) },
+    { name: "Python, openai", code: pythonOpenai(request) },
   ];
-  if (canBeMessages(request)) made.push({ name: "Python (anthropic)", code: pythonAnthropic(request) });
-  made.push({ name: "Node (openai)", code: nodeOpenai(request) });
-  if (canBeMessages(request)) made.push({ name: "Node (anthropic)", code: nodeAnthropic(request) });
+  if (canBeMessages(request)) made.push({ name: "Python, anthropic", code: pythonAnthropic(request) });
+  made.push({ name: "Node, openai", code: nodeOpenai(request) });
+  if (canBeMessages(request)) made.push({ name: "Node, anthropic", code: nodeAnthropic(request) });
   return made;
 }
 

@@ -12,7 +12,7 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
-from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateTimeFilter
+from unfold.contrib.filters.admin import ChoicesDropdownFilter, DropdownFilter, RangeDateTimeFilter
 
 from gateway.admin import request_search
 from gateway.admin.estimates import EstimatePaginator
@@ -47,7 +47,7 @@ def who(vote: Feedback) -> str:
         return str(_("deleted key"))
 
 
-class ReasonFilter(request_search.DropdownFilter):
+class ReasonFilter(DropdownFilter):
     title = _("reason")
     parameter_name = "reason"
 
@@ -84,7 +84,7 @@ class FeedbackAdmin(LookedAtAdmin):
             None,
             {
                 "fields": [
-                    ("said", "reasons_shown"),
+                    ("thumb_shown", "reasons_shown"),
                     "comment",
                     ("voter_shown", "source"),
                     ("created_at", "changed_at"),
@@ -92,16 +92,15 @@ class FeedbackAdmin(LookedAtAdmin):
                 ]
             },
         ),
-        (_("The answer"), {"fields": ["request_shown", ("task", "answer"), "asked_at", "cache"]}),
+        (_("The answer"), {"fields": ["request_shown", ("task", "model"), "asked_at", "cache"]}),
     ]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Feedback | None = None) -> list[str]:
         return [
-            "said",
+            "thumb_shown",
             "reasons_shown",
             "voter_shown",
             "request_shown",
-            "answer",
             *super().get_readonly_fields(request, obj),
         ]
 
@@ -122,6 +121,10 @@ class FeedbackAdmin(LookedAtAdmin):
     @display(description=_("Rating"), ordering="rating")
     def said(self, vote: Feedback) -> str:
         return format_html('<span class="tg-two">{}<small>{}</small></span>', thumb(vote), reasons_in_words(vote))
+
+    @display(description=_("Rating"))
+    def thumb_shown(self, vote: Feedback) -> str:
+        return thumb(vote)
 
     @display(description=_("Comment"))
     def comment_beginning(self, vote: Feedback) -> str:

@@ -90,9 +90,9 @@ def _about(model: Model) -> str:
 
 
 def _usd(picousd_per_token: int) -> str:
-    """Per million tokens, without zeros that say nothing: 2.5, 0.15, 10."""
+    """Per million tokens, with cents and as many digits more as say something: 2.50, 0.15, 0.0375."""
     amount = Decimal(picousd_per_token) / PICO_PER_USD_PER_MTOK
-    return f"{amount.normalize():f}"
+    return f"{amount:.2f}" if amount == round(amount, 2) else f"{amount.normalize():f}"
 
 
 def _rounded(tokens: int) -> str:

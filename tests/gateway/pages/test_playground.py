@@ -124,7 +124,8 @@ def test_what_it_may_call_is_offered_and_nothing_else(cast: Cast):
     assert not {"embedder", "asleep", cast.globex.model.name} & set(names)
     about = response.context["settings"]["about"]
     assert (
-        about[own.name] == f"at {cast.acme.provider.name} · $0.25 in, $10 out per million tokens · 8k tokens of context"
+        about[own.name]
+        == f"at {cast.acme.provider.name} · $0.25 in, $10.00 out per million tokens · 8k tokens of context"
     )
     assert about[f"task/{cast.task.slug}"].startswith(f"Summarise. {cast.model.name}, then gpt-4o-")
 

@@ -58,6 +58,12 @@ class ReasonFilter(DropdownFilter):
         return queryset.filter(reasons__contains=[self.value()]) if self.value() else queryset
 
 
+class ModelFilter(request_search.ModelServedFilter):
+    """By the model that answered."""
+
+    column = "model"
+
+
 @sites.register(Feedback)
 class FeedbackAdmin(LookedAtAdmin):
     subject = "feedback"
@@ -70,7 +76,7 @@ class FeedbackAdmin(LookedAtAdmin):
         TenantFilter,
         ("rating", ChoicesDropdownFilter),
         ReasonFilter,
-        request_search.ModelServedFilter,
+        ModelFilter,
         ("source", ChoicesDropdownFilter),
         ("changed_at", RangeDateTimeFilter),
     ]

@@ -14,8 +14,7 @@ from uuid import UUID
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
-from gateway.models import Feedback, LabeledAnswer
-from gateway.quality import labels
+from gateway.models import Feedback
 
 MAX_COMMENT = 2000
 MAX_REASON = 40
@@ -152,24 +151,3 @@ def match(row: Feedback, found: Answered, now: datetime) -> None:
     if row.source == Feedback.Source.TOKEN and not row.end_user:
         row.end_user = found.end_user
     row.matched_at = now
-
-
-def teach(feedback: Feedback, *, prompt: str, answer: str) -> LabeledAnswer:
-    """Have the cascade's classifier learn from what was said of an answer: whether most of its voters found it good, and, of as many on
-    either side, the last one. For whoever has the texts; Tollgate itself keeps them only where the tenant wants that. Idempotent.
-    """
-    votes = Feedback.objects.filter(
-        tenant_id=feedback.tenant_id, request_id=feedback.request_id, matched_at__isnull=False
-    ).order_by("changed_at")
-    ratings = [item.is_up for item in votes] or [feedback.is_up]
-    ups = sum(ratings)
-    is_good = ratings[-1] if 2 * ups == len(ratings) else 2 * ups > len(ratings)
-    return labels.record(
-        feedback.tenant_id,
-        request_id=feedback.request_id,
-        prompt=prompt,
-        answer=answer,
-        is_good=is_good,
-        source=LabeledAnswer.Source.THUMBS,
-        task=feedback.task,
-    )

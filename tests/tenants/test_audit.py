@@ -9,6 +9,7 @@ from django.apps import apps
 from django.urls import reverse
 
 from billing.models import Alert, AlertDelivery, DailyUsage
+from dashboards.models import Calendar, Cell, Series
 from gateway.models import EarlierAnswer, Feedback, LabeledAnswer, LogChange, Provider, RequestLog
 from tenants import api_keys, audit
 from tenants.models import ConfigModel, TenantOwned
@@ -25,14 +26,8 @@ def test_every_configuration_model_is_tracked():
     from auditlog.registry import auditlog
 
     written_by_the_worker = {
-        Alert,
-        AlertDelivery,
-        EarlierAnswer,
-        DailyUsage,
-        Feedback,
-        LabeledAnswer,
-        LogChange,
-        RequestLog,
+        *(Alert, AlertDelivery, DailyUsage, EarlierAnswer, Feedback, LabeledAnswer, RequestLog),
+        *(LogChange, Calendar, Cell, Series),
     }
     ours = [model for model in apps.get_models() if issubclass(model, (ConfigModel, TenantOwned))]
     ours = [model for model in ours if model not in written_by_the_worker]

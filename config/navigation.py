@@ -49,6 +49,8 @@ TASKS = Entry(_("Tasks"), "task_alt", "gateway.task", _("Asked for by purpose, w
 RULES = Entry(_("Routing rules"), "alt_route", "gateway.routingrule", _("Which model answers"))
 CACHES = Entry(_("Caches"), "cached", "gateway.cachepolicy", _("What is answered again without calling a model"))
 QUALITY = Entry(_("Quality models"), "grading", "gateway.qualitymodel", _("What judges a cascade's cheap answers"))
+FEEDBACK = Entry(_("Feedback"), "thumb_up", "gateway.feedback", _("Thumbs and comments on answers"))
+PLAYGROUND = Entry(_("Playground"), "forum", "playground", _("Write to a model and see what it answers, and costs"))
 LABELS = Entry(_("Labelled answers"), "thumbs_up_down", "gateway.labeledanswer", _("What quality models learn from"))
 BREAKERS = Entry(
     _("Circuit breakers"),
@@ -58,7 +60,7 @@ BREAKERS = Entry(
 )
 
 OPERATORS = (
-    Group(_("Activity"), (REQUESTS, AUDIT)),
+    Group(_("Activity"), (REQUESTS, FEEDBACK, AUDIT)),
     Group(
         _("Tenants"),
         (
@@ -91,8 +93,8 @@ OPERATORS = (
 )
 
 CONSOLE = (
-    Group("", (Entry(_("Home"), "home", "index", _("How things stand")),)),
-    Group(_("Activity"), (REQUESTS, ALERTS, AUDIT)),
+    Group("", (Entry(_("Home"), "home", "index", _("How things stand")), PLAYGROUND)),
+    Group(_("Activity"), (REQUESTS, FEEDBACK, ALERTS, AUDIT)),
     Group(_("Access"), (KEYS, END_USERS)),
     Group(_("Limits"), (BUDGETS, CHANNELS)),
     Group(_("Models & routing"), (PROVIDERS, MODELS, TASKS, RULES, CACHES, BREAKERS, QUALITY, LABELS)),

@@ -5,6 +5,7 @@ from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
 from gateway.api import health
+from gateway.pages import rating
 from tenants.accounts import sso_pages
 from tenants.accounts.joining import invitation
 from tenants.accounts.sessions import sessions
@@ -24,6 +25,7 @@ urlpatterns = [
     path("v1/", include("gateway.api.urls")),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
     path("api/docs/", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
+    path("feedback/<str:token>", rating.page, name="feedback"),
     path("healthz", health.healthz),
     path("readyz", health.readyz),
     path("metrics", health.metrics),

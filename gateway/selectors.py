@@ -64,11 +64,12 @@ def _snapshot_of(tenant: Tenant) -> types.Snapshot:
     changes_at = billing.next_change(tenant.id)
     clock = Clock(tenant.timezone)
     policies = _cache_policies(tenant.id)
+    keys = {row.secret_sha256: _key(row) for row in ApiKey.objects.filter(tenant_id=tenant.id, revoked_at=None)}
     return types.Snapshot(
         tenant_id=tenant.id,
         version=tenant.config_version,
         is_active=tenant.is_active,
-        keys={row.secret_sha256: _key(row) for row in ApiKey.objects.filter(tenant_id=tenant.id, revoked_at=None)},
+        keys=keys,
         models={model.name: model for model in catalog.values()},
         tasks={task.slug: task for task in _tasks(tenant.id, catalog, policies)},
         rules=_rules(tenant.id, catalog, clock.zone),
@@ -78,7 +79,14 @@ def _snapshot_of(tenant: Tenant) -> types.Snapshot:
         valid_until=math.inf if changes_at is None else changes_at.timestamp(),
         prefix=_prefix(policies.get("")),
         caching=_caching(policies),
+        playground=next((digest for digest, key in keys.items() if key.is_playground), ""),
     )
+
+
+def feedback_on(tenant_id: UUID, request_id: UUID) -> QuerySet[models.Feedback]:
+    """What was said of one answer and counts, the newest first."""
+    rows = models.Feedback.objects.filter(tenant_id=tenant_id, request_id=request_id, matched_at__isnull=False)
+    return rows.prefetch_related("api_key")
 
 
 def _visible(rows: QuerySet[Any], tenant_id: UUID) -> QuerySet[Any]:
@@ -245,4 +253,5 @@ def _key(row: ApiKey) -> types.Key:
             usd_per_month=row.usd_per_month,
             changed_at=row.changed_at,
         ),
+        is_playground=row.kind == ApiKey.Kind.PLAYGROUND,
     )

@@ -12,7 +12,17 @@ from django.utils import timezone
 from django_redis import get_redis_connection
 from redis.exceptions import RedisError
 
-from gateway import drain, earlier_answers, embedders, partitions, reconciliation, retention, selectors, sweeper
+from gateway import (
+    drain,
+    earlier_answers,
+    embedders,
+    partitions,
+    reconciliation,
+    retention,
+    selectors,
+    sweeper,
+    votes,
+)
 from gateway.quality import versions
 from gateway.stores import cache
 
@@ -93,6 +103,12 @@ def reclaim_caches() -> int:
             break
         gone += cache.reclaim(redis, tenant_id)
     return gone
+
+
+@shared_task
+def match_feedback() -> int:
+    """Let votes count whose requests have come into the log since; returns how many."""
+    return votes.match()
 
 
 @shared_task

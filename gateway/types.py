@@ -250,11 +250,13 @@ class Key(msgspec.Struct, frozen=True):
     expires_at: float | None
     pace: Pace
     limits: tuple[Limit, ...]
+    is_playground: bool = False
 
 
 class Snapshot(msgspec.Struct, frozen=True):
     """A tenant's configuration at one version, whole and immutable. `keys` is by the SHA-256 of the secret. `remembered` is room for what
-    others derive from it. `valid_until` (Unix seconds): when it changes by itself."""
+    others derive from it. `valid_until` (Unix seconds): when it changes by itself. `playground`: where in `keys` the playground's own is;
+    empty if there is none."""
 
     tenant_id: UUID
     version: int
@@ -270,6 +272,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     remembered: dict[Any, Any] = {}
     valid_until: float = math.inf
     prefix: PrefixPolicy = PrefixPolicy()
+    playground: str = ""
 
 
 class Attempt(msgspec.Struct, frozen=True):

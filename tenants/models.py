@@ -184,11 +184,19 @@ class ApiKey(TenantOwned, ConfigModel):
         MODELS = "models", _("Models: list the catalog")
         USAGE = "usage", _("Usage: the whole tenant's, by key, end user, task, model")
         CACHE = "cache", _("Cache: what it holds, and purging it")
+        FEEDBACK = "feedback", _("Feedback: rate answers at /v1/feedback")
+
+    class Kind(models.TextChoices):
+        APPLICATION = "application", _("An application's")
+        PLAYGROUND = "playground", _("The playground's")
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     name = models.CharField(
         _("name"), max_length=80, help_text=_("What uses this key, such as “support bot, production”.")
     )
+    kind = models.CharField(
+        _("kind"), max_length=12, choices=Kind.choices, default=Kind.APPLICATION, editable=False
+    )  # nobody has the playground's secret: its page calls with tokens, see `tenants.playground`
     prefix = models.CharField(
         _("prefix"), max_length=16, editable=False, help_text=_("The key's beginning, to tell keys apart.")
     )
@@ -272,6 +280,13 @@ class ApiKey(TenantOwned, ConfigModel):
         verbose_name = _("API key")
         verbose_name_plural = _("API keys")
         indexes = [models.Index(fields=["tenant", "name"])]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["tenant"],
+                condition=models.Q(kind="playground", revoked_at=None),
+                name="one_playground_key_per_tenant",
+            )
+        ]
 
     def __str__(self) -> str:
         return f"{self.name} ({self.prefix}…)"

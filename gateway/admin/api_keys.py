@@ -149,6 +149,12 @@ class ApiKeyAdmin(TenantScopedAdmin):
         (_("Record"), {"fields": ["last_used_at", "revoked_at", "created_by", "created_at"]}),
     ]
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[ApiKey]:
+        """Without the playground's in the list: no application has it. It has a page, for its limits, and may have budgets."""
+        rows: QuerySet[ApiKey] = super().get_queryset(request)
+        page = request.resolver_match.url_name if request.resolver_match else ""
+        return rows.filter(kind=ApiKey.Kind.APPLICATION) if page == "tenants_apikey_changelist" else rows
+
     @display(description=_("Key"), ordering="prefix")
     def shown_prefix(self, api_key: ApiKey) -> str:
         return f"{api_key.prefix}…"

@@ -17,7 +17,8 @@ from tenants.pages.home import Card, card
 @card(order=20)
 def keys(request: HttpRequest) -> Card:
     """The second step of a new tenant, after the provider; later, how many keys there are."""
-    usable = ApiKey.objects.filter(Q(expires_at=None) | Q(expires_at__gt=timezone.now()), revoked_at=None).count()
+    applications = ApiKey.objects.filter(kind=ApiKey.Kind.APPLICATION, revoked_at=None)
+    usable = applications.filter(Q(expires_at=None) | Q(expires_at__gt=timezone.now())).count()
     if usable:
         text = ngettext("%(count)d key can call.", "%(count)d keys can call.", usable) % {"count": usable}
         return Card(_("API keys"), "key", text, reverse("console:tenants_apikey_changelist"), _("See the keys"))

@@ -13,14 +13,15 @@ INVITATION = f"/invitation/{TOKEN}/"
 class Shot:
     """A picture of `path`, as the demonstration's person of that e-mail sees it (empty: somebody who is not signed in).
 
-    `click` is pressed first, by its accessible name: a menu to show open, say. `confirms` has the person give their password again before,
-    which some pages want.
+    `click` is pressed first, by its accessible name: a menu to show open, say; `until` is a text that is waited for then.
+    `confirms` has the person give their password again before, which some pages want.
     """
 
     name: str
     path: str
     who: str = "alice@acme.example"
     click: str = ""
+    until: str = ""
     confirms: bool = False
 
 
@@ -32,6 +33,8 @@ SHOTS = (
     Shot("console-api-keys", f"{ACME}tenants/apikey/"),
     Shot("console-caches", f"{ACME}gateway/cachepolicy/"),
     Shot("request-log", f"{ACME}gateway/requestlog/"),
+    Shot("feedback", f"{ACME}gateway/feedback/"),
+    Shot("playground", f"{ACME}playground/", click="Explain in three sentences", until="Done"),
     Shot("console-audit-trail", f"{ACME}auditlog/logentry/"),
     Shot("console-team", f"{ACME}team/"),
     Shot("console-team-leave", f"{ACME}team/leave/"),

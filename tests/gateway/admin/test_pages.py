@@ -22,6 +22,7 @@ REGISTERED = sorted(admin.site._registry, key=lambda model: model._meta.label)
 NAMES = [model._meta.label for model in REGISTERED]
 READ_ONLY = {
     "gateway.RequestLog",
+    "gateway.Feedback",
     "gateway.LabeledAnswer",
     "gateway.QualityModel",
     "auditlog.LogEntry",

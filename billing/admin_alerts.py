@@ -81,7 +81,7 @@ class AlertDeliveryInline(PartInline):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[AlertDelivery]:
         rows: QuerySet[AlertDelivery] = super().get_queryset(request)
-        return rows.select_related("channel").defer("channel__secret").order_by("channel__name")
+        return rows.select_related("channel").defer("channel__secret", "channel__former_secret").order_by("channel__name")
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False

@@ -116,7 +116,7 @@ class AlertChannelAdmin(TenantScopedAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[AlertChannel]:
         channels: QuerySet[AlertChannel] = super().get_queryset(request)
         last = AlertDelivery.objects.filter(channel=OuterRef("pk")).order_by("-id")
-        return channels.defer("secret").annotate(last_status=Subquery(last.values("status")[:1]))
+        return channels.defer("secret", "former_secret").annotate(last_status=Subquery(last.values("status")[:1]))
 
     def get_fieldsets(self, request: HttpRequest, obj: AlertChannel | None = None) -> list[Any]:
         fieldsets = super().get_fieldsets(request, obj)

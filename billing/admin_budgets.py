@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -24,41 +23,18 @@ from unfold.widgets import UnfoldAdminSelect2Widget, UnfoldAdminTextInputWidget
 
 from billing import budget_bars, budgets, sentences, standing
 from billing.models import Budget, BudgetRaise
+from billing.percentages import Percentages
 from tenants import sites, visits
 from tenants.admin.base import PartInline, TenantScopedAdmin, WholeRowForm
 from tenants.admin.filters import TenantFilter
 from tenants.models import Tenant
 
 
-class Percentages(forms.Field):
-    """Whole numbers from 1 to 99 in any order, once each, separated by commas."""
-
-    widget = UnfoldAdminTextInputWidget
-
-    def prepare_value(self, value: Any) -> Any:
-        return ", ".join(str(item) for item in value) if isinstance(value, list) else value
-
-    def to_python(self, value: Any) -> list[int]:
-        words = [word.strip().removesuffix("%").strip() for word in re.split("[,;]", str(value or ""))]
-        for word in words:
-            if word and not (word.isdecimal() and 1 <= int(word) <= 99):
-                raise ValidationError(
-                    _("“%(word)s” is no percentage from 1 to 99. Write them like this: 50, 80, 95"),
-                    params={"word": word},
-                )
-        return sorted({int(word) for word in words if word})
-
-    def has_changed(self, initial: Any, data: Any) -> bool:
-        try:
-            return sorted(initial or []) != self.to_python(data)
-        except ValidationError:
-            return True
-
-
 class BudgetForm(WholeRowForm):
     """Offers the keys of the budget's own tenant, and amounts without zeros behind."""
 
     thresholds = Percentages(
+        widget=UnfoldAdminTextInputWidget,
         label=_("Alert at (%)"),
         required=False,
         initial=[80],
@@ -153,7 +129,7 @@ class BudgetRaiseInline(PartInline):
         return rows.select_related("budget", "created_by")
 
 
-@sites.register(Budget)
+@sites.register(Budget, in_console=False)
 class BudgetAdmin(TenantScopedAdmin):
     subject = "budgets"
     form = BudgetForm

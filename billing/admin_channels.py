@@ -6,7 +6,6 @@ What a channel's address holds is often a secret itself (Slack's is), so only th
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import urlsplit
 
 from django import forms
 from django.contrib import admin, messages
@@ -87,7 +86,7 @@ class AlertChannelForm(WholeRowForm):
         super().add_error(field, error)
 
 
-@sites.register(AlertChannel)
+@sites.register(AlertChannel, in_console=False)
 class AlertChannelAdmin(TenantScopedAdmin):
     subject = "channels"
     form = AlertChannelForm
@@ -140,11 +139,7 @@ class AlertChannelAdmin(TenantScopedAdmin):
 
     @display(description=_("Target"))
     def target_shown(self, channel: AlertChannel) -> str:
-        """An address as everybody may see it: of a URL, where it leads."""
-        if channel.kind == Kind.EMAIL:
-            return channel.target
-        parts = urlsplit(channel.target)
-        return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}/…"
+        return channel.masked_target
 
     @display(description=_("From"), ordering="minimum_threshold")
     def from_threshold(self, channel: AlertChannel) -> str:

@@ -70,9 +70,7 @@ def change(channel: AlertChannel, values: Values, *, now: dt.datetime) -> None:
         channel.confirmed_at = channel.confirmation_sent_at = None
     if is_on_again:
         channel.off_because = ""
-        episodes.resolve(
-            channel.tenant_id, kind=Alert.Kind.CHANNEL, source=str(channel.pk), at=now, is_told=False
-        )
+        episodes.resolve(channel.tenant_id, kind=Alert.Kind.CHANNEL, source=str(channel.pk), at=now, is_told=False)
     channel.save()
 
 
@@ -89,8 +87,10 @@ def switch_off(channel_id: UUID, *, because: str, now: dt.datetime) -> None:
         source=str(channel.pk),
         severity=Severity.WARNING,
         name=_("Alert channel “%(name)s” was switched off") % {"name": channel.name},
-        text=_("The alert channel “%(name)s” was switched off, for its receiver answers that it is gone (%(why)s) "
-               "It gets no more alerts until somebody switches it on again.")
+        text=_(
+            "The alert channel “%(name)s” was switched off, for its receiver answers that it is gone (%(why)s) "
+            "It gets no more alerts until somebody switches it on again."
+        )
         % {"name": channel.name, "why": because},
         data={"channel": channel.name},
         at=now,

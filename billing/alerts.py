@@ -273,9 +273,7 @@ def _tell(tenant_id: UUID, new: dict[_Crossing, Alert], known: set[_Crossing]) -
     highest: dict[tuple[Any, ...], int] = {}
     for crossing in (*known, *new):
         highest[crossing.place] = max(crossing.threshold, highest.get(crossing.place, 0))
-    telling.tell(
-        tenant_id, [alert for crossing, alert in new.items() if crossing.threshold == highest[crossing.place]]
-    )
+    telling.tell(tenant_id, [alert for crossing, alert in new.items() if crossing.threshold == highest[crossing.place]])
 
 
 def _uuid(text: str) -> UUID | None:

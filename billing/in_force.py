@@ -95,6 +95,11 @@ def read(tenant: Tenant, now: dt.datetime) -> list[Line]:
     return _measured(tenant, list(_lines(tenant, now)), now)
 
 
+def of_plan(tenant: Tenant, now: dt.datetime) -> list[Line]:
+    """The monthly amounts of the plan alone."""
+    return _measured(tenant, [line for line in _of_plan(tenant, now) if line.origin == PLAN], now)
+
+
 def of_budget(budget: Budget, now: dt.datetime) -> Line:
     """One budget's."""
     return _measured(budget.tenant, [_of_budget(budget, now)], now)[0]
@@ -107,7 +112,9 @@ def search(tenant: Tenant, line: Line, text: str) -> tuple[Use, ...] | None:
     if wanted is None:
         (answer,) = ledger_questions.ask([replace(question, like=text, top=FOUND)])
     else:
-        answer = [found[0] for found in ledger_questions.ask([replace(question, subject=item) for item in wanted]) if found]
+        answer = [
+            found[0] for found in ledger_questions.ask([replace(question, subject=item) for item in wanted]) if found
+        ]
         answer.sort(key=lambda item: -item[1])
     if answer is None:
         return None
@@ -119,6 +126,11 @@ def _lines(tenant: Tenant, now: dt.datetime) -> Iterator[Line]:
     for budget in rows.order_by("name"):
         budget.tenant = tenant
         yield _of_budget(budget, now)
+    yield from _of_plan(tenant, now)
+    yield from _of_keys(tenant, now)
+
+
+def _of_plan(tenant: Tenant, now: dt.datetime) -> Iterator[Line]:
     in_force = selectors.limits_of(tenant.pk)
     for limit in in_force.limits:
         if limit.source.startswith("plan:"):
@@ -126,7 +138,6 @@ def _lines(tenant: Tenant, now: dt.datetime) -> Iterator[Line]:
     for name, tier in in_force.tiers.items():
         for limit in tier.limits:
             yield _line(TIER, limit, tenant, now, tier=name)
-    yield from _of_keys(tenant, now)
 
 
 def _of_keys(tenant: Tenant, now: dt.datetime) -> Iterator[Line]:

@@ -73,11 +73,11 @@ def ask(questions: Sequence[Question]) -> list[Answer | None]:
     return answers
 
 
-def within_time(sql: str, args: Sequence[Any], *, milliseconds: int = TIMEOUT_MS) -> list[Any] | None:
+def within_time(sql: str, args: Sequence[Any], *, milliseconds: int | None = None) -> list[Any] | None:
     """The statement's rows; None if it takes too long."""
     try:
         with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute(f"SET LOCAL statement_timeout = {milliseconds}")
+            cursor.execute(f"SET LOCAL statement_timeout = {milliseconds or TIMEOUT_MS}")
             cursor.execute(sql, args)
             rows: list[Any] = cursor.fetchall()
             cursor.execute("SET LOCAL statement_timeout = DEFAULT")
@@ -132,7 +132,7 @@ def _which(asked: Question, subject: str) -> tuple[str, list[Any]]:
     if asked.subject is not None:
         where, args = f" AND {subject} = %s", [asked.subject]
     if asked.tier:
-        where += f" AND {subject} IN (SELECT external_id FROM tenants_enduser WHERE tenant_id = %s AND tier = %s)"
+        where += f" AND {subject} IN (SELECT external_id FROM tenants_enduser WHERE tenant_id = %s AND tier = %s)"  # noqa: S608
         args += [asked.tenant_id, asked.tier]
     if asked.like:
         where += f" AND {subject} ILIKE %s"
@@ -140,9 +140,7 @@ def _which(asked: Question, subject: str) -> tuple[str, list[Any]]:
     return where, args
 
 
-def earlier(
-    asked: Sequence[tuple[Question, int]], today: dt.date
-) -> list[list[Decimal]]:
+def earlier(asked: Sequence[tuple[Question, int]], today: dt.date) -> list[list[Decimal]]:
     """What each question's one subject used in each of so many windows before the present one, the latest last; from the daily sums.
 
     Windows before the first use are left out. Of a window that never ends, days. Minutes and hours have no daily sums: nothing.

@@ -44,7 +44,10 @@ class Past:
 
 @dataclass(frozen=True)
 class LookBack:
-    """`windows` has the earliest first, those without use too. `over` are the different subjects that would have used it up, of `subjects`."""
+    """`windows` has the earliest first, those without use too.
+
+    `over` are the different subjects that would have used it up in one of them, of all `subjects` that used anything.
+    """
 
     windows: tuple[Past, ...]
     over: int
@@ -68,7 +71,9 @@ def look_back(tenant: Tenant, limited: Limited, now: dt.datetime) -> LookBack | 
     zone = ZoneInfo(tenant.timezone)
     starts = _starts(limited.window, now, zone)
     used, args = (
-        _from_log(tenant.pk, limited, starts) if limited.window in SECONDS else _from_days(tenant.pk, limited, starts, now)
+        _from_log(tenant.pk, limited, starts)
+        if limited.window in SECONDS
+        else _from_days(tenant.pk, limited, starts, now)
     )
     sql = (
         f"WITH used AS ({used}) SELECT start, max(used), (array_agg(subject ORDER BY used DESC, subject))[1], "  # noqa: S608
@@ -116,7 +121,10 @@ def _from_days(
         where += " AND subject = %s"
         args.append(limited.subject)
     amount = ledger_questions.OF_DAYS[limited.metric]
-    return f"SELECT {start} AS start, subject::text, {amount} AS used FROM billing_dailyusage WHERE {where} GROUP BY 1, 2", args  # noqa: S608
+    return (
+        f"SELECT {start} AS start, subject::text, {amount} AS used FROM billing_dailyusage WHERE {where} GROUP BY 1, 2",  # noqa: S608
+        args,
+    )
 
 
 def _from_log(tenant_id: UUID, limited: Limited, starts: dict[Any, dt.datetime]) -> tuple[str, list[Any]]:

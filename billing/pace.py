@@ -43,9 +43,7 @@ def forecast(used: float, amount: float, window: Window, now: float, earlier: Se
         a_window = used / elapsed
     else:
         a_window = (used + EARLIER_COUNT_AS * usual) / (elapsed + EARLIER_COUNT_AS)
-    return Forecast(
-        used + a_window * (1 - elapsed), _when(used, amount, a_window / length, now, window.end)
-    )
+    return Forecast(used + a_window * (1 - elapsed), _when(used, amount, a_window / length, now, window.end))
 
 
 def _when(used: float, amount: float, a_second: float, now: float, until: float) -> float | None:

@@ -22,6 +22,7 @@ from billing.models import Budget
 from billing.windows import Window
 from tenants.models import ApiKey
 
+
 @dataclass(frozen=True)
 class Use:
     """What one subject has used, in requests, tokens or USD. `name` is for people."""

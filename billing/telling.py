@@ -21,7 +21,9 @@ Kind, Notice = Alert.Kind, AlertDelivery.Notice
 def listening(tenant_id: UUID) -> QuerySet[AlertChannel]:
     """The channels that can be told something at all."""
     is_unconfirmed = Q(kind=AlertChannel.Kind.EMAIL, confirmed_at=None)
-    return AlertChannel.objects.filter(~is_unconfirmed, tenant_id=tenant_id, is_active=True).defer("secret", "former_secret")
+    return AlertChannel.objects.filter(~is_unconfirmed, tenant_id=tenant_id, is_active=True).defer(
+        "secret", "former_secret"
+    )
 
 
 def tell(tenant_id: UUID, alerts: Collection[Alert]) -> int:

@@ -92,6 +92,15 @@ class DemoBudget:
     reason: str = ""
 
 
+@dataclass(frozen=True)
+class DemoChannel:
+    """An e-mail address for alerts, as if it were confirmed."""
+
+    name: str
+    tenant: str  # a slug
+    address: str
+
+
 TENANTS = (
     DemoTenant(
         slug="acme",
@@ -199,6 +208,7 @@ RULES = (
         position=20,
     ),
 )
+CHANNELS = (DemoChannel(_("On call"), "acme", "on-call@acme.example"),)
 # Amounts that show something and that a demonstration does not use up.
 BUDGETS = (
     DemoBudget(_("All of Acme"), "acme", "tenant", "usd", "month", Decimal(25), thresholds=(50, 80, 95)),

@@ -6,7 +6,7 @@ name ("team"). Whether somebody sees it is asked of what it leads to.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.conf import settings
@@ -89,16 +89,21 @@ OPERATORS = (
 
 CONSOLE = (
     Group("", (Entry(_("Home"), "home", "index", _("How things stand")),)),
-    Group(_("Activity"), (REQUESTS, ALERTS, AUDIT)),
+    Group(_("Activity"), (REQUESTS, replace(ALERTS, target="billing_alert_changelist"), AUDIT)),
     Group(_("Access"), (KEYS, END_USERS)),
-    Group(_("Limits"), (BUDGETS, CHANNELS)),
+    Group(
+        _("Limits"),
+        (
+            replace(BUDGETS, target="billing_budget_changelist"),
+            Entry(_("Plan and limits"), "speed", "billing_plan", _("What the plan allows, and how much of it is used")),
+            replace(CHANNELS, target="billing_alertchannel_changelist"),
+            Entry(_("Statements"), "receipt", "statements", _("What was used, month by month")),
+        ),
+    ),
     Group(_("Models & routing"), (PROVIDERS, MODELS, TASKS, RULES, BREAKERS, QUALITY, LABELS)),
     Group(
         _("Tenant"),
-        (
-            Entry(_("Subscription"), "event_repeat", "billing.subscription", _("The plan, and since when")),
-            Entry(_("Settings"), "settings", "tenants.tenant", _("Name and time zone")),
-        ),
+        (Entry(_("Settings"), "settings", "tenants.tenant", _("Name and time zone")),),
     ),
 )
 

@@ -4,6 +4,7 @@ from django.contrib import admin
 from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
+from billing import confirmation
 from gateway.api import health
 from tenants.console import front
 
@@ -11,6 +12,7 @@ urlpatterns = [
     path("", front.front, name="front"),
     path("t/", front.tenants, name="tenants"),  # what follows a slug there is in `config.console_urls`
     path("account/", include("allauth.urls")),
+    path("alerts/confirm/<str:token>/", confirmation.confirm, name="confirm_channel"),
     path("admin/", admin.site.urls),
     path("v1/", include("gateway.api.urls")),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),

@@ -19,7 +19,17 @@ from django.db.models.fields.json import KT
 from tenants.models import Tenant
 
 NOT_RECORDED = frozenset(
-    {"id", "created_at", "changed_at", "date_joined", "config_version", "last_used_at", "last_login", "secret_sha256", "former_secret"}
+    {
+        "id",
+        "created_at",
+        "changed_at",
+        "date_joined",
+        "config_version",
+        "last_used_at",
+        "last_login",
+        "secret_sha256",
+        "former_secret",
+    }
     | {"payload", "unseen"}  # thousands of a trained model's numbers
 )
 MASKED = ("credential", "password", "secret")

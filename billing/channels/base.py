@@ -21,7 +21,10 @@ class Message:
 
 @dataclass(frozen=True)
 class Destination:
-    """Where a message goes: an AlertChannel, apart from the database. `former_secret` is the one before, for a while after it was replaced."""
+    """Where a message goes: an AlertChannel, apart from the database.
+
+    `former_secret` is the one before, for a while after it was replaced.
+    """
 
     kind: str
     target: str
@@ -32,7 +35,8 @@ class Destination:
 class DeliveryError(Exception):
     """The message did not arrive. The text is for the tenant; it holds no secret and nothing that was answered.
 
-    `is_permanent`: it never will, so trying again is of no use. `is_gone`: nor will any other message, for the receiver says that it is gone.
+    `is_permanent`: it never will, so trying again is of no use. `is_gone`: nor will any other message, for the receiver says that it is
+    gone.
     """
 
     def __init__(self, text: str, *, is_permanent: bool = False, is_gone: bool = False) -> None:

@@ -6,6 +6,7 @@ import base64
 import binascii
 import os
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.core.exceptions import ValidationError
 from django.core.validators import EmailValidator, MaxValueValidator, MinValueValidator, URLValidator
@@ -82,6 +83,14 @@ class AlertChannel(TenantOwned):
     @property
     def awaits_confirmation(self) -> bool:
         return self.kind == self.Kind.EMAIL and self.confirmed_at is None
+
+    @property
+    def masked_target(self) -> str:
+        """The address as everybody may see it: of a URL, which often is a secret itself, where it leads."""
+        if self.kind == self.Kind.EMAIL:
+            return self.target
+        parts = urlsplit(self.target)
+        return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}/…"
 
     def clean(self) -> None:
         super().clean()

@@ -10,7 +10,7 @@ from typing import Any
 from django.contrib.auth.models import User
 from django.utils import timezone
 
-from billing.models import Budget, BudgetRaise, Plan, PlanTier, Subscription
+from billing.models import AlertChannel, Budget, BudgetRaise, Plan, PlanTier, Subscription
 from config import demo
 from config.management.demo_secrets import DemoSecrets
 from gateway.models import Model, Provider, RoutingRule, RoutingTarget, Task, TaskFallback
@@ -121,6 +121,14 @@ def budgets() -> None:
                 ends_at=now + dt.timedelta(days=7),
                 reason=wanted.reason,
             )
+
+
+def channels() -> None:
+    """Who is told of alerts, those that are missing. Needs tenants."""
+    for wanted in demo.CHANNELS:
+        tenant = Tenant.objects.get(slug=wanted.tenant)
+        values = {"kind": "email", "target": wanted.address, "confirmed_at": timezone.now()}
+        AlertChannel.objects.get_or_create(tenant=tenant, name=wanted.name, defaults=values)
 
 
 def providers(kept: DemoSecrets, *, simulator_url: str, environment: Mapping[str, str]) -> str:

@@ -54,7 +54,7 @@ def spend(tenant: Tenant, *pairs: tuple[str, str], at: dt.datetime = NOW, **amou
 
 
 def channel(tenant: Tenant, name: str = "Ops", **fields: Any) -> AlertChannel:
-    values = {"kind": "email", "target": "ops@acme.example", **fields}
+    values = {"kind": "email", "target": "ops@acme.example", "confirmed_at": NOW, **fields}
     return AlertChannel.objects.create(tenant=tenant, name=name, **values)
 
 

@@ -402,7 +402,7 @@ def test_the_metric_stays_while_a_raise_is_to_come_or_in_force(cast: Cast):
     kept = a_raise(150, id=str(item.pk), budget=str(row.pk))
     response = client.post(page(row), form(kept, initial=1, metric="tokens", amount="100"))
     assert errors(response) == {
-        "metric": ["Delete this budget's temporary raises first: their amounts are in the old unit."]
+        "metric": ["End this budget's temporary raises first: their amounts are in the old unit."]
     }
     item.delete()
     assert client.post(page(row), form(metric="tokens", amount="100")).status_code == 302

@@ -8,7 +8,7 @@ from typing import Any
 from django.apps import apps
 from django.utils import timezone
 
-from billing.models import AlertDelivery, BudgetRaise, DailyUsage
+from billing.models import AlertDelivery, AlertsSeen, BudgetRaise, DailyUsage
 from gateway.models import ContextPolicy, EarlierAnswer, TaskFallback
 from tenants.models import TenantOwned
 from tests.cast import Cast, Company
@@ -29,6 +29,9 @@ def row_of(model: type[TenantOwned], company: Company, cast: Cast) -> Any:
 _MAKERS: dict[Any, Any] = {
     BudgetRaise: lambda company, cast: BudgetRaise.objects.create(
         budget=company.budget, amount=1000, ends_at=timezone.now() + dt.timedelta(days=1), reason="x"
+    ),
+    AlertsSeen: lambda company, cast: AlertsSeen.objects.create(
+        tenant=company.tenant, user=cast.olga, seen_at=timezone.now()
     ),
     AlertDelivery: lambda company, cast: AlertDelivery.objects.create(
         tenant=company.tenant, alert=company.alert, channel=company.channel

@@ -46,6 +46,7 @@ def test_every_model_of_ours_has_a_page():
         "billing.BudgetRaise",
         "billing.DailyUsage",
         "billing.AlertDelivery",
+        "billing.AlertsSeen",
         "gateway.TaskFallback",
         "gateway.ContextPolicy",
         "gateway.RoutingTarget",

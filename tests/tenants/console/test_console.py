@@ -46,7 +46,7 @@ def test_addresses_lead_in_and_out_from_anywhere(cast: Cast, page: Any):
     def told(request: HttpRequest) -> HttpResponse:
         inside = [reverse("console:index"), reverse("admin:billing_budget_changelist"), request.path, request.path_info]
         return HttpResponse(
-            " ".join([*inside, addresses.outside("front"), addresses.console("other", "billing:statements")])
+            " ".join([*inside, addresses.outside("front"), addresses.console("other", "console:statements")])
         )
 
     page(told)

@@ -1,4 +1,4 @@
-"""Alerts to look at: what was crossed, and how the telling goes. Nobody edits them."""
+"""Alerts to look at, on the operators' pages: what was crossed, and how the telling goes. Nobody edits them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Budgets with their temporary raises: what they say in plain words, what is in force now, and what was used so far."""
+"""Budgets with their temporary raises, on the operators' pages: what they say in plain words, what is in force now, what was used so far.
+
+A tenant's own people have theirs in the console (`billing.pages.budgets`).
+"""
 
 from __future__ import annotations
 

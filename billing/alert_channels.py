@@ -67,11 +67,21 @@ def change(channel: AlertChannel, values: Values, *, now: dt.datetime) -> None:
         channel.secret = channel.former_secret = ""
     _check(channel, is_new_address=is_new_address)
     if is_new_address:
-        channel.confirmed_at = channel.confirmation_sent_at = None
+        forget_confirmation(channel)
     if is_on_again:
-        channel.off_because = ""
-        episodes.resolve(channel.tenant_id, kind=Alert.Kind.CHANNEL, source=str(channel.pk), at=now, is_told=False)
+        note_on_again(channel, now)
     channel.save()
+
+
+def forget_confirmation(channel: AlertChannel) -> None:
+    """The channel has another address, and is to be saved."""
+    channel.confirmed_at = channel.confirmation_sent_at = None
+
+
+def note_on_again(channel: AlertChannel, now: dt.datetime) -> None:
+    """Somebody has switched the channel on again, and is to save it: why it was off is settled."""
+    channel.off_because = ""
+    episodes.resolve(channel.tenant_id, kind=Alert.Kind.CHANNEL, source=str(channel.pk), at=now, is_told=False)
 
 
 def switch_off(channel_id: UUID, *, because: str, now: dt.datetime) -> None:

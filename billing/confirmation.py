@@ -5,6 +5,8 @@ To open it changes nothing, for mail programs open links by themselves; the butt
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils import timezone
@@ -14,6 +16,16 @@ from django.views.decorators.http import require_http_methods
 
 from billing import alert_channels
 from tenants import sites
+from tenants.console import addresses
+
+
+def link_maker(request: HttpRequest) -> Callable[[str], str]:
+    """What makes links of tokens: whole addresses of the server that is asked."""
+
+    def link(token: str) -> str:
+        return request.build_absolute_uri(addresses.outside("confirm_channel", token))
+
+    return link
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

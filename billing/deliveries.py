@@ -42,6 +42,7 @@ ERRORS_KEPT = 10
 ERROR_LENGTH = 300
 POLL_SECONDS = 1.0
 RUN_SECONDS = 20.0
+UNCONFIRMED = "Nobody has confirmed the address."
 _LOCK = 0x7011_A1E7
 
 Status = AlertDelivery.Status
@@ -157,7 +158,7 @@ def _claimed(row: Any, alert: Alert) -> Claimed:
     except DeliveryError as error:
         fault = error
     if channel.awaits_confirmation:
-        fault = DeliveryError("Nobody has confirmed the address.", is_permanent=True)
+        fault = DeliveryError(UNCONFIRMED, is_permanent=True)
     if not channel.is_active:
         fault = DeliveryError("The channel is switched off.", is_permanent=True)
     if row.attempts > MAX_ATTEMPTS:
@@ -235,6 +236,9 @@ def send_trials(channel_ids: Iterable[UUID], now: dt.datetime) -> dict[UUID, Del
     sending: dict[UUID, Future[DeliveryError | None]] = {}
     with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="try-alert") as threads:
         for row in rows:
+            if row.awaits_confirmation:
+                results[row.id] = DeliveryError(UNCONFIRMED, is_permanent=True)
+                continue
             message = partial(alert_messages.trial, row, uuid7(), now)
             try:
                 sending[row.id] = threads.submit(_sent, _destination(row, row), message, now)

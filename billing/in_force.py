@@ -131,7 +131,7 @@ def _lines(tenant: Tenant, now: dt.datetime) -> Iterator[Line]:
 
 
 def _of_plan(tenant: Tenant, now: dt.datetime) -> Iterator[Line]:
-    in_force = selectors.limits_of(tenant.pk)
+    in_force = selectors.limits_of_plan(tenant.pk)
     for limit in in_force.limits:
         if limit.source.startswith("plan:"):
             yield _line(PLAN, limit, tenant, now)

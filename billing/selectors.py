@@ -20,6 +20,12 @@ from billing.windows import Window
 
 def limits_of(tenant_id: UUID) -> Limits:
     """The limits in force: the open subscription's plan, and the tenant's active budgets."""
+    budgets = Budget.objects.filter(tenant_id=tenant_id, is_active=True).prefetch_related("raises")
+    return limits_of_plan(tenant_id, tuple(limit_of(row) for row in budgets.order_by("name")))
+
+
+def limits_of_plan(tenant_id: UUID, own: tuple[Limit, ...] = ()) -> Limits:
+    """Those of the open subscription's plan, with those that are given."""
     now = timezone.now()
     subscription = (
         Subscription.objects.filter(Q(ended_at=None) | Q(ended_at__gt=now), tenant_id=tenant_id, started_at__lte=now)
@@ -28,8 +34,6 @@ def limits_of(tenant_id: UUID) -> Limits:
         .order_by("-started_at")
         .first()
     )
-    budgets = Budget.objects.filter(tenant_id=tenant_id, is_active=True).prefetch_related("raises")
-    own = tuple(limit_of(row) for row in budgets.order_by("name"))
     if subscription is None:
         return Limits(limits=own)
     plan: Any = subscription.plan

@@ -170,10 +170,10 @@ def _line(request: HttpRequest, budget: Budget, said: str) -> HttpResponse:
 def _warnings(tenant: Tenant, budget: Budget) -> list[str]:
     """What is allowed but hardly meant."""
     said = []
-    for limit in selectors.limits_of(tenant.pk).limits:
+    for limit in selectors.limits_of_plan(tenant.pk).limits:
         is_same = (limit.dimension, limit.metric, limit.window) == (budget.scope, budget.metric, budget.window)
         amount = figures.of(limit.metric, limit.amount)
-        if limit.source.startswith("plan:") and is_same and budget.amount > amount:
+        if is_same and budget.amount > amount:
             words = {"amount": sentences.quantity(limit.metric, amount)}
             said.append(_("Your plan stops at %(amount)s a month already, before this budget does.") % words)
     if not budget.amount:

@@ -6,7 +6,6 @@ A webhook's secret is shown once, in the answer to the request that made it, and
 from __future__ import annotations
 
 import json
-from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -22,12 +21,11 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from billing import alert_channels, channel_examples, deliveries, figures
+from billing import alert_channels, channel_examples, confirmation, deliveries, figures
 from billing.channels import DeliveryError
 from billing.models import AlertChannel, AlertDelivery
 from billing.pages.channel_forms import ChannelForm
 from tenants import visits
-from tenants.console import addresses
 from tenants.sites import console
 
 Kind, Status = AlertChannel.Kind, AlertDelivery.Status
@@ -177,16 +175,11 @@ def _after_saving(request: HttpRequest, channel: AlertChannel, *, has_new_secret
 
 def _ask(request: HttpRequest, channel: AlertChannel) -> DeliveryError | None:
     """Send the link to confirm the address; returns what went wrong."""
-    link = partial(_link, request)
     try:
-        alert_channels.ask_to_confirm(channel, link=link, now=timezone.now())
+        alert_channels.ask_to_confirm(channel, link=confirmation.link_maker(request), now=timezone.now())
     except DeliveryError as error:
         return error
     return None
-
-
-def _link(request: HttpRequest, token: str) -> str:
-    return request.build_absolute_uri(addresses.outside("confirm_channel", token))
 
 
 def _revealed(request: HttpRequest, channel: AlertChannel, secret: str, *, is_rotated: bool = False) -> HttpResponse:

@@ -64,7 +64,7 @@ def noted(tenant: Tenant) -> list[tuple[str, str, int, Decimal]]:
     return list(rows.values_list("name", "subject", "threshold", "amount"))
 
 
-def told(tenant: Tenant) -> list[tuple[str, int]]:
+def told(tenant: Tenant) -> list[tuple[str, int | None]]:
     """(channel, threshold) of every delivery."""
     rows = AlertDelivery.objects.filter(tenant=tenant).order_by("channel__name", "alert__threshold")
     return list(rows.values_list("channel__name", "alert__threshold"))

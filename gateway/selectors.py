@@ -69,6 +69,7 @@ def _snapshot_of(tenant: Tenant) -> types.Snapshot:
         clock=clock,
         loaded_at=time.monotonic(),
         valid_until=math.inf if changes_at is None else changes_at.timestamp(),
+        prefix=types.PrefixPolicy(is_on=settings.GATEWAY_PREFIX_CACHE),
     )
 
 

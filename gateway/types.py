@@ -152,8 +152,20 @@ class ContextChange(msgspec.Struct, frozen=True):
     summary: str = ""
 
 
+class PrefixPolicy(msgspec.Struct, frozen=True):
+    """Whether what requests begin with may be marked for the provider's own cache, and for how long: "5m", "1h", or "auto": what pays.
+
+    On for everyone unless said otherwise: marks change no answer, are placed only where they are expected to pay, and a caller's own are
+    left alone.
+    """
+
+    is_on: bool = True
+    lifetime: str = "auto"
+
+
 class Task(msgspec.Struct, frozen=True):
-    """A task and its chain: the default model first, then the fallbacks in order. `context` None: its requests are left as they are."""
+    """A task and its chain: the default model first, then the fallbacks in order. `context` None: its requests are left as they are;
+    `prefix` None: the tenant's holds."""
 
     slug: str
     is_real_time: bool
@@ -161,6 +173,7 @@ class Task(msgspec.Struct, frozen=True):
     choice: Choice = Choice()
     likely_output_tokens: int = 300
     context: ContextPolicy | None = None
+    prefix: PrefixPolicy | None = None
 
 
 class Condition(Protocol):
@@ -223,6 +236,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     loaded_at: float
     remembered: dict[Any, Any] = {}
     valid_until: float = math.inf
+    prefix: PrefixPolicy = PrefixPolicy()
 
 
 class Attempt(msgspec.Struct, frozen=True):

@@ -150,14 +150,8 @@ async def _send_stream(response: EventStreamResponse, receive: Receive, send: Se
             await send({"type": "http.response.body", "body": chunk, "more_body": True})
         listener.cancel()
         cost = await response.answer.close(client_left=False)
-        if cost is not None:
-            await send(
-                {
-                    "type": "http.response.body",
-                    "body": b": x-tollgate-cost-usd %s\n\n" % rendering.dollars(cost).encode(),
-                    "more_body": True,
-                }
-            )
+        if comments := rendering.ending(cost, response.answer.exchange.prefix_cache):
+            await send({"type": "http.response.body", "body": comments, "more_body": True})
         await send({"type": "http.response.body", "body": b""})
     except asyncio.CancelledError:
         if not has_left:

@@ -112,6 +112,8 @@ def _describe(response: HttpResponseBase, exchange: Exchange, surface: Surface) 
         headers["x-tollgate-degraded-by"] = quote(exchange.cheaper.budget, safe=" ,:()$")
     if exchange.context is not None:
         headers["x-tollgate-context"] = rendering.context(exchange.context)
+    if exchange.prefix_cache.read_tokens or exchange.prefix_cache.written_tokens:
+        headers["x-tollgate-prefix-cache"] = rendering.prefix_cache(exchange.prefix_cache)
     if exchange.pace is not None:
         rendering.put_rate_limits(headers, exchange.pace, surface)
 

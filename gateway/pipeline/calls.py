@@ -11,6 +11,7 @@ import msgspec
 from gateway import tokens, vocabularies
 from gateway.errors import UpstreamError, UpstreamFailed, UpstreamTimedOut
 from gateway.pipeline.exchange import Exchange
+from gateway.prefix.marks import NONE
 from gateway.providers import anthropic, openai
 from gateway.providers.relay import Relay
 from gateway.providers.sse import EventTooLarge, Splitter
@@ -153,8 +154,11 @@ async def _until_first_token(opened: OpenedStream) -> None:
 
 def _begin(exchange: Exchange, request: Request, attempt: Attempt) -> tuple[ModuleType, WireRequest]:
     module = _PROVIDERS[attempt.model.provider.kind]
-    wire: WireRequest = module.prepare(request, attempt.model, _cap(exchange, attempt))
+    marks = NONE if exchange.prefix is None else exchange.prefix.marks(attempt.model)
+    wire: WireRequest = module.prepare(request, attempt.model, _cap(exchange, attempt), marks)
     exchange.begin_attempt(attempt)
+    if exchange.prefix is not None:
+        exchange.prefix.sent(attempt.model)
     exchange.lap("prepare")
     return module, wire
 

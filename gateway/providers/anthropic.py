@@ -9,7 +9,8 @@ import msgspec
 
 from gateway import tokens
 from gateway.errors import Unsupported, UpstreamFailed
-from gateway.providers import failures, metadata
+from gateway.prefix.marks import NONE, Marks
+from gateway.providers import cache_marks, failures, metadata
 from gateway.providers.relay import Relay
 from gateway.providers.sse import Event
 from gateway.providers.translate.usage import MessagesUsage
@@ -62,9 +63,9 @@ _answers = msgspec.json.Decoder(_Answer)
 _events = msgspec.json.Decoder(_Event)
 
 
-def prepare(request: Request, model: Model, output_cap: int | None) -> WireRequest:
-    """The call to make, with that output cap (None: the endpoint has no output). Raises `InvalidRequest` for what cannot be said in
-    Anthropic's format."""
+def prepare(request: Request, model: Model, output_cap: int | None, marks: Marks = NONE) -> WireRequest:
+    """The call to make, with those marks and that output cap (None: the endpoint has no output). Raises `InvalidRequest` for what
+    cannot be said in Anthropic's format."""
     provider = model.provider
     path = _PATHS.get(request.endpoint)
     if path is None:
@@ -76,10 +77,12 @@ def prepare(request: Request, model: Model, output_cap: int | None) -> WireReque
             raw["max_tokens"] = msgspec.Raw(b"%d" % output_cap)
         if "metadata" in raw:
             metadata.without_labels(raw, keep=("user_id",))
+        if marks is not NONE:
+            cache_marks.into_raw(raw, request, marks)
         body = msgspec.json.encode(raw)
     else:
         assert output_cap is not None
-        body = translated_request(request, model, output_cap)
+        body = translated_request(request, model, output_cap, marks)
     return WireRequest(url=provider.base_url + path, headers=_headers(provider, request), body=body)
 
 

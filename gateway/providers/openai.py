@@ -11,7 +11,8 @@ import msgspec
 
 from gateway import bodies, tokens
 from gateway.errors import Unsupported, UpstreamFailed
-from gateway.providers import failures, metadata
+from gateway.prefix.marks import NONE, Marks
+from gateway.providers import cache_marks, failures, metadata
 from gateway.providers.relay import Relay
 from gateway.providers.sse import Event
 from gateway.providers.translate.reasons import REFUSAL
@@ -57,18 +58,18 @@ class _Answer(msgspec.Struct):
 _answers = msgspec.json.Decoder(_Answer)
 
 
-def prepare(request: Request, model: Model, output_cap: int | None) -> WireRequest:
-    """The call to make, with that output cap (None: the endpoint has no output). Raises `InvalidRequest` for what cannot be said in
-    OpenAI's format."""
+def prepare(request: Request, model: Model, output_cap: int | None, marks: Marks = NONE) -> WireRequest:
+    """The call to make, with those marks and that output cap (None: the endpoint has no output). Raises `InvalidRequest` for what
+    cannot be said in OpenAI's format."""
     provider = model.provider
     path = _PATHS.get(request.endpoint)
     if path is None:
         raise Unsupported(f"{provider.name} cannot {request.endpoint.value}.", param="model")
     if request.endpoint.surface is Surface.OPENAI:
-        body = _own_body(request, model, output_cap)
+        body = _own_body(request, model, output_cap, marks)
     else:
         assert output_cap is not None
-        body = translated_request(request, model, output_cap)
+        body = translated_request(request, model, output_cap, marks)
     return WireRequest(url=provider.base_url + path, headers=_headers(provider, request), body=body)
 
 
@@ -81,8 +82,8 @@ def _headers(provider: Provider, request: Request) -> dict[str, str]:
     return headers
 
 
-def _own_body(request: Request, model: Model, output_cap: int | None) -> bytes:
-    """The caller's own bytes but for the model's name, the output cap, Tollgate's labels, and usage asked for in every stream."""
+def _own_body(request: Request, model: Model, output_cap: int | None, marks: Marks) -> bytes:
+    """The caller's own bytes but for the model's name, the output cap, Tollgate's labels, usage asked for in every stream, and marks."""
     raw = dict(request.raw)
     raw["model"] = msgspec.Raw(msgspec.json.encode(model.upstream_id))
     if output_cap is not None:
@@ -91,6 +92,8 @@ def _own_body(request: Request, model: Model, output_cap: int | None) -> bytes:
         metadata.without_labels(raw, keep=())
     if request.is_stream:
         raw["stream_options"] = _stream_options(raw.get("stream_options"))
+    if marks is not NONE:
+        cache_marks.into_raw(raw, request, marks)
     return msgspec.json.encode(raw)
 
 

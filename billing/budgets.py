@@ -13,7 +13,7 @@ from typing import Any
 from uuid import UUID
 
 from django.core.exceptions import ValidationError
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
 from billing import sentences
@@ -50,9 +50,8 @@ def values_of(budget: Budget) -> Values:
 
 def create(tenant: Tenant, values: Values) -> Budget:
     budget = Budget(tenant=tenant)
-    with transaction.atomic():
-        _put(budget, values)
-        budget.save()
+    _put(budget, values)
+    _save(budget)
     return budget
 
 
@@ -60,9 +59,8 @@ def change(budget: Budget, values: Values, *, now: dt.datetime) -> None:
     """The budget is to be thrown away if this raises."""
     if values.metric != budget.metric:
         refuse_other_metric(budget, now)
-    with transaction.atomic():
-        _put(budget, values)
-        budget.save()
+    _put(budget, values)
+    _save(budget)
 
 
 def switch(budget: Budget, *, is_active: bool) -> None:
@@ -142,8 +140,24 @@ def _put(budget: Budget, values: Values) -> None:
     budget.api_key = _key(budget, values.api_key_id)
     if not values.name.strip():
         budget.name = suggested_name(budget.tenant, budget)
+    _check_name(budget)
     budget.full_clean()
     _check_channels(budget)
+
+
+def _save(budget: Budget) -> None:
+    """Somebody else may have given the name away since it was looked for."""
+    try:
+        with transaction.atomic():
+            budget.save()
+    except IntegrityError:
+        _check_name(budget)
+        raise
+
+
+def _check_name(budget: Budget) -> None:
+    if Budget.objects.filter(tenant_id=budget.tenant_id, name=budget.name).exclude(pk=budget.pk).exists():
+        raise ValidationError({"name": _("Another budget is called that already.")})
 
 
 def _key(budget: Budget, key_id: UUID | None) -> ApiKey | None:

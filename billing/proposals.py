@@ -1,8 +1,9 @@
-"""Three budgets for a tenant that has none: amounts from what it has used so far, or from its plan, or else such as to begin with."""
+"""Three budgets for a tenant that has none of its own: amounts from what it has used so far, or from its plan, or else such as to begin with."""
 
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
@@ -19,6 +20,7 @@ from tenants.models import Tenant
 DAYS = 30
 ROOM = Decimal("1.5")  # of what was used most
 NICE = (1, 2, 5)
+MOST_MADE = 2  # of the three
 
 
 @dataclass(frozen=True)
@@ -36,12 +38,22 @@ def of(tenant: Tenant, now: dt.datetime) -> list[Proposal]:
     return [_month(tenant, today), _each_end_user(tenant, today), _each_key(tenant, today)]
 
 
+def left(tenant: Tenant, names: Collection[str], now: dt.datetime) -> list[Proposal]:
+    """Those not made yet, for a tenant whose budgets have these names. None once it has any of its own."""
+    if len(names) > MOST_MADE:
+        return []
+    offered = of(tenant, now)
+    if set(names) - {proposal.values.name for proposal in offered}:
+        return []
+    return [proposal for proposal in offered if proposal.values.name not in names]
+
+
 def find(tenant: Tenant, slug: str, now: dt.datetime) -> Proposal | None:
     return next((proposal for proposal in of(tenant, now) if proposal.slug == slug), None)
 
 
 def _month(tenant: Tenant, today: dt.date) -> Proposal:
-    """Tells early, makes the last part cheaper, and stops a month that runs away."""
+    """Tells early, and stops a month that runs away."""
     used = _recent(tenant, today, limits.TENANT).aggregate(most=Sum("cost_usd"))["most"]
     plan = Subscription.objects.filter(tenant=tenant, ended_at=None).select_related("plan").first()
     promised = plan.plan.usd_per_month if plan is not None else None

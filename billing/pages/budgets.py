@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
@@ -16,7 +18,7 @@ from billing.pages import shown_lines
 from tenants import visits
 from tenants.sites import console
 
-ORDERS = {"": _("By what they limit"), "closest": _("Closest to the limit first")}
+ORDERS = {"": gettext_lazy("By what they limit"), "closest": gettext_lazy("Closest to the limit first")}
 
 
 @console.page("budgets/", name="billing_budget_changelist", subject="budgets")
@@ -37,7 +39,7 @@ def listed(request: HttpRequest) -> dict[str, Any]:
     lines = in_force.read(visit.tenant, now)
     channels = list(telling.listening(visit.tenant.pk))
     arrange = shown_lines.by_closeness if order == "closest" else shown_lines.grouped
-    has_budgets = any(line.origin == in_force.BUDGET for line in lines)
+    names = {line.budget.name for line in lines if line.origin == in_force.BUDGET and line.budget is not None}
     may_add = visit.may("add", "budgets")
     return {
         "groups": arrange(lines, channels, now),
@@ -47,15 +49,13 @@ def listed(request: HttpRequest) -> dict[str, Any]:
         "orders": ORDERS,
         "may_add": may_add,
         "may_change": visit.may("change", "budgets"),
-        "has_budgets": has_budgets,
-        "proposals": proposals.of(visit.tenant, now) if may_add and not has_budgets else [],
+        "has_budgets": bool(names),
+        "proposals": proposals.left(visit.tenant, names, now) if may_add else [],
         "now": timezone.localtime(now),
     }
 
 
 def budget_of(request: HttpRequest, budget_id: Any) -> Budget:
     """The tenant's budget of that id; raises `Http404`."""
-    from django.shortcuts import get_object_or_404
-
     rows = Budget.objects.select_related("tenant", "api_key").prefetch_related("raises")
     return get_object_or_404(rows, pk=budget_id, tenant=visits.of(request).tenant)

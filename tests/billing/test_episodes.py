@@ -81,7 +81,7 @@ def test_an_end_can_be_noted_without_telling(acme: Tenant):
 
 def test_a_channel_hears_of_what_is_as_bad_as_it_asks_for(acme: Tenant):
     for severity in Severity:
-        channel(acme, severity.label, minimum_severity=severity)
+        channel(acme, str(severity.label), minimum_severity=severity)
     for severity in Severity:
         begin(acme, source=severity.value, severity=severity)
     assert sorted(AlertDelivery.objects.values_list("alert__source", "channel__name")) == [

@@ -13,7 +13,8 @@ INVITATION = f"/invitation/{TOKEN}/"
 class Shot:
     """A picture of `path`, as the demonstration's person of that e-mail sees it (empty: somebody who is not signed in).
 
-    `click` is pressed first, by its accessible name: a menu to show open, say. `confirms` has the person give their password again before,
+    `click` is pressed first, by its accessible name: a menu to show open, say. `follows` is the text of a link that leads there from `path`,
+    where the address is not known. `confirms` has the person give their password again before,
     which some pages want.
     """
 
@@ -21,6 +22,7 @@ class Shot:
     path: str
     who: str = "alice@acme.example"
     click: str = ""
+    follows: str = ""
     confirms: bool = False
 
 
@@ -28,7 +30,14 @@ OPERATOR = "operator@tollgate.local"
 SHOTS = (
     Shot("console-home", ACME),
     Shot("console-switcher", ACME, click="Acme"),
-    Shot("console-budgets", f"{ACME}billing/budget/"),
+    Shot("console-budgets", f"{ACME}budgets/"),
+    Shot("console-budget", f"{ACME}budgets/", follows="Answers to customers"),
+    Shot("console-budget-new", f"{ACME}budgets/add/"),
+    Shot("console-alerts", f"{ACME}alerts/"),
+    Shot("console-channels", f"{ACME}channels/"),
+    Shot("console-channel-new", f"{ACME}channels/add/"),
+    Shot("console-plan", f"{ACME}plan/"),
+    Shot("console-statements", f"{ACME}statements/"),
     Shot("console-api-keys", f"{ACME}tenants/apikey/"),
     Shot("request-log", f"{ACME}gateway/requestlog/"),
     Shot("console-audit-trail", f"{ACME}auditlog/logentry/"),

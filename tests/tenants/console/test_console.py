@@ -33,7 +33,7 @@ def test_links_within_lead_to_the_same_tenant(cast: Cast):
     client = logged_in(cast.ada)
     for tenant in (cast.acme.tenant, cast.globex.tenant, cast.acme.tenant):  # as in two tabs
         content = client.get(f"/t/{tenant.slug}/").content.decode()
-        assert f'href="/t/{tenant.slug}/billing/budget/"' in content
+        assert f'href="/t/{tenant.slug}/budgets/"' in content
         assert "/static/unfold/css/styles.css" in content
         assert f"/t/{tenant.slug}/static/" not in content
     assert get_script_prefix() == "/"
@@ -52,9 +52,9 @@ def test_addresses_lead_in_and_out_from_anywhere(cast: Cast, page: Any):
     page(told)
     content = logged_in(cast.vera).get(f"/t/{slug}/").content.decode()
     assert content.split() == [
-        f"/t/{slug}/", f"/t/{slug}/billing/budget/", f"/t/{slug}/", "/", "/", "/t/other/statements/",
+        f"/t/{slug}/", f"/t/{slug}/budgets/", f"/t/{slug}/", "/", "/", "/t/other/statements/",
     ]  # fmt: skip
-    assert addresses.console(slug, "console:billing_budget_add") == f"/t/{slug}/billing/budget/add/"
+    assert addresses.console(slug, "console:billing_budget_add") == f"/t/{slug}/budgets/add/"
     assert addresses.outside("tenants") == "/t/"
 
 

@@ -51,7 +51,7 @@ def markers(company: Company) -> list[str]:
 
 def test_there_are_many_addresses():
     assert len(ROUTES) > 60
-    assert {"", "billing/budget/", "tenants/apikey/add/", "statements/2026-10/"} <= set(ROUTES)
+    assert {"", "budgets/", "tenants/apikey/add/", "statements/2026-10/"} <= set(ROUTES)
 
 
 @pytest.mark.parametrize("method", ["get", "post"])
@@ -73,10 +73,10 @@ def test_to_someone_with_no_tenant_a_console_does_not_exist(cast: Cast):
 
 def test_a_visitor_who_is_not_signed_in_is_sent_to_sign_in_whichever_tenant_it_is(cast: Cast):
     for slug in (cast.acme.tenant.slug, "no-such-tenant"):
-        response = Client().get(f"/t/{slug}/billing/budget/?q=x")
+        response = Client().get(f"/t/{slug}/budgets/?q=x")
         assert (response.status_code, response["Location"]) == (
             302,
-            f"/account/login/?next=/t/{slug}/billing/budget/%3Fq%3Dx",
+            f"/account/login/?next=/t/{slug}/budgets/%3Fq%3Dx",
         )
 
 

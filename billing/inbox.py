@@ -25,18 +25,12 @@ def going_on(now: dt.datetime) -> Q:
 
 
 def of(tenant: Tenant) -> QuerySet[Any]:
-    """The latest first, with their deliveries and the names of keys. Without lower thresholds of what crossed a higher one."""
-    same = ("tenant", "kind", "source", "dimension", "subject", "window_start", "amount")
-    higher = Alert.objects.filter(
-        kind=Kind.BUDGET,
-        threshold__gt=OuterRef("threshold"),
-        **{name: OuterRef(name) for name in same if name != "kind"},
-    )
+    """The latest first, with their deliveries and the names of keys. `is_outdone` are lower thresholds of what crossed a higher one."""
     deliveries = AlertDelivery.objects.select_related("channel").defer("channel__secret", "channel__former_secret")
     rows = alert_messages.with_key_names(Alert.objects.filter(tenant=tenant)).select_related("budget")
     return (
         rows.annotate(
-            is_outdone=Exists(higher),
+            is_outdone=_higher(),
             latest_at=Case(When(resolved_at=None, then="crossed_at"), default=Greatest("crossed_at", "resolved_at")),
         )
         .prefetch_related(Prefetch("deliveries", deliveries.order_by("channel__name", "notice")))
@@ -47,10 +41,25 @@ def of(tenant: Tenant) -> QuerySet[Any]:
 def unseen(tenant: Tenant, user: Any, now: dt.datetime) -> list[str]:
     """The severities of alerts that go on and that the person has not seen; at most `MOST_COUNTED`."""
     seen_at = AlertsSeen.objects.filter(tenant=tenant, user_id=user.pk).values_list("seen_at", flat=True).first()
-    rows = Alert.objects.filter(going_on(now), tenant=tenant)
+    rows = that_go_on(tenant, now)
     if seen_at is not None:
         rows = rows.filter(crossed_at__gt=seen_at)
     return list(rows.order_by("-crossed_at").values_list("severity", flat=True)[:MOST_COUNTED])
+
+
+def that_go_on(tenant: Tenant, now: dt.datetime) -> QuerySet[Alert]:
+    """Those that are not over, in no particular order. Of several thresholds of one budget the highest alone."""
+    return Alert.objects.filter(going_on(now), ~_higher(), tenant=tenant)
+
+
+def _higher() -> Exists:
+    """Whether the same has crossed a higher threshold, too."""
+    same = ("tenant", "source", "dimension", "subject", "window_start", "amount")
+    return Exists(
+        Alert.objects.filter(
+            kind=Kind.BUDGET, threshold__gt=OuterRef("threshold"), **{name: OuterRef(name) for name in same}
+        )
+    )
 
 
 def note_seen(tenant: Tenant, user: Any, now: dt.datetime) -> None:

@@ -1,4 +1,4 @@
-"""Three budgets for a tenant that has none of its own: amounts from what it has used so far, or from its plan, or else such as to begin with."""
+"""Three budgets for a tenant that has none of its own: amounts from what it has used so far, from its plan, or such as to begin with."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from billing import budgets, figures, history, in_force, sentences, telling
 from billing.models import Budget
 from billing.pages import shown_lines
-from billing.pages.budget_forms import RaiseForm
+from billing.pages.budget_forms import UNITS, RaiseForm
 from billing.pages.budgets import budget_of
 from tenants import visits
 from tenants.sites import console
@@ -53,6 +53,7 @@ def shown(request: HttpRequest, budget: Budget, *, raise_form: RaiseForm | None 
         "budget": budget,
         "raises": [_raise(item, budget, now) for item in budget.raises.all()],
         "raise_form": raise_form or RaiseForm(ends_at=_likely_end(line, now)),
+        "unit": dict(UNITS)[Budget.Metric(budget.metric)],
         "zone": timezone.get_current_timezone_name(),
         "history": _history(budget, request.GET.get("before", "")),
     }

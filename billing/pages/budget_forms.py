@@ -90,6 +90,8 @@ class BudgetForm(forms.Form):
         self._field("channels").choices = [(str(pk), name) for pk, name in rows]
         for name, field in self.fields.items():
             field.widget.attrs |= {"class": "tg-input", "aria-label": str(field.label)}
+            if name in ("cheaper_at", "cached_only_at"):
+                field.widget.attrs["placeholder"] = _("never")
             if name.removeprefix("subject_") in TYPED:
                 field.widget.attrs |= {"list": f"{own}-{name}-names", "autocomplete": "off"}
 

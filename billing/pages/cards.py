@@ -9,7 +9,6 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from billing import in_force, inbox, telling
-from billing.models import Alert
 from billing.pages import shown_lines
 from tenants import visits
 from tenants.pages.home import Card, card
@@ -38,7 +37,7 @@ def budgets(request: HttpRequest) -> Card:
 @card(order=40)
 def alerts(request: HttpRequest) -> Card | None:
     visit, now = visits.of(request), timezone.now()
-    count = Alert.objects.filter(inbox.going_on(now), tenant=visit.tenant).count()
+    count = inbox.that_go_on(visit.tenant, now).count()
     link = reverse("console:billing_alert_changelist")
     if not telling.listening(visit.tenant.pk).exists() and visit.may("add", "channels"):
         text = _("Alerts are sent to nobody yet. Add an e-mail address, a webhook or Slack.")

@@ -13,9 +13,8 @@ INVITATION = f"/invitation/{TOKEN}/"
 class Shot:
     """A picture of `path`, as the demonstration's person of that e-mail sees it (empty: somebody who is not signed in).
 
-    `click` is pressed first, by its accessible name: a menu to show open, say. `follows` is the text of a link that leads there from `path`,
-    where the address is not known. `confirms` has the person give their password again before,
-    which some pages want.
+    `click` is pressed first, by its accessible name: a menu to show open, say. `follows` is the text of a link on `path` that leads there,
+    where the address is not known. `confirms` has the person give their password again before, which some pages want.
     """
 
     name: str

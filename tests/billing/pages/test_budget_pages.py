@@ -33,7 +33,8 @@ def test_the_list_says_each_limit_in_words_with_what_is_used_and_who_is_told(cas
     said = text_of(console("vera"), "budgets/")
     assert "Block when the whole tenant spends more than $100 a month." in said
     assert "<strong>$85.50</strong> of $100" in said
-    assert "$14.50 left" in said and "85 %" in said
+    assert "$14.50 left" in said
+    assert "85 %" in said
     assert 'aria-label="$85.50 of $100 used, 85 %; alert at 80 %"' in said
     assert "alerts at 80, 100 % go to On call" in said
     assert "tg-near" in said
@@ -80,14 +81,17 @@ def test_in_the_list_the_form_takes_the_lines_place_and_the_saved_line_the_forms
     client, budget = console("ada"), cast.acme.budget
     place = f"budgets/{budget.pk}/edit/"
     part = text_of(client, f"{place}?part=1")
-    assert part.startswith(f'<form class="tg-panel" id="budget-{budget.pk}"') and 'value="100"' in part
+    assert part.startswith(f'<form class="tg-panel" id="budget-{budget.pk}"')
+    assert 'value="100"' in part
     form = {"who": "tenant", "amount": "1250.5", "metric": "usd", "window": "month", "audience": "all", "name": "Acme"}
     response = client.post(client.home + place, form, headers={"HX-Request": "true"})
     said = " ".join(response.content.decode().split())
-    assert f'id="budget-{budget.pk}"' in said and "spends more than $1,250.50 a month." in said
+    assert f'id="budget-{budget.pk}"' in said
+    assert "spends more than $1,250.50 a month." in said
     assert "Saved: “Acme” is in force like this from the next request on." in said
     refused = client.post(client.home + place, {**form, "amount": "x"}, headers={"HX-Request": "true"})
-    assert "Enter a number." in refused.content.decode() and "<html" not in refused.content.decode()
+    assert "Enter a number." in refused.content.decode()
+    assert "<html" not in refused.content.decode()
     budget.refresh_from_db()
     assert (budget.name, budget.amount) == ("Acme", Decimal("1250.5"))
 
@@ -116,7 +120,8 @@ def test_it_is_raised_for_a_while_with_a_reason_and_the_raise_can_be_ended(cast:
         assert message in client.post(place, {**form, **wrong}).content.decode()
     assert not BudgetRaise.objects.filter(budget=budget).exists()
     said = client.post(place, form, follow=True).content.decode()
-    assert "raised from $100 to $150" in said and "Raised to $150 until" in said
+    assert "raised from $100 to $150" in said
+    assert "Raised to $150 until" in said
     item = BudgetRaise.objects.get(budget=budget)
     assert (item.created_by, item.reason) == (cast.ada, "Sale")
     said = client.post(f"{client.home}budgets/raises/{item.pk}/end/", follow=True).content.decode()
@@ -165,7 +170,8 @@ def test_a_tenant_without_budgets_is_offered_three_and_then_the_others(cast: Cas
         ("key", "day", 10, "Each API key, $10 a day")
     ]
     said = text_of(client, "budgets/")
-    assert said.count("Add this budget") == 2 and "More to begin with" in said
+    assert said.count("Add this budget") == 2
+    assert "More to begin with" in said
     made.update(name="Mine")
     assert "Add this budget" not in text_of(client, "budgets/")
     assert client.post(f"{client.home}budgets/propose/none/").status_code == 404
@@ -179,7 +185,8 @@ def test_of_a_budget_for_each_one_can_look_somebody_up(cast: Cast, console: Cons
     for name, tokens in (("ann", 400), ("anton", 900), ("ben", 1000)):
         use(cast.acme.tenant, ("end_user", name), tokens=tokens, at=now)
     said = text_of(console("vera"), f"budgets/{budget.pk}/consumers/?q=an")
-    assert said.index("anton") < said.index("ann</span>") and "ben" not in said
+    assert said.index("anton") < said.index("ann</span>")
+    assert "ben" not in said
     assert "900</strong> of 1,000" in said
 
 

@@ -121,8 +121,11 @@ def test_without_the_filters_of_the_code_rows_of_others_are_still_not_found(cast
 
 
 @pytest.mark.usefixtures("forgotten_filters")
-def test_without_the_filters_of_the_code_the_home_page_and_the_search_name_nobody_else(cast: Cast):
+def test_without_the_filters_of_the_code_the_pages_that_are_no_lists_name_nobody_else(cast: Cast):
     ada = in_console(cast.ada, cast.acme.tenant)
-    for address in (ada.home, f"{ada.home}search/?s=o", f"{ada.home}gateway/routingrule/explain/"):
-        content = ada.get(address).content.decode()
+    own = ("budgets/", "budgets/add/", "alerts/", "channels/", "plan/", "statements/")
+    for address in ("", "search/?s=o", "gateway/routingrule/explain/", *own):
+        content = ada.get(ada.home + address).content.decode()
         assert not [text for text in markers(cast.globex) if text in content], address
+    for address in (f"budgets/{cast.globex.budget.pk}/", f"channels/{cast.globex.channel.pk}/"):
+        assert ada.get(ada.home + address).status_code == 404

@@ -154,13 +154,13 @@ def subject_name(alert: Any) -> str:
     return alert.key_name or _("deleted (%(id)s)") % {"id": alert.subject}
 
 
-def percent(alert: Alert) -> int:
-    """Of the amount, rounded down."""
+def percent(alert: Any) -> int:
+    """Of the amount of an alert about a budget, rounded down."""
     return int(alert.used * 100 // alert.amount) if alert.amount else EXHAUSTED
 
 
-def quantities(alert: Alert) -> str:
-    """Such as $40.12 of $50.00, or 800 of 1,000 requests."""
+def quantities(alert: Any) -> str:
+    """Of an alert about a budget, such as $40.12 of $50.00, or 800 of 1,000 requests."""
     if alert.metric == limits.USD:
         decimals = 2 if alert.amount >= 1 else 6
         return _("%(used)s of %(amount)s") % {

@@ -45,7 +45,8 @@ RUN_SECONDS = 20.0
 UNCONFIRMED = "Nobody has confirmed the address."
 _LOCK = 0x7011_A1E7
 
-Notice, Status = AlertDelivery.Notice, AlertDelivery.Status
+Status = AlertDelivery.Status
+Notice = AlertDelivery.Notice
 
 
 @dataclass(frozen=True)

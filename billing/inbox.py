@@ -5,8 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
-from django.db.models import Case, Exists, OuterRef, Prefetch, Q, QuerySet, When
-from django.db.models.functions import Greatest
+from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet
 
 from billing import alert_messages
 from billing.models import Alert, AlertDelivery, AlertsSeen
@@ -28,14 +27,10 @@ def of(tenant: Tenant) -> QuerySet[Any]:
     """The latest first, with their deliveries and the names of keys. `is_outdone` are lower thresholds of what crossed a higher one."""
     deliveries = AlertDelivery.objects.select_related("channel").defer("channel__secret", "channel__former_secret")
     rows = alert_messages.with_key_names(Alert.objects.filter(tenant=tenant)).select_related("budget")
-    return (
-        rows.annotate(
-            is_outdone=_higher(),
-            latest_at=Case(When(resolved_at=None, then="crossed_at"), default=Greatest("crossed_at", "resolved_at")),
-        )
-        .prefetch_related(Prefetch("deliveries", deliveries.order_by("channel__name", "notice")))
-        .order_by("-crossed_at", "-threshold", "-id")
+    told: QuerySet[Any] = rows.annotate(is_outdone=_higher()).prefetch_related(
+        Prefetch("deliveries", deliveries.order_by("channel__name", "notice"))
     )
+    return told.order_by("-crossed_at", "-threshold", "-id")
 
 
 def unseen(tenant: Tenant, user: Any, now: dt.datetime) -> list[str]:

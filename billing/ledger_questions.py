@@ -128,9 +128,11 @@ def _from_log(place: int, asked: Question) -> tuple[str, list[Any]]:
 
 def _which(asked: Question, subject: str) -> tuple[str, list[Any]]:
     """The conditions on the subject, which is that expression."""
-    where, args = "", []
+    where = ""
+    args: list[Any] = []
     if asked.subject is not None:
-        where, args = f" AND {subject} = %s", [asked.subject]
+        where += f" AND {subject} = %s"
+        args.append(asked.subject)
     if asked.tier:
         where += f" AND {subject} IN (SELECT external_id FROM tenants_enduser WHERE tenant_id = %s AND tier = %s)"  # noqa: S608
         args += [asked.tenant_id, asked.tier]

@@ -23,7 +23,8 @@ from billing.models import Alert, AlertDelivery, Severity
 from tenants import visits
 from tenants.sites import console
 
-Status, Notice = AlertDelivery.Status, AlertDelivery.Notice
+Status = AlertDelivery.Status
+Notice = AlertDelivery.Notice
 PER_PAGE = 25
 STATES = {"": gettext_lazy("All"), "on": gettext_lazy("Going on"), "over": gettext_lazy("Over")}
 LOOKS = {Status.WAITING: "warning", Status.DELIVERED: "good", Status.FAILED: "critical"}

@@ -203,4 +203,4 @@ def put_beside(form: forms.Form, error: ValidationError, places: dict[str, str])
     by_field = error.error_dict if hasattr(error, "error_dict") else {"": [error]}
     for field, messages in by_field.items():
         place = places.get(field, field)
-        form.add_error(place if place in form.fields else None, messages)  # type: ignore[arg-type]
+        form.add_error(place if place in form.fields else None, messages)

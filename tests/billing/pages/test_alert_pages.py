@@ -35,7 +35,7 @@ def test_the_bell_counts_what_is_new_to_each_person_until_they_have_looked(cast:
     spend(cast.acme.tenant, usd="20", at=timezone.now())  # 80 % and 100 % of the same
     assert "Alerts: 1 new" in bell(ada)
     assert "Alerts: 1 new" in bell(vera)
-    assert "1 alert goes on." in ada.get(ada.home).content.decode()
+    assert "1 alert goes on." in vera.get(vera.home).content.decode()
 
 
 def test_alerts_are_told_with_what_came_of_each_delivery_and_what_was_given_up_is_sent_again(

@@ -6,7 +6,7 @@ name ("team"). Whether somebody sees it is asked of what it leads to.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.conf import settings
@@ -94,16 +94,23 @@ OPERATORS = (
 
 CONSOLE = (
     Group("", (Entry(_("Home"), "home", "index", _("How things stand")), PLAYGROUND)),
-    Group(_("Activity"), (REQUESTS, FEEDBACK, ALERTS, AUDIT)),
+    Group(_("Activity"), (REQUESTS, FEEDBACK, replace(ALERTS, target="billing_alert_changelist"), AUDIT)),
     Group(_("Access"), (KEYS, END_USERS)),
-    Group(_("Limits"), (BUDGETS, CHANNELS)),
+    Group(
+        _("Limits"),
+        (
+            replace(BUDGETS, target="billing_budget_changelist"),
+            Entry(_("Plan and limits"), "speed", "billing_plan", _("What the plan allows, and how much of it is used")),
+            replace(CHANNELS, target="billing_alertchannel_changelist"),
+            Entry(_("Statements"), "receipt", "statements", _("What was used, month by month")),
+        ),
+    ),
     Group(_("Models & routing"), (PROVIDERS, MODELS, TASKS, RULES, CACHES, BREAKERS, QUALITY, LABELS)),
     Group(
         _("Tenant"),
         (
             Entry(_("Team"), "group", "team", _("Members, their roles, invitations")),
             Entry(_("Single sign-on"), "login", "tenants.ssoconnection", _("Your identity provider")),
-            Entry(_("Subscription"), "event_repeat", "billing.subscription", _("The plan, and since when")),
             Entry(_("Settings"), "settings", "tenants.tenant", _("Name and time zone")),
         ),
     ),

@@ -236,7 +236,11 @@ def company(name: str, plan: Plan, **request_fields: Any) -> Company:
         budget=budget,
         alert=crossing(budget),
         channel=AlertChannel.objects.create(
-            tenant=tenant, name=f"{name}'s ears", kind="email", target=f"alerts@{slug}.example.com"
+            tenant=tenant,
+            name=f"{name}'s ears",
+            kind="email",
+            target=f"alerts@{slug}.example.com",
+            confirmed_at=timezone.now(),
         ),
         label=LabeledAnswer.objects.create(
             tenant=tenant,

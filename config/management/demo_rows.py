@@ -11,7 +11,7 @@ from allauth.account.models import EmailAddress
 from django.contrib.auth.models import User
 from django.utils import timezone
 
-from billing.models import Budget, BudgetRaise, Plan, PlanTier, Subscription
+from billing.models import AlertChannel, Budget, BudgetRaise, Plan, PlanTier, Subscription
 from config import demo
 from config.management.demo_secrets import DemoSecrets
 from gateway.models import CachePolicy, Model, Provider, RoutingRule, RoutingTarget, Task, TaskFallback
@@ -133,6 +133,14 @@ def budgets() -> None:
                 ends_at=now + dt.timedelta(days=7),
                 reason=wanted.reason,
             )
+
+
+def channels() -> None:
+    """Who is told of alerts, those that are missing. Needs tenants."""
+    for wanted in demo.CHANNELS:
+        tenant = Tenant.objects.get(slug=wanted.tenant)
+        values = {"kind": "email", "target": wanted.address, "confirmed_at": timezone.now()}
+        AlertChannel.objects.get_or_create(tenant=tenant, name=wanted.name, defaults=values)
 
 
 def providers(kept: DemoSecrets, *, simulator_url: str, environment: Mapping[str, str]) -> str:

@@ -13,8 +13,9 @@ INVITATION = f"/invitation/{TOKEN}/"
 class Shot:
     """A picture of `path`, as the demonstration's person of that e-mail sees it (empty: somebody who is not signed in).
 
-    `click` is pressed first, by its accessible name: a menu to show open, say; `until` is a text that is waited for then.
-    `confirms` has the person give their password again before, which some pages want.
+    `click` is pressed first, by its accessible name: a menu to show open, say; `until` is a text that is waited for then. `follows` is the
+    text of a link on `path` that leads there, where the address is not known. `confirms` has the person give their password again before,
+    which some pages want.
     """
 
     name: str
@@ -22,6 +23,7 @@ class Shot:
     who: str = "alice@acme.example"
     click: str = ""
     until: str = ""
+    follows: str = ""
     confirms: bool = False
 
 
@@ -29,7 +31,14 @@ OPERATOR = "operator@tollgate.local"
 SHOTS = (
     Shot("console-home", ACME),
     Shot("console-switcher", ACME, click="Acme"),
-    Shot("console-budgets", f"{ACME}billing/budget/"),
+    Shot("console-budgets", f"{ACME}budgets/"),
+    Shot("console-budget", f"{ACME}budgets/", follows="Answers to customers"),
+    Shot("console-budget-new", f"{ACME}budgets/add/"),
+    Shot("console-alerts", f"{ACME}alerts/"),
+    Shot("console-channels", f"{ACME}channels/"),
+    Shot("console-channel-new", f"{ACME}channels/add/"),
+    Shot("console-plan", f"{ACME}plan/"),
+    Shot("console-statements", f"{ACME}statements/"),
     Shot("console-api-keys", f"{ACME}tenants/apikey/"),
     Shot("console-caches", f"{ACME}gateway/cachepolicy/"),
     Shot("request-log", f"{ACME}gateway/requestlog/"),

@@ -136,6 +136,9 @@ def take(browser: Any, url: str, theme: str, names: list[str]) -> None:
             if shot.confirms:
                 confirm(window.page, url, user)
             page = window.goto(shot.path)
+            if shot.follows:
+                page.get_by_role("link", name=shot.follows, exact=True).click()
+                page.wait_for_load_state()
             page.evaluate("document.fonts.ready")
             if shot.click:
                 page.get_by_role("button", name=shot.click).first.click()

@@ -52,6 +52,7 @@ def test_every_model_of_ours_has_a_page():
         "billing.BudgetRaise",
         "billing.DailyUsage",
         "billing.AlertDelivery",
+        "billing.AlertsSeen",
         "gateway.TaskFallback",
         "gateway.ContextPolicy",
         "gateway.RoutingTarget",

@@ -146,7 +146,7 @@ def test_without_a_simulator_and_a_credential_a_provider_waits_switched_off():
 def test_acmes_admin_gets_in_and_sees_nothing_of_globex():
     result = seed()
     client = at_work(User.objects.get(username=result["admin_email"]))
-    for name in ("tenants_tenant", "tenants_apikey", "tenants_enduser", "billing_subscription"):
+    for name in ("tenants_tenant", "tenants_apikey", "tenants_enduser", "gateway_cachepolicy"):
         content = client.get(reverse(f"admin:{name}_changelist"), follow=True).content.decode()
         assert "Acme" in content
         assert "lobex" not in content

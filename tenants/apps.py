@@ -13,5 +13,5 @@ class TenantsConfig(AppConfig):
 
         audit.track(User, many_to_many=("groups", "user_permissions"))
         audit.track(Group, many_to_many=("permissions",))
-        for model in (models.Tenant, models.Membership, models.ApiKey, models.EndUser):
+        for model in (models.Tenant, models.Membership, models.ApiKey, models.ApiKeySecret, models.EndUser):
             audit.track(model)

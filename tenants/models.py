@@ -156,7 +156,7 @@ class Membership(TenantOwned):
 
 
 class ApiKey(TenantOwned, ConfigModel):
-    """A key an application calls with. Only the SHA-256 of the secret is stored; see `tenants.api_keys`."""
+    """A key an application calls with: what it may do, its limits, whose usage it is. Its secrets are rows of their own (`ApiKeySecret`)."""
 
     class Scope(models.TextChoices):
         CHAT = "chat", _("Chat: /v1/chat/completions and /v1/messages")
@@ -169,9 +169,8 @@ class ApiKey(TenantOwned, ConfigModel):
         _("name"), max_length=80, help_text=_("What uses this key, such as “support bot, production”.")
     )
     prefix = models.CharField(
-        _("prefix"), max_length=16, editable=False, help_text=_("The key's beginning, to tell keys apart.")
+        _("prefix"), max_length=16, editable=False, help_text=_("The beginning of its secret, to tell keys apart.")
     )
-    secret_sha256 = models.CharField(max_length=64, unique=True, editable=False)
     scopes = ArrayField(
         models.CharField(max_length=20, choices=Scope.choices),
         verbose_name=_("scopes"),
@@ -301,3 +300,6 @@ class EndUser(TenantOwned):
         deleted = super().delete(*args, **kwargs)
         tiers.publish_on_commit(tenant_id, external_id)
         return deleted
+
+
+from tenants.models_keys import ApiKeySecret as ApiKeySecret  # noqa: E402

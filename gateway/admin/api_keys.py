@@ -20,7 +20,6 @@ from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
-from django.views.decorators.debug import sensitive_variables
 from unfold.contrib.filters.admin import DropdownFilter
 from unfold.widgets import UnfoldAdminTextInputWidget
 
@@ -163,13 +162,10 @@ class ApiKeyAdmin(TenantScopedAdmin):
     def scopes_shown(self, api_key: ApiKey) -> str:
         return ", ".join(api_key.scopes)
 
-    @sensitive_variables("secret")
     def save_model(self, request: HttpRequest, obj: ApiKey, form: Any, change: bool) -> None:
         if not change:
-            secret = api_keys.new_secret()
-            api_keys.put_secret(obj, secret)
-            obj.created_by = request.user  # type: ignore[assignment]
-            request._tollgate_revealed = api_keys.RevealedKey(obj, secret)  # type: ignore[attr-defined]
+            request._tollgate_revealed = api_keys.add(obj, created_by=request.user)  # type: ignore[attr-defined]
+            return
         super().save_model(request, obj, form, change)
 
     def response_add(self, request: HttpRequest, obj: ApiKey, post_url_continue: str | None = None) -> HttpResponse:

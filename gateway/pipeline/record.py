@@ -162,6 +162,7 @@ def _record(
         opens_model=_opens(exchange, attempt, model),
         context_tokens_before=exchange.context.tokens_before if exchange.context else None,
         context_tokens_after=exchange.context.tokens_after if exchange.context else None,
+        secret_prefix=exchange.key.prefix,
     )
 
 

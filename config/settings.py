@@ -271,6 +271,6 @@ LOGGING = {
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": env.text("TOLLGATE_LOG_LEVEL", "INFO").upper()},
-    "loggers": {"celery": {"level": "WARNING"}, "aiohttp": {"level": "WARNING"}},
+    "loggers": {"celery": {"level": "WARNING"}, "aiohttp": {"level": "WARNING"}, "httpx2": {"level": "WARNING"}},
 }
 LANGUAGES = [("en", _("English"))]

@@ -6,6 +6,7 @@ at most, and a provider that a tenant named is called as the data plane calls it
 
 from __future__ import annotations
 
+import datetime as dt
 import enum
 import json
 import re
@@ -58,6 +59,7 @@ class Listed:
     context_window: int | None = None
     max_output_tokens: int | None = None
     capabilities: frozenset[str] | None = None
+    created_at: int | None = None  # Unix seconds
 
 
 @dataclass(frozen=True)
@@ -129,7 +131,8 @@ def _of_openai(item: Any) -> Listed | None:
         return None
     windows = (getattr(item, key, None) for key in ("context_length", "max_model_len", "context_window", "max_context_length"))
     window = next((value for value in windows if isinstance(value, int) and value > 0), None)
-    return Listed(name, context_window=window)
+    created = getattr(item, "created", None)
+    return Listed(name, context_window=window, created_at=created if isinstance(created, int) else None)
 
 
 def _of_anthropic(item: ModelInfo) -> Listed | None:
@@ -141,6 +144,7 @@ def _of_anthropic(item: ModelInfo) -> Listed | None:
         context_window=item.max_input_tokens or None,
         max_output_tokens=item.max_tokens or None,
         capabilities=frozenset(_capabilities_of(item)) if item.capabilities is not None else None,
+        created_at=int(item.created_at.timestamp()) if isinstance(item.created_at, dt.datetime) else None,
     )
 
 

@@ -131,7 +131,9 @@ def default(usd_per_million: str) -> Price | None:
 @lru_cache(maxsize=256)
 def provider_at(url: str) -> str:
     """The catalog's name of the provider whose API is at that URL, for references such as groq:llama-3.3-70b; empty if it knows none."""
-    return next((item.id for item in get_snapshot().providers if item.api_pattern and re.match(item.api_pattern, url)), "")
+    return next(
+        (item.id for item in get_snapshot().providers if item.api_pattern and re.match(item.api_pattern, url)), ""
+    )
 
 
 def context_window(*, provider_id: str, upstream_id: str) -> int | None:

@@ -238,7 +238,7 @@ UNFOLD = {
     "SITE_FAVICONS": [
         {"rel": "icon", "type": "image/svg+xml", "href": partial(static_url, "tollgate/mark-light.svg")},
     ],
-    "STYLES": [partial(static_url, "tollgate/admin.css")],
+    "STYLES": [partial(static_url, "tollgate/admin.css"), partial(static_url, "tollgate/console.css")],
     "ENVIRONMENT": "config.navigation.environment",
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,

@@ -41,4 +41,6 @@ def check(model: Model, *, within: Tenant | None) -> None:
     if model.tenant_id != within.pk:
         raise ValidationError({"tenant": _("This model is not yours.")})
     if model.provider.tenant_id != within.pk:
-        raise ValidationError({"provider": _("Choose one of your own providers. What the operator offers is used as it is.")})
+        raise ValidationError(
+            {"provider": _("Choose one of your own providers. What the operator offers is used as it is.")}
+        )

@@ -19,8 +19,8 @@ from gateway.probes import Listed
 Can = Model.Capability
 PROPOSED = 4  # models that are ticked from the beginning
 
-_CHAT = frozenset({Can.CHAT, Can.STREAMING})
-_FULL = _CHAT | {Can.TOOLS, Can.VISION, Can.JSON_SCHEMA}
+CHAT = frozenset({Can.CHAT, Can.STREAMING})
+_FULL = CHAT | {Can.TOOLS, Can.VISION, Can.JSON_SCHEMA}
 _THINKS = _FULL | {Can.REASONING}
 _NO_TEXT = re.compile(
     r"whisper|tts|dall-e|image|audio|realtime|transcri|translat|moderation|sora|video|-live|computer-use|rerank|ocr|guard"
@@ -31,17 +31,17 @@ _FAMILIES: tuple[tuple[re.Pattern[str], frozenset[str]], ...] = tuple(
     (re.compile(pattern, re.IGNORECASE), frozenset(capabilities))
     for pattern, capabilities in (
         (r"embed|(^|/)(bge|e5|gte|voyage)-", {Can.EMBEDDINGS}),
-        (r"claude-(2|instant|v1)", _CHAT),
-        (r"claude-3-(5|haiku|opus|sonnet)", _CHAT | {Can.TOOLS, Can.VISION}),
+        (r"claude-(2|instant|v1)", CHAT),
+        (r"claude-3-(5|haiku|opus|sonnet)", CHAT | {Can.TOOLS, Can.VISION}),
         (r"claude-", _THINKS),
-        (r"gpt-3\.5", _CHAT | {Can.TOOLS}),
-        (r"gpt-4(-32k|-\d{4})?$", _CHAT | {Can.TOOLS}),
-        (r"gpt-4-turbo|gpt-4-vision", _CHAT | {Can.TOOLS, Can.VISION}),
+        (r"gpt-3\.5", CHAT | {Can.TOOLS}),
+        (r"gpt-4(-32k|-\d{4})?$", CHAT | {Can.TOOLS}),
+        (r"gpt-4-turbo|gpt-4-vision", CHAT | {Can.TOOLS, Can.VISION}),
         (r"gpt-4o|gpt-4\.|chatgpt-4o", _FULL),
-        (r"gpt-oss", _CHAT | {Can.TOOLS, Can.REASONING}),
+        (r"gpt-oss", CHAT | {Can.TOOLS, Can.REASONING}),
         (r"gpt-[5-9]|(^|/)o[134](-|$)", _THINKS),
-        (r"deepseek-(r|reasoner)|qwq|thinking|reason", _CHAT | {Can.REASONING}),
-        (r"deepseek|mistral|qwen|llama-[34]|llama3|command-r|grok", _CHAT | {Can.TOOLS}),
+        (r"deepseek-(r|reasoner)|qwq|thinking|reason", CHAT | {Can.REASONING}),
+        (r"deepseek|mistral|qwen|llama-[34]|llama3|command-r|grok", CHAT | {Can.TOOLS}),
         (r"gemini", _FULL),
     )
 )
@@ -91,7 +91,7 @@ def capabilities_of(upstream_id: str) -> frozenset[str]:
     """By the model's name; nothing for one that is not about text."""
     if _NO_TEXT.search(upstream_id):
         return frozenset()
-    return next((found for pattern, found in _FAMILIES if pattern.search(upstream_id)), _CHAT)
+    return next((found for pattern, found in _FAMILIES if pattern.search(upstream_id)), CHAT)
 
 
 def first_choice(proposals: Iterable[Proposal], listed: Iterable[Listed]) -> frozenset[str]:
@@ -102,7 +102,9 @@ def first_choice(proposals: Iterable[Proposal], listed: Iterable[Listed]) -> fro
     made = {item.id: item.created_at or 0 for item in listed}
     chatting = [item for item in usable if item.price is not None and Can.CHAT in item.capabilities]
     chosen: dict[str, str] = {}
-    for item in sorted(chatting, key=lambda item: (-made.get(item.upstream_id, 0), len(item.upstream_id), item.upstream_id)):
+    for item in sorted(
+        chatting, key=lambda item: (-made.get(item.upstream_id, 0), len(item.upstream_id), item.upstream_id)
+    ):
         chosen.setdefault(_family(item.upstream_id), item.upstream_id)
     return frozenset(list(chosen.values())[:PROPOSED])
 

@@ -63,7 +63,9 @@ def _text(fault: Fault, kind: str, host: str) -> tuple[str, str, str]:
     texts = {
         Fault.WRONG_KEY: (
             _("%(host)s does not accept this key."),
-            _("Copy it again from the provider's own console, whole and without blanks. It may also have been deleted there."),
+            _(
+                "Copy it again from the provider's own console, whole and without blanks. It may also have been deleted there."
+            ),
             CREDENTIAL,
         ),
         Fault.NO_PERMISSION: (
@@ -78,7 +80,9 @@ def _text(fault: Fault, kind: str, host: str) -> tuple[str, str, str]:
         ),
         Fault.NOT_ALLOWED: (
             _("%(host)s is unknown, or leads to an address inside a private network."),
-            _("Tollgate calls tenants' providers on the public internet only. Its operator can allow a network of yours."),
+            _(
+                "Tollgate calls tenants' providers on the public internet only. Its operator can allow a network of yours."
+            ),
             BASE_URL,
         ),
         Fault.UNREACHABLE: (

@@ -129,7 +129,9 @@ def _of_openai(item: Any) -> Listed | None:
     name = getattr(item, "id", None)
     if not isinstance(name, str) or not name:
         return None
-    windows = (getattr(item, key, None) for key in ("context_length", "max_model_len", "context_window", "max_context_length"))
+    windows = (
+        getattr(item, key, None) for key in ("context_length", "max_model_len", "context_window", "max_context_length")
+    )
     window = next((value for value in windows if isinstance(value, int) and value > 0), None)
     created = getattr(item, "created", None)
     return Listed(name, context_window=window, created_at=created if isinstance(created, int) else None)
@@ -151,7 +153,11 @@ def _of_anthropic(item: ModelInfo) -> Listed | None:
 def _capabilities_of(item: ModelInfo) -> Iterator[str]:
     yield from ("chat", "streaming", "tools")
     told: Any = item.capabilities
-    for name, capability in (("image_input", "vision"), ("structured_outputs", "json_schema"), ("thinking", "reasoning")):
+    for name, capability in (
+        ("image_input", "vision"),
+        ("structured_outputs", "json_schema"),
+        ("thinking", "reasoning"),
+    ):
         if getattr(getattr(told, name, None), "supported", False):
             yield capability
 
@@ -189,13 +195,16 @@ def _of_certificate(error: BaseException) -> str:
 def _of_status(provider: Provider, model: str, response: httpx2.Response) -> Report:
     status, (code, message) = response.status_code, _error_of(response.content)
     if model and status == 400 and "output limit was reached" in message:
-        return Report(None, (Listed(model),), status=status)  # it thinks before it answers, and one token was not enough
+        return Report(
+            None, (Listed(model),), status=status
+        )  # it thinks before it answers, and one token was not enough
     said = failures.redact(message, provider)[:MAX_SAID]
     return Report(_fault(provider, status, code, message, model), said=said, status=status)
 
 
 _ABOUT_THE_MODEL = re.compile(
-    r"model\b.{0,60}\b(not|unknown|invalid|exist)|\b(no such|unknown|invalid|unsupported)\b.{0,20}\bmodel", re.IGNORECASE
+    r"model\b.{0,60}\b(not|unknown|invalid|exist)|\b(no such|unknown|invalid|unsupported)\b.{0,20}\bmodel",
+    re.IGNORECASE,
 )
 
 

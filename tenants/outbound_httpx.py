@@ -33,9 +33,7 @@ class Compressed(OSError):
     """The answer is compressed, which was not asked for."""
 
 
-def client(
-    *, is_guarded: bool, sends_credential: bool = True, total_seconds: float = TOTAL_SECONDS
-) -> httpx2.Client:
+def client(*, is_guarded: bool, sends_credential: bool = True, total_seconds: float = TOTAL_SECONDS) -> httpx2.Client:
     """A client for calls that take at most `total_seconds` together, counted from here. `is_guarded`: to the public internet only."""
     return httpx2.Client(
         transport=_Transport(is_guarded, sends_credential, _Deadline(total_seconds)),
@@ -149,7 +147,9 @@ class _Timed(httpcore2.NetworkStream):
     def start_tls(
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore2.NetworkStream:
-        return _Timed(self._stream.start_tls(ssl_context, server_hostname, self._deadline.left(timeout)), self._deadline)
+        return _Timed(
+            self._stream.start_tls(ssl_context, server_hostname, self._deadline.left(timeout)), self._deadline
+        )
 
     def get_extra_info(self, info: str) -> Any:
         return self._stream.get_extra_info(info)

@@ -58,9 +58,9 @@ RIGHTS: dict[str, Rights] = {
     "keys": Rights(add=DEVELOPERS, change=DEVELOPERS, only_own=frozenset({Role.DEVELOPER})),  # revoked, never deleted
     "labels": LOOK,
     "members": Rights.edited_by(OWNERS),
-    "models": LOOK,  # a model decides which credential pays, and at what price
+    "models": Rights.edited_by(ADMINS),  # the tenant's own, at providers of its own (`gateway.catalog`)
     "playground": Rights(add=DEVELOPERS),  # to add is to send: it costs
-    "providers": LOOK,  # a base URL and a credential are the operator's to set
+    "providers": Rights.edited_by(ADMINS),  # the tenant's own
     "quality_models": LOOK,
     "requests": LOOK,
     "rules": Rights.edited_by(ADMINS),

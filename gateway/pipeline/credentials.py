@@ -56,7 +56,8 @@ def check(snapshot: Snapshot, digest: str, scope: str) -> None:
         raise Unauthenticated("This API key has expired.", code="expired_api_key")
     if key.ends_at is not None and key.ends_at <= time.time():
         raise Unauthenticated(
-            f"This secret ({key.prefix}…) was replaced when its API key was rotated. Use the new one.", code="rotated_api_key"
+            f"This secret ({key.prefix}…) was replaced when its API key was rotated. Use the new one.",
+            code="rotated_api_key",
         )
     if not snapshot.is_active:
         raise Unauthenticated("This API key's tenant is switched off.")

@@ -81,7 +81,17 @@ def test_a_short_list_is_offered_ticked_and_of_a_long_one_the_newest_of_each_fam
     many = [
         Listed(name, created_at=created)
         for created, name in enumerate(
-            ["gpt-4o", "gpt-5-mini", "gpt-4o-mini", "gpt-5", "gpt-5.4-mini", "gpt-5.4", "gpt-5.4-nano", "unheard-of", "whisper-1"]
+            [
+                "gpt-4o",
+                "gpt-5-mini",
+                "gpt-4o-mini",
+                "gpt-5",
+                "gpt-5.4-mini",
+                "gpt-5.4",
+                "gpt-5.4-nano",
+                "unheard-of",
+                "whisper-1",
+            ]
         )
     ]
     proposals = [propose(item, kind="openai", base_url="https://api.openai.com/v1", at=NOW) for item in many]

@@ -148,7 +148,14 @@ def test_a_port_without_tls_is_told(receiver: Receiver):
 def test_without_a_credential_none_is_sent_and_the_operators_environment_stays_at_home(
     receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ):
-    for name in ("OPENAI_API_KEY", "OPENAI_ADMIN_KEY", "OPENAI_ORG_ID", "OPENAI_PROJECT_ID", "ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN"):
+    for name in (
+        "OPENAI_API_KEY",
+        "OPENAI_ADMIN_KEY",
+        "OPENAI_ORG_ID",
+        "OPENAI_PROJECT_ID",
+        "ANTHROPIC_API_KEY",
+        "ANTHROPIC_AUTH_TOKEN",
+    ):
         monkeypatch.setenv(name, "of-the-operator")
     monkeypatch.setenv("ANTHROPIC_CUSTOM_HEADERS", "x-secret: of-the-operator")
     receiver.answer_body = json.dumps({"data": [], "has_more": False}).encode()

@@ -43,7 +43,9 @@ def server(serve: Callable[[socket.socket], None]) -> Iterator[int]:
         listener.shutdown(socket.SHUT_RDWR)
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "[::1]", "[::ffff:127.0.0.1]", "localhost", "0x7f.1", "2130706433", "0.0.0.0"])
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1", "[::1]", "[::ffff:127.0.0.1]", "localhost", "0x7f.1", "2130706433", "0.0.0.0"]
+)
 def test_no_spelling_of_an_address_inside_is_called(receiver: Receiver, host: str):
     with pytest.raises(httpx2.ConnectError) as caught:
         ask(f"http://{host}:{receiver.port}/v1/models")
@@ -79,14 +81,21 @@ def test_a_redirect_is_an_answer_and_is_not_followed(receiver: Receiver, allow_l
     assert receiver.connections == 1
 
 
-def test_the_environments_proxies_are_not_asked(receiver: Receiver, allow_loopback: None, monkeypatch: pytest.MonkeyPatch):
+def test_the_environments_proxies_are_not_asked(
+    receiver: Receiver, allow_loopback: None, monkeypatch: pytest.MonkeyPatch
+):
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
     monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:9")
     assert ask(receiver.url).status_code == 200
 
 
 def test_only_the_headers_that_a_provider_needs_leave(receiver: Receiver, allow_loopback: None):
-    sent = {"Authorization": "Bearer k", "X-Api-Key": "k", "OpenAI-Organization": "org-of-the-operator", "X-Custom": "1"}
+    sent = {
+        "Authorization": "Bearer k",
+        "X-Api-Key": "k",
+        "OpenAI-Organization": "org-of-the-operator",
+        "X-Custom": "1",
+    }
     ask(receiver.url, headers=sent)
     ask(receiver.url, headers=sent, sends_credential=False)
     first, second = (received.headers for received in receiver.received)

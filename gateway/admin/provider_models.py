@@ -1,0 +1,312 @@
+"""Which of a provider's models applications may name: its list, with what is known of each, to choose from and to correct."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from django import forms
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.admin.utils import unquote
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.http import HttpRequest, HttpResponse, QueryDict
+from django.template.response import TemplateResponse
+from django.urls import path, reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_safe
+
+from billing import prices
+from gateway import catalog, known_models
+from gateway.admin.connecting import ConnectionPages, go_to
+from gateway.admin.prices import in_short
+from gateway.known_models import Proposal
+from gateway.models import Model, Provider
+from gateway.probes import Listed
+from tenants import visits
+from tenants.admin.plain_forms import PlainForm
+
+FOLDER = "admin/gateway/provider"
+
+
+class ChosenModelForm(PlainForm, forms.ModelForm):
+    """A model as it is going to be added. Without a price in the catalog one has to be entered."""
+
+    class Meta:
+        model = Model
+        fields = [
+            "upstream_id",
+            "name",
+            "capabilities",
+            "context_window",
+            "max_output_tokens",
+            "input_usd_per_mtok",
+            "output_usd_per_mtok",
+            "price_ref",
+        ]
+        widgets = {"upstream_id": forms.HiddenInput, "price_ref": forms.HiddenInput}
+        labels = {
+            "name": gettext_lazy("Name for applications"),
+            "context_window": gettext_lazy("Context window, tokens"),
+            "max_output_tokens": gettext_lazy("Most output tokens"),
+            "input_usd_per_mtok": gettext_lazy("Input, USD per million tokens"),
+            "output_usd_per_mtok": gettext_lazy("Output, USD per million tokens"),
+        }
+        help_texts = dict.fromkeys(("name", "context_window", "max_output_tokens"), "")
+
+    capabilities = forms.MultipleChoiceField(
+        label=gettext_lazy("It can do"),
+        choices=Model.Capability.choices,
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+    )
+
+    def __init__(self, *args: Any, provider: Provider, **kwargs: Any) -> None:
+        super().__init__(*args, instance=Model(provider=provider, tenant_id=provider.tenant_id), **kwargs)
+
+    def _get_validation_exclusions(self) -> set[str]:
+        excluded: set[str] = super()._get_validation_exclusions()  # type: ignore[misc]
+        return excluded - {"tenant", "provider"}
+
+    @property
+    def price(self) -> prices.Price | None:
+        """What the catalog knows; the fields may say otherwise."""
+        return prices.resolve(
+            kind=self.instance.provider.kind,
+            upstream_id=str(self["upstream_id"].value() or ""),
+            price_ref=str(self["price_ref"].value() or ""),
+            at=timezone.now(),
+        )
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or {}
+        has_own = cleaned.get("input_usd_per_mtok") is not None or cleaned.get("output_usd_per_mtok") is not None
+        if not has_own and self.price is None and not settings.GATEWAY_DEFAULT_PRICE:
+            text = _("Requests to a model without a price are refused. Enter what it costs; 0 if nothing.")
+            self.add_error("input_usd_per_mtok", text)
+        return cleaned
+
+    def add_error(self, field: str | None, error: Any) -> None:
+        """What concerns the row as a whole stands beside its price if that is half there, else beside its name."""
+        by_field = getattr(error, "error_dict", None)
+        if by_field and "__all__" in by_field:
+            given = [self.cleaned_data.get(f"{kind}_usd_per_mtok") is not None for kind in ("input", "output")]
+            beside = "output_usd_per_mtok" if given == [True, False] else "input_usd_per_mtok" if any(given) else "name"
+            by_field.setdefault(beside, []).extend(by_field.pop("__all__"))
+        super().add_error(field, error)
+
+
+@dataclass(frozen=True)
+class Editor:
+    """A chosen model's form, and what stands above it."""
+
+    form: ChosenModelForm
+    key: str
+    price: str
+    is_open: bool
+
+
+@dataclass(frozen=True)
+class Row:
+    """A line of the list. All texts are ready. `editor` is there from the beginning where it is ticked."""
+
+    upstream_id: str
+    title: str
+    key: str
+    capabilities: str
+    window: str
+    price: str
+    is_added: bool
+    is_ticked: bool
+    query: str
+    editor: Editor | None
+
+
+class ProviderModelPages(ConnectionPages):
+    """What the providers' admin has of choosing models."""
+
+    def get_urls(self) -> list[Any]:
+        wrap = self.admin_site.admin_view
+        return [
+            path("<path:object_id>/models/", wrap(self.models_view), name="gateway_provider_models"),
+            path("<path:object_id>/models/list/", wrap(self.list_view), name="gateway_provider_model_list"),
+            path("<path:object_id>/models/editor/", wrap(self.editor_view), name="gateway_provider_model_editor"),
+            *super().get_urls(),
+        ]
+
+    def _provider(self, request: HttpRequest, object_id: str) -> Provider:
+        provider: Provider = self.get_object(request, unquote(object_id))
+        if not self.has_change_permission(request, provider):
+            raise PermissionDenied
+        return provider
+
+    def models_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """GET shows the page, which then asks for the list; POST adds what was chosen: all of it, or nothing."""
+        provider = self._provider(request, object_id)
+        came_from = request.POST.get("from") or request.GET.get("from") or ""
+        if request.method != "POST":
+            return self._models_page(request, provider, came_from, editors=[])
+        chosen = list(dict.fromkeys(filter(None, (item.strip() for item in request.POST.getlist("chosen")))))
+        forms_ = [_chosen_form(provider, item, request.POST) for item in chosen]
+        if not chosen:
+            return self._refused(request, provider, came_from, [], _("Tick at least one model."))
+        are_valid = [form.is_valid() for form in forms_]
+        names = [form.instance.name for form in forms_]
+        for form in forms_:
+            if names.count(form.instance.name) > 1:
+                form.add_error("name", _("Two of the chosen models have this name."))
+                are_valid.append(False)
+        if not all(are_valid):
+            return self._refused(request, provider, came_from, forms_, _("Some models need another look."))
+        visit = visits.found(request)
+        catalog.add_all([form.instance for form in forms_], within=visit.tenant if visit is not None else None)
+        text = _("Applications may now name: %(names)s") % {"names": ", ".join(names)}
+        self.message_user(request, text, messages.SUCCESS)
+        if came_from == "setup" and visit is not None:
+            return go_to(request, reverse("console:setup"))
+        return go_to(request, reverse("admin:gateway_provider_change", args=[provider.pk]))
+
+    def _refused(
+        self, request: HttpRequest, provider: Provider, came_from: str, forms_: list[ChosenModelForm], text: str
+    ) -> HttpResponse:
+        editors = [_editor(form) for form in forms_]
+        if request.headers.get("HX-Request"):
+            return TemplateResponse(request, f"{FOLDER}/models_answer.html", {"text": text, "editors": editors})
+        return self._models_page(request, provider, came_from, editors=editors, text=text)
+
+    def _models_page(
+        self, request: HttpRequest, provider: Provider, came_from: str, *, editors: list[Editor], text: str = ""
+    ) -> HttpResponse:
+        context = {
+            **self.admin_site.each_context(request),
+            "title": _("Models of %(provider)s") % {"provider": provider.name},
+            "opts": self.opts,
+            "provider": provider,
+            "came_from": came_from,
+            "editors": editors,
+            "text": text,
+            "list_url": reverse("admin:gateway_provider_model_list", args=[provider.pk]),
+            "editor_url": reverse("admin:gateway_provider_model_editor", args=[provider.pk]),
+            "done_url": reverse("console:setup")
+            if came_from == "setup" and visits.found(request)
+            else reverse("admin:gateway_provider_change", args=[provider.pk]),
+        }
+        return TemplateResponse(request, f"{FOLDER}/models.html", context)
+
+    def list_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Asks the provider, and shows what it has; or what is wrong with the connection."""
+        provider = self._provider(request, object_id)
+        report, explained = self._tested(provider, "")
+        if explained is not None or report is None:
+            context = {
+                "explained": explained,
+                "editor_url": reverse("admin:gateway_provider_model_editor", args=[provider.pk]),
+            }
+            return TemplateResponse(request, f"{FOLDER}/models_none.html", context)
+        now = timezone.now()
+        proposals = [
+            known_models.propose(item, kind=provider.kind, base_url=provider.effective_base_url, at=now)
+            for item in report.models
+        ]
+        added = {model.effective_upstream_id for model in Model.objects.filter(provider=provider)}
+        ticked = frozenset() if added else known_models.first_choice(proposals, report.models)
+        shown = [item for item in proposals if item.is_text]
+        context = {
+            "rows": [
+                _row(provider, item, is_added=item.upstream_id in added, is_ticked=item.upstream_id in ticked)
+                for item in shown
+            ],
+            "left_out": len(proposals) - len(shown),
+            "editor_url": reverse("admin:gateway_provider_model_editor", args=[provider.pk]),
+        }
+        return TemplateResponse(request, f"{FOLDER}/models_list.html", context)
+
+    def editor_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """The form of one model: ticked in the list, or named by hand."""
+        provider = self._provider(request, object_id)
+        query = request.GET
+        upstream_id = query.get("chosen", "").strip()[:200]
+        if not upstream_id:
+            return HttpResponse(status=204)
+        proposal = known_models.propose(
+            _told(query, upstream_id), kind=provider.kind, base_url=provider.effective_base_url, at=timezone.now()
+        )
+        editor = _editor(_proposed_form(provider, proposal))
+        return TemplateResponse(
+            request, f"{FOLDER}/model_editor.html", {"editor": editor, "is_by_hand": "by_hand" in query}
+        )
+
+
+def key_of(upstream_id: str) -> str:
+    """A short name for a model's part of the page."""
+    return "m" + hashlib.sha256(upstream_id.encode()).hexdigest()[:10]
+
+
+def _told(query: QueryDict, upstream_id: str) -> Listed:
+    """What the provider's list said of a model, which the page hands back. It only fills in a form."""
+
+    def number(name: str) -> int | None:
+        text = query.get(name, "")
+        return int(text) if text.isdecimal() and len(text) < 10 else None
+
+    can = frozenset(query.get("can", "").split(",")) & frozenset(Model.Capability.values)
+    return Listed(upstream_id, "", number("window"), number("output"), can if "can" in query else None)
+
+
+def _row(provider: Provider, proposal: Proposal, *, is_added: bool, is_ticked: bool) -> Row:
+    told = {"window": proposal.context_window, "output": proposal.max_output_tokens}
+    query = {name: value for name, value in told.items() if value is not None}
+    return Row(
+        upstream_id=proposal.upstream_id,
+        title=proposal.title if proposal.title != proposal.upstream_id else "",
+        key=key_of(proposal.upstream_id),
+        capabilities=", ".join(str(item.label) for item in Model.Capability if item in proposal.capabilities),
+        window=f"{proposal.context_window:,}" if proposal.context_window else "",
+        price=in_short(proposal.price),
+        is_added=is_added,
+        is_ticked=is_ticked,
+        query=json.dumps({**query, "can": ",".join(sorted(proposal.capabilities))}),
+        editor=_editor(_proposed_form(provider, proposal)) if is_ticked else None,
+    )
+
+
+def _proposed_form(provider: Provider, proposal: Proposal) -> ChosenModelForm:
+    return ChosenModelForm(provider=provider, prefix=key_of(proposal.upstream_id), initial=_values(proposal))
+
+
+def _values(proposal: Proposal) -> dict[str, Any]:
+    return {
+        "upstream_id": proposal.upstream_id,
+        "name": proposal.name,
+        "capabilities": [item for item in Model.Capability.values if item in proposal.capabilities]
+        or sorted(known_models.CHAT),
+        "context_window": proposal.context_window,
+        "max_output_tokens": proposal.max_output_tokens,
+        "price_ref": proposal.price_ref,
+    }
+
+
+def _chosen_form(provider: Provider, upstream_id: str, data: QueryDict) -> ChosenModelForm:
+    """As it was filled in; of a model whose form was not opened, as it was proposed."""
+    key = key_of(upstream_id)
+    if f"{key}-name" in data:
+        return ChosenModelForm(data, provider=provider, prefix=key)
+    proposal = known_models.propose(
+        Listed(upstream_id), kind=provider.kind, base_url=provider.effective_base_url, at=timezone.now()
+    )
+    values = {name: value for name, value in _values(proposal).items() if value is not None}
+    return ChosenModelForm({f"{key}-{name}": value for name, value in values.items()}, provider=provider, prefix=key)
+
+
+def _editor(form: ChosenModelForm) -> Editor:
+    price = form.price
+    return Editor(
+        form=form,
+        key=str(form.prefix),
+        price=in_short(price),
+        is_open=price is None and not settings.GATEWAY_DEFAULT_PRICE or bool(form.is_bound and form.errors),
+    )

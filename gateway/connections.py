@@ -81,7 +81,7 @@ def remove(provider: Provider) -> None:
     provider.delete()
 
 
-def test(provider: Provider, *, model: str = "") -> Report:
+def try_out(provider: Provider, *, model: str = "") -> Report:
     """Probe it as it is stored (`gateway.probes.probe`), and remember what came of it. Takes up to ten seconds."""
     report = probes.probe(upstream(provider), model=model)
     remember(provider, report)

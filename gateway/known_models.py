@@ -1,7 +1,7 @@
 """What is known of a model by its name and by what its provider lists: a proposal for its row in the catalog, which people may change.
 
-Prices and context windows come from the genai-prices catalog, abilities from what the provider says, else from the families of names below. A
-name of no known family is taken for a chat model that streams, and nothing more is promised.
+Prices and context windows come from the genai-prices catalog, abilities from what the provider says, else from the families of names
+below. A name of no known family is taken for a chat model that streams, and nothing more is promised.
 """
 
 from __future__ import annotations

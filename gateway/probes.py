@@ -64,7 +64,8 @@ class Listed:
 
 @dataclass(frozen=True)
 class Report:
-    """What came of a probe. `fault` None: it works. `said`: the provider's own words, without keys. `status`: of its answer, if there was one."""
+    """What came of a probe. `fault` None: it works. `said`: the provider's own words, without keys. `status`: of its
+    answer, if there was one."""
 
     fault: Fault | None
     models: tuple[Listed, ...] = ()

@@ -195,7 +195,7 @@ def _served(targets: list[types.Model]) -> types.Condition:
 
 
 def _keys(tenant_id: UUID) -> dict[str, types.Key]:
-    """By the hash of each secret. One that was replaced stays for a while after its end, so that who still sends it is told what happened."""
+    """By the hash of each secret. One that was replaced stays a while after its end, so that who still sends it is told what happened."""
     rows = ApiKey.objects.filter(tenant_id=tenant_id, revoked_at=None)
     keys = {row.id: _key(row) for row in rows}
     told_until = timezone.now() - REPLACED_SECRETS_KEPT

@@ -52,7 +52,9 @@ class Chat:
         told = {item.get("role") for item in self.messages}
         if not told <= {"system", "user", "assistant"} or not set(self.options) <= _SHARED_OPTIONS:
             return None
-        if not all(isinstance(item.get("content"), str) and item.keys() <= {"role", "content"} for item in self.messages):
+        if not all(
+            isinstance(item.get("content"), str) and item.keys() <= {"role", "content"} for item in self.messages
+        ):
             return None
         system = "\n\n".join(item["content"] for item in self.messages if item["role"] == "system")
         turns = [dict(item) for item in self.messages if item["role"] != "system"]
@@ -82,7 +84,9 @@ def of(call: Chat | Embedding, *, base_url: str, secret: str = "") -> tuple[Snip
             Snippet("node-openai", "Node", "javascript", _node_embedding(call, base_url, secret)),
         )
     found = [
-        Snippet("curl", "curl", "bash", _curl(call.body(), f"{base_url}/v1/chat/completions", secret, is_stream=call.stream)),
+        Snippet(
+            "curl", "curl", "bash", _curl(call.body(), f"{base_url}/v1/chat/completions", secret, is_stream=call.stream)
+        ),
         Snippet("python-openai", "Python, openai", "python", _python_openai(call, base_url, secret)),
         Snippet("node-openai", "Node, openai", "javascript", _node_openai(call, base_url, secret)),
     ]
@@ -198,7 +202,9 @@ def _node_anthropic(call: Chat, body: Mapping[str, Any], base_url: str, secret: 
 def _node_embedding(call: Embedding, base_url: str, secret: str) -> str:
     head = _node_client("OpenAI", "openai", "client", f"{base_url}/v1", secret)
     body = _literal(call.body(), is_python=False)
-    return f"{head}const answer = await client.embeddings.create({body});\nconsole.log(answer.data[0].embedding.length);\n"
+    return (
+        f"{head}const answer = await client.embeddings.create({body});\nconsole.log(answer.data[0].embedding.length);\n"
+    )
 
 
 def _node_client(name: str, package: str, variable: str, base_url: str, secret: str) -> str:
@@ -213,12 +219,22 @@ def _literal(value: Any, depth: int = 0, *, is_python: bool = True) -> str:
     """A JSON value as Python or JavaScript writes it: small ones on one line, others a line for each item."""
     if isinstance(value, str):
         # JSON's escapes mean the same in both languages; its two line separators, which it leaves alone, end a line in older JavaScript.
-        return json.dumps(value, ensure_ascii=False).replace("\u2028", "\\u2028").replace("\u2029", "\\u2029").replace("\x7f", "\\u007f")
+        return (
+            json.dumps(value, ensure_ascii=False)
+            .replace("\u2028", "\\u2028")
+            .replace("\u2029", "\\u2029")
+            .replace("\x7f", "\\u007f")
+        )
     if value is None or isinstance(value, bool):
-        words = {None: "None", True: "True", False: "False"} if is_python else {None: "null", True: "true", False: "false"}
+        words = (
+            {None: "None", True: "True", False: "False"} if is_python else {None: "null", True: "true", False: "false"}
+        )
         return words[value]
     if isinstance(value, Mapping):
-        items = [f"{_name(str(name), is_python)}: {_literal(item, depth + 1, is_python=is_python)}" for name, item in value.items()]
+        items = [
+            f"{_name(str(name), is_python)}: {_literal(item, depth + 1, is_python=is_python)}"
+            for name, item in value.items()
+        ]
         return _joined(items, "{", "}", depth, is_python)
     if isinstance(value, (list, tuple)):
         return _joined([_literal(item, depth + 1, is_python=is_python) for item in value], "[", "]", depth, is_python)

@@ -72,13 +72,25 @@ def add(api_key: ApiKey, *, created_by: Any = None, secret: str | None = None) -
     return RevealedKey(api_key=api_key, secret=secret)
 
 
+def change(api_key: ApiKey) -> None:
+    """Save an edited key: its name, rights and limits. Its secrets stay. Raises `ValidationError` on bad fields."""
+    api_key.full_clean()
+    api_key.save()
+
+
 def rotate(
-    api_key: ApiKey, *, overlap: dt.timedelta = DEFAULT_OVERLAP, rotated_by: Any = None, now: dt.datetime | None = None
+    api_key: ApiKey,
+    *,
+    overlap: dt.timedelta = DEFAULT_OVERLAP,
+    rotated_by: Any = None,
+    seen: str = "",
+    now: dt.datetime | None = None,
 ) -> RevealedKey:
     """Give the key another secret. The one that lasted until now is accepted for `overlap` more; with none, it is refused from now on.
 
-    Atomic: of two rotations at once, the second ends what the first has made. Raises `ValidationError` for a key that is revoked or
-    expired, for an overlap out of bounds, and where too many secrets are accepted already.
+    Atomic: of two rotations at once, the second ends what the first has made; unless it says by `seen` (a prefix) which secret it is to
+    replace, and that one has been replaced already. Raises `ValidationError` then, for a key that is revoked or expired, for an overlap
+    out of bounds, and where too many secrets are accepted already.
     """
     now = now or timezone.now()
     if not dt.timedelta(0) <= overlap <= LONGEST_OVERLAP:
@@ -87,6 +99,8 @@ def rotate(
         key = ApiKey.objects.select_for_update().get(pk=api_key.pk)
         if not key.is_usable:
             raise ValidationError(_("This key is revoked or expired. Make a new one."), code="unusable")
+        if seen and key.prefix != seen:
+            raise ValidationError(_("This key was rotated a moment ago. Its page shows its secrets."), code="rotated")
         accepted = [item for item in key.secrets.all() if item.is_accepted(now)]
         if overlap and len(accepted) >= MOST_SECRETS:
             text = _("%(count)d secrets of this key are valid at the moment. End one of them first.")

@@ -156,7 +156,7 @@ class Membership(TenantOwned):
 
 
 class ApiKey(TenantOwned, ConfigModel):
-    """A key an application calls with: what it may do, its limits, whose usage it is. Its secrets are rows of their own (`ApiKeySecret`)."""
+    """A key an application calls with: what it may do, and whose usage it is. Its secrets are rows of their own (`ApiKeySecret`)."""
 
     class Scope(models.TextChoices):
         CHAT = "chat", _("Chat: /v1/chat/completions and /v1/messages")

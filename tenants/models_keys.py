@@ -1,4 +1,4 @@
-"""The secrets of API keys. A key has one that lasts; after a rotation the one before it is accepted for a while more (`tenants.api_keys`)."""
+"""The secrets of API keys: one that lasts, and after a rotation for a while the one before it (`tenants.api_keys`)."""
 
 from __future__ import annotations
 

@@ -116,7 +116,7 @@ class _Backend(httpcore2.SyncBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore2.NetworkStream:
-        """To the first of the addresses that answers. Raises `outbound.NotPublic` before any connection if one of them may not be called."""
+        """To the first address that answers. Raises `outbound.NotPublic`, before any connection, if one of them may not be called."""
         failed: Exception | None = None
         for address in outbound.addresses(host, port) if self._is_guarded else [host]:
             seconds = self._deadline.left(timeout)

@@ -181,7 +181,7 @@ class ConnectionPages(TenantScopedAdmin):
 
     def _tested(self, provider: Provider, model: str) -> tuple[Report | None, Explained | None]:
         try:
-            report = connections.test(provider, model=model)
+            report = connections.try_out(provider, model=model)
         except UndecryptableError:
             return None, Explained(
                 str(_("The stored key cannot be read any more.")),

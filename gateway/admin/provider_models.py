@@ -11,14 +11,13 @@ from django import forms
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.admin.utils import unquote
-from django.core.exceptions import PermissionDenied, ValidationError
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from django.views.decorators.http import require_safe
 
 from billing import prices
 from gateway import catalog, known_models
@@ -308,5 +307,5 @@ def _editor(form: ChosenModelForm) -> Editor:
         form=form,
         key=str(form.prefix),
         price=in_short(price),
-        is_open=price is None and not settings.GATEWAY_DEFAULT_PRICE or bool(form.is_bound and form.errors),
+        is_open=(price is None and not settings.GATEWAY_DEFAULT_PRICE) or bool(form.is_bound and form.errors),
     )

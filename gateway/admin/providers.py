@@ -203,10 +203,8 @@ class ProviderAdmin(ProviderModelPages):
         """What its last test found."""
         if provider.tested_at is None:
             return badge(_("Not tested"))
-        if not provider.test_fault:
-            state = badge(_("Works"), "success")
-        else:
-            state = badge(probe_words.SHORT[Fault(provider.test_fault)], "danger")
+        fault = provider.test_fault
+        state = badge(probe_words.SHORT[Fault(fault)], "danger") if fault else badge(_("Works"), "success")
         return format_html('<span class="tg-two">{}<small>{}</small></span>', state, times.ago(provider.tested_at))
 
     @display(description=_("Models"), ordering="models_total")

@@ -40,7 +40,13 @@ def run(snippet: Snippet, **environment: str) -> str:
         "javascript": ["node", "--input-type=module", "-e", snippet.code],
     }[snippet.language]
     done = subprocess.run(
-        command, cwd=NODE, env={"PATH": "/usr/local/bin:/usr/bin:/bin", **environment}, capture_output=True, text=True, timeout=60, check=False
+        command,
+        cwd=NODE,
+        env={"PATH": "/usr/local/bin:/usr/bin:/bin", **environment},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     return done.stdout

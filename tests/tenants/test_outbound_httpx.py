@@ -1,4 +1,4 @@
-"""The official SDKs reach what tenants' addresses may lead to, wait no longer than they may, and say nothing of the operator's environment."""
+"""SDKs reach what tenants' addresses may lead to, wait no longer than they may, and say nothing of the operator's environment."""
 
 from __future__ import annotations
 

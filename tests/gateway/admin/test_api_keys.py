@@ -108,7 +108,11 @@ def test_revoking_asks_first_and_then_revokes(cast: Cast):
     assert "cannot be taken back" in client.get(address).content.decode()
     key.refresh_from_db()
     assert key.revoked_at is None
-    assert client.post(address).status_code == 302
+    for wrong in ({}, {"name": "Acme"}):
+        assert "Nothing was revoked." in html.unescape(client.post(address, wrong).content.decode())
+    key.refresh_from_db()
+    assert key.revoked_at is None
+    assert client.post(address, {"name": " Acme bot "}).status_code == 302
     key.refresh_from_db()
     assert key.revoked_at is not None
     page = client.get(reverse("admin:tenants_apikey_change", args=[key.pk])).content.decode()
@@ -141,7 +145,8 @@ def test_the_list_says_which_keys_work(cast: Cast):
 @pytest.mark.parametrize("person", ["charlie", "vera"])
 def test_others_cannot_revoke(cast: Cast, person: str):
     key = cast.acme.key.api_key
-    response = at_work(getattr(cast, person)).post(reverse("admin:tenants_apikey_revoke", args=[key.pk]))
+    address = reverse("admin:tenants_apikey_revoke", args=[key.pk])
+    response = at_work(getattr(cast, person)).post(address, {"name": key.name})
     assert response.status_code == (404 if person == "charlie" else 403)
     key.refresh_from_db()
     assert key.revoked_at is None
@@ -152,7 +157,8 @@ def test_a_developer_makes_keys_and_changes_only_those(cast: Cast):
     own, _, _ = made(client, cast)
     assert own.created_by == cast.bob
     for key, status in ((own, 302), (cast.acme.key.api_key, 403)):
-        assert client.post(reverse("admin:tenants_apikey_revoke", args=[key.pk])).status_code == status
+        address = reverse("admin:tenants_apikey_revoke", args=[key.pk])
+        assert client.post(address, {"name": key.name}).status_code == status
     action = {"action": "revoke_selected", "_selected_action": [cast.acme.key.api_key.pk], "confirmed": "yes"}
     client.post(reverse("admin:tenants_apikey_changelist"), action)
     assert ApiKey.objects.get(pk=cast.acme.key.api_key.pk).revoked_at is None

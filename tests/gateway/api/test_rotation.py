@@ -1,4 +1,4 @@
-"""A key that gets a new secret while requests run: none fails, all are counted on the one key, and the former secret ends when it was said."""
+"""A key gets a new secret while requests run: none fails, all count on the one key, and the former secret ends when it was said."""
 
 from __future__ import annotations
 

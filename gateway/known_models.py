@@ -103,10 +103,16 @@ def first_choice(proposals: Iterable[Proposal], listed: Iterable[Listed]) -> fro
     chatting = [item for item in usable if item.price is not None and Can.CHAT in item.capabilities]
     chosen: dict[str, str] = {}
     for item in sorted(
-        chatting, key=lambda item: (-made.get(item.upstream_id, 0), len(item.upstream_id), item.upstream_id)
+        chatting, key=lambda item: (made.get(item.upstream_id, 0), _version(item.upstream_id)), reverse=True
     ):
         chosen.setdefault(_family(item.upstream_id), item.upstream_id)
     return frozenset(list(chosen.values())[:PROPOSED])
+
+
+def _version(upstream_id: str) -> tuple[float, int, str]:
+    """What comes later where nobody says when a model was made: the higher number, then the shorter name."""
+    number = re.search(r"\d+(\.\d+)?", upstream_id)
+    return float(number[0]) if number else 0.0, -len(upstream_id), upstream_id
 
 
 def _family(upstream_id: str) -> str:

@@ -153,7 +153,6 @@ class ConnectionPages(TenantScopedAdmin):
         context |= {
             **self.admin_site.each_context(request),
             "title": _("Connect a provider"),
-            "opts": self.opts,
             "kinds": kinds,
             "suggested": form.suggested,
             "key_pages": {kind.value: url for kind, url in probe_words.CONSOLES.items()},

@@ -61,7 +61,6 @@ class KeyPages(TenantScopedAdmin):
         context = {
             **self.admin_site.each_context(request),
             "title": _("API key rotated") if is_rotated else _("API key made"),
-            "opts": self.opts,
             "revealed": revealed,
             "former": former,
             "former_end": times.ago(former.ends_at) if former is not None and former.is_accepted() else "",
@@ -90,7 +89,6 @@ class KeyPages(TenantScopedAdmin):
         context = {
             **self.admin_site.each_context(request),
             "title": _("Rotate “%(name)s”") % {"name": key.name},
-            "opts": self.opts,
             "original": key,
             "form": form,
             "cancel_url": reverse("admin:tenants_apikey_change", args=[key.pk]),
@@ -116,7 +114,6 @@ class KeyPages(TenantScopedAdmin):
         context = {
             **self.admin_site.each_context(request),
             "title": str(key),
-            "opts": self.opts,
             "question": question % {"secret": secret},
             "label": _("End it now"),
             "cancel_url": page_url,
@@ -148,7 +145,6 @@ class KeyPages(TenantScopedAdmin):
         context = {
             **self.admin_site.each_context(request),
             "title": _("Revoke %(count)d keys?") % {"count": len(keys)} if len(keys) != 1 else _("Revoke this key?"),
-            "opts": self.opts,
             "lines": [{"key": key, "used": times.ago(key.last_used_at, _("never"))} for key in keys],
             "from_list": "action" in request.POST,
             "only": keys[0] if len(keys) == 1 and "action" not in request.POST else None,

@@ -183,7 +183,6 @@ class ProviderModelPages(ConnectionPages):
         context = {
             **self.admin_site.each_context(request),
             "title": _("Models of %(provider)s") % {"provider": provider.name},
-            "opts": self.opts,
             "provider": provider,
             "came_from": came_from,
             "editors": editors,

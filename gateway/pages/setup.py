@@ -49,6 +49,7 @@ class FirstKeyForm(PlainForm, forms.ModelForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.instance.scopes = list(USUAL_SCOPES)
         self.initial.setdefault("name", _("My first key"))
 
 

@@ -14,7 +14,7 @@ from tenants import sites, visits
 
 @dataclass(frozen=True)
 class Card:
-    """What a card shows. `template`, if given, is included below the text, with the card's `context`.
+    """What a card shows. `template`, if given, is included below the text, with the card's `context` as `told`.
 
     `step` is for what a new tenant does first: such cards stand on top, in this order, until they are done. `is_wide`: as wide as the page.
     """

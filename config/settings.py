@@ -7,12 +7,14 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
 from billing import prices
-from config import secrets, sign_in
+from config import secrets
 from config.branding import static_url
 from config.embedded import layout as layouts
 from config.embedded.redis import broker_url
 from config.env import Environment
 from config.redis_cluster import is_cluster, node_url
+from config.sign_in import *  # noqa: F403
+from config.sign_in import SIGN_IN_APPS
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = Environment()
@@ -42,7 +44,7 @@ INSTALLED_APPS = [
     "django.contrib.postgres",
     "django.contrib.sessions",
     "django.contrib.staticfiles",
-    *sign_in.APPS,
+    *SIGN_IN_APPS,
     "auditlog",
     "drf_spectacular",
     "drf_spectacular_sidecar",  # Swagger UI from our own address, not from a CDN
@@ -84,6 +86,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "tenants.accounts.context.frame",
             ]
         },
     }
@@ -118,7 +121,9 @@ AUTH_PASSWORD_VALIDATORS = [
         "NumericPasswordValidator",
     )
 ]
-globals().update(sign_in.VALUES)
+CSRF_FAILURE_VIEW = "tenants.console.errors.stale_form"
+REQUIRE_MFA = env.matching("TOLLGATE_REQUIRE_MFA", "", "|operators|all", "operators, or all, or nothing")
+MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = not IS_PRODUCTION  # passkeys over http, which browsers allow for localhost
 
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
@@ -167,6 +172,9 @@ GATEWAY_BREAKER_PERCENT = env.number("TOLLGATE_BREAKER_PERCENT", 50, low=1, high
 GATEWAY_BREAKER_SECONDS = env.seconds("TOLLGATE_BREAKER_OPEN", 30.0, low=1.0, high=3600.0)
 GATEWAY_LEASE_SECONDS = env.seconds("TOLLGATE_LEASE", 20.0, low=5.0, high=3600.0)
 GATEWAY_BACKGROUND_REQUESTS = env.number("TOLLGATE_BACKGROUND_REQUESTS", 4, low=0, high=1000)  # summaries at once
+GATEWAY_PREFIX_CACHE = env.flag(
+    "TOLLGATE_PREFIX_CACHE", True
+)  # off: no marks for providers' caches but the callers' own
 GATEWAY_SPOOL_DIR = VAR_DIR / "spool"
 OUTBOUND_ALLOW = env.networks("TOLLGATE_OUTBOUND_ALLOW")  # private networks that tenants' addresses may lead to
 REQUEST_LOG_RETENTION_DAYS = env.number("TOLLGATE_REQUEST_LOG_DAYS", 400, low=1, high=36_500)
@@ -207,6 +215,10 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 3600.0,
         "options": {"expires": 3600},
     },
+    "forget requests": {"task": "gateway.tasks.forget_requests", "schedule": 600.0, "options": {"expires": 600}},
+    "roll up": {"task": "dashboards.tasks.roll_up", "schedule": 5.0, "options": {"expires": 5}},
+    "forget rollups": {"task": "dashboards.tasks.forget_rollups", "schedule": 3600.0, "options": {"expires": 3600}},
+    "follow time zones": {"task": "dashboards.tasks.follow_time_zones", "schedule": 60.0, "options": {"expires": 60}},
     "train quality models": {
         "task": "gateway.tasks.train_quality_models",
         "schedule": 86_400.0,

@@ -14,6 +14,7 @@ from django.conf import settings
 from gateway import embedders, ledger
 from gateway.context.background import Background
 from gateway.context.vectors import Embed, Vectors
+from gateway.prefix.memory import PrefixMemory
 from gateway.providers import http
 from gateway.providers.http import Connection, Forbidden, Origin
 from gateway.providers.transport import Timeouts, Transport
@@ -66,6 +67,7 @@ class Runtime:
         self.retry_budget = RetryBudget()
         self.calibration = Calibration(self.redis)
         self.conversations = Conversations()
+        self.prefixes = PrefixMemory()
         self.embedder = embedders.make()
         self.embed: Embed = self.embedder.embed
         self.vectors = Vectors()

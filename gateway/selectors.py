@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
+import math
 import time
 from typing import Any
 from uuid import UUID
@@ -56,6 +57,7 @@ def preview(tenant: Tenant) -> types.Snapshot:
 
 def _snapshot_of(tenant: Tenant) -> types.Snapshot:
     catalog = _catalog(tenant.id)
+    changes_at = billing.next_change(tenant.id)
     clock = Clock(tenant.timezone)
     return types.Snapshot(
         tenant_id=tenant.id,
@@ -68,6 +70,8 @@ def _snapshot_of(tenant: Tenant) -> types.Snapshot:
         limits=billing.limits_of(tenant.id),
         clock=clock,
         loaded_at=time.monotonic(),
+        valid_until=math.inf if changes_at is None else changes_at.timestamp(),
+        prefix=types.PrefixPolicy(is_on=settings.GATEWAY_PREFIX_CACHE),
     )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import ValidationError
-from django.core.validators import MinValueValidator
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -82,6 +82,17 @@ class Tenant(ConfigModel):
     is_active = models.BooleanField(
         _("active"), default=True, help_text=_("Switched off, every key of the tenant is refused.")
     )
+    log_days = models.PositiveIntegerField(
+        _("request log kept (days)"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1), MaxValueValidator(36_500)],
+        help_text=_(
+            "Older requests are deleted; their sums stay on the dashboards. Empty: as the installation keeps them."
+        ),
+    )
+    # Records before it have been deleted, also should more days be kept later.
+    log_kept_from = models.DateTimeField(null=True, editable=False)
     config_version = models.BigIntegerField(default=1, editable=False)
     # Since when Redis counts for it. Should its counters be missing later, they were lost.
     counted_since = models.DateTimeField(null=True, editable=False)
@@ -153,6 +164,15 @@ class Membership(TenantOwned):
 
     def __str__(self) -> str:
         return f"{self.user} · {self.get_role_display()}"
+
+    def clean(self) -> None:
+        """For forms. `tenants.memberships` holds to it also when two people change roles at once."""
+        super().clean()
+        if self._state.adding or self.role == roles.Role.OWNER:
+            return
+        owners = Membership.objects.filter(tenant_id=self.tenant_id, role=roles.Role.OWNER)
+        if set(owners.values_list("pk", flat=True)) == {self.pk}:
+            raise ValidationError({"role": _("This is the tenant's last owner. Make somebody else an owner first.")})
 
 
 class ApiKey(TenantOwned, ConfigModel):
@@ -302,4 +322,6 @@ class EndUser(TenantOwned):
         return deleted
 
 
+from tenants.models_joining import Invitation as Invitation  # noqa: E402
+from tenants.models_joining import SsoConnection as SsoConnection  # noqa: E402
 from tenants.models_keys import ApiKeySecret as ApiKeySecret  # noqa: E402

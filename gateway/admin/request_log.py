@@ -49,8 +49,9 @@ def usd(amount: Decimal, *, is_priced: bool = True) -> str:
     """A cost with as many digits as it has, and two at least: a request often costs a fraction of a cent."""
     if not is_priced:
         return str(_("not priced"))
-    plain = amount.normalize()
-    return f"${plain:.{max(2, -int(plain.as_tuple().exponent))}f}" if amount else "$0"
+    plain = abs(amount).normalize()
+    sign = "−" if amount < 0 else ""
+    return f"{sign}${plain:.{max(2, -int(plain.as_tuple().exponent))}f}" if amount else "$0"
 
 
 @sites.register(RequestLog)
@@ -248,7 +249,11 @@ class RequestLogAdmin(TenantScopedAdmin):
 
     @display(description=_("Tokens"))
     def tokens_table(self, row: RequestLog) -> str:
-        return render_to_string("admin/gateway/requestlog/tokens.html", {"row": row, "uncached": _uncached(row)})
+        """With what the provider's cache saved; less than nothing where more was written than read."""
+        has_cached = row.cache_read_tokens or row.cache_write_5m_tokens or row.cache_write_1h_tokens
+        saved = usd(row.prefix_saved_usd) if has_cached and row.is_priced else ""
+        context = {"row": row, "uncached": _uncached(row), "saved": saved}
+        return render_to_string("admin/gateway/requestlog/tokens.html", context)
 
     @display(description=_("Context"))
     def context_shown(self, row: RequestLog) -> str | None:

@@ -164,6 +164,7 @@ class Model(SharedOrOwned):
         VISION = "vision", _("Images")
         JSON_SCHEMA = "json_schema", _("JSON schema")
         REASONING = "reasoning", _("Reasoning")
+        PROMPT_CACHE_KEY = "prompt_cache_key", _("Prompt cache key (compatible servers)")
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     provider = models.ForeignKey(Provider, on_delete=models.CASCADE, related_name="models", verbose_name=_("provider"))

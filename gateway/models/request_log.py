@@ -93,6 +93,13 @@ class RequestLog(TenantOwned):
     context_tokens_after = models.BigIntegerField(
         _("input tokens after context optimisation"), null=True, help_text=_("By the same estimate.")
     )
+    prefix_saved_usd = models.DecimalField(
+        _("saved by the provider's cache (USD)"),
+        max_digits=20,
+        decimal_places=9,
+        default=0,
+        help_text=_("Less than nothing where what was written has cost more than what was read has saved."),
+    )
 
     class Meta:
         managed = False  # partitioned: the table is made by SQL in the first migration

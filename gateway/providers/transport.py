@@ -77,7 +77,7 @@ class Transport:
         timer: asyncio.TimerHandle | None = None
         try:
             response = await self._post(provider, wire)
-            first = within_seconds if within_seconds is not None else self._timeouts.total
+            first = min(self._timeouts.total, within_seconds or self._timeouts.total)
             timer = loop.call_at(began + first, response.fail, TimeoutError())
             if within_seconds is not None:
                 await response.begin()
@@ -106,7 +106,7 @@ class Transport:
         timer: asyncio.TimerHandle | None = None
         try:
             response = await self._post(provider, wire)
-            first = self._timeouts.first_byte if within_seconds is None else within_seconds
+            first = min(self._timeouts.total, within_seconds or self._timeouts.first_byte)
             timer = loop.call_at(began + first, response.fail, TimeoutError())
             await response.begin()
             if response.status >= 300:

@@ -14,8 +14,9 @@ import msgspec
 class UsageRecord(msgspec.Struct, array_like=True, frozen=True):
     """Units: tokens, nano-dollars, milliseconds since 1970 (`accepted_ms`), milliseconds, microseconds per step.
 
-    `is_final`: it tells how the request ended; the others are attempts that failed before. `opens_model`: the request's first call of that
-    model, so that a budget of requests of the model counts it. `secret_prefix`: which of the key's secrets was sent.
+    `is_final`: it tells how the request ended; the others are attempts that failed before. `opens_model`: the request's first call of
+    that model, so that a budget of requests of the model counts it. `prefix_saved_nanousd`: what the provider's cache saved, less than
+    nothing where writing to it cost more. `secret_prefix`: which of the key's secrets was sent.
     """
 
     id: UUID
@@ -58,6 +59,7 @@ class UsageRecord(msgspec.Struct, array_like=True, frozen=True):
     opens_model: bool = True
     context_tokens_before: int | None = None
     context_tokens_after: int | None = None
+    prefix_saved_nanousd: int = 0
     secret_prefix: str = ""
 
 

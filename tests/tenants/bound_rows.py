@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import datetime as dt
 from typing import Any
+from uuid import uuid4
 
 from django.apps import apps
 from django.utils import timezone
 
 from billing.models import AlertDelivery, BudgetRaise, DailyUsage
-from gateway.models import ContextPolicy, EarlierAnswer, TaskFallback
-from tenants.models import TenantOwned
+from dashboards.models import Calendar, Cell, Series
+from gateway.models import ContextPolicy, EarlierAnswer, LogChange, TaskFallback
+from tenants.models import Invitation, SsoConnection, TenantOwned
 from tests.cast import Cast, Company
 
 OWNED = sorted(
@@ -27,6 +29,14 @@ def row_of(model: type[TenantOwned], company: Company, cast: Cast) -> Any:
 
 
 _MAKERS: dict[Any, Any] = {
+    Invitation: lambda company, cast: Invitation.objects.create(
+        tenant=company.tenant, email=f"new@{company.tenant.slug}.example", token_sha256=uuid4().hex,
+        expires_at=timezone.now() + dt.timedelta(days=1),
+    ),
+    SsoConnection: lambda company, cast: SsoConnection.objects.create(
+        tenant=company.tenant, name="Login", issuer="https://id.example", client_id="tollgate",
+        domains=[f"{company.tenant.slug}.example"],
+    ),
     BudgetRaise: lambda company, cast: BudgetRaise.objects.create(
         budget=company.budget, amount=1000, ends_at=timezone.now() + dt.timedelta(days=1), reason="x"
     ),
@@ -42,5 +52,13 @@ _MAKERS: dict[Any, Any] = {
     EarlierAnswer: lambda company, cast: EarlierAnswer.objects.create(
         tenant=company.tenant, task=company.task.slug, instructions="", question_sha256="0" * 64, embedder="minilm",
         embedding=[1.0, 0.0], answer="Anvils.", model="m", provider="p", answered_at=timezone.now(),
+    ),
+    LogChange: lambda company, cast: LogChange.objects.create(
+        tenant=company.tenant, accepted_at=timezone.now(), record_id=company.request.id
+    ),
+    Series: lambda company, cast: Series.objects.create(tenant=company.tenant, shape=1, labels=["x"]),
+    Calendar: lambda company, cast: Calendar.objects.create(tenant=company.tenant, zone="UTC"),
+    Cell: lambda company, cast: Cell.objects.create(
+        level=1, tenant=company.tenant, shape=1, bucket=timezone.now(), series_id=1
     ),
 }  # fmt: skip

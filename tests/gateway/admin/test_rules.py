@@ -158,8 +158,9 @@ def test_a_task_has_a_strategy_of_its_own(cast: Cast):
     task = Task.objects.get(slug="fresh")
     assert (task.likely_output_tokens, task.max_request_usd) == (50, Decimal("0.5"))
     assert task.choice().first_byte_seconds == 15.0
-    assert f"cheapest of {cast.model.name}, {other_model(cast).name} (at most $0.5000)" in content
     assert "task/fresh: all its models are at" in content
+    listed = logged_in(cast.olga).get(reverse("admin:gateway_task_changelist"), {"q": "fresh"}).content.decode()
+    assert f"cheapest of {cast.model.name}, {other_model(cast).name} (at most $0.5000)" in html.unescape(listed)
 
 
 @pytest.mark.parametrize(

@@ -42,7 +42,7 @@ CREATE TRIGGER raise_config_version AFTER INSERT OR DELETE OR UPDATE OF api_key_
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("tenants", "0008_row_level_security"),
+        ("tenants", "0010_joining"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
     operations = [

@@ -14,7 +14,7 @@ def trigger(event: str) -> str:
 
 
 class Migration(migrations.Migration):
-    dependencies = [("gateway", "0011_row_level_security")]
+    dependencies = [("gateway", "0013_request_log_changes")]
     operations = [
         migrations.AddField(
             "provider", "credential_hint", models.CharField(blank=True, default="", editable=False, max_length=24, verbose_name="credential"), preserve_default=False

@@ -48,6 +48,9 @@ class ApiKeyAdmin(KeyPages):
     subject = "keys"
     form = ApiKeyForm
     deletion_hint = _("Revoke the key instead: it is refused at once, and its name stays readable in the request log.")
+    empty_hint = _(
+        "Applications call Tollgate with a key of their own, which says what they may do and what they may spend."
+    )
     list_display = ["name_and_prefix", "tenant", "state", "scopes_shown", "last_used", "this_month", "made_by"]
     list_display_links = ["name_and_prefix"]
     list_select_related = ["tenant", "created_by"]
@@ -55,7 +58,7 @@ class ApiKeyAdmin(KeyPages):
     search_fields = ["name", "secrets__prefix", "tenant__name"]
     search_help_text = _("Name or beginning of the key")
     autocomplete_fields = ["tenant"]
-    readonly_fields = ["state", "this_month", "last_used", "revoked_at", "created_by", "created_at"]
+    readonly_fields = ["state", "this_month", "last_used", "revoked_at", "made_by", "created_at"]
     actions = ["revoke_selected"]
     change_form_template = "admin/tenants/apikey/change_form.html"
     may = (
@@ -65,7 +68,7 @@ class ApiKeyAdmin(KeyPages):
     budget = (
         _("Budget of its own"),
         {
-            "fields": [("usd_per_month", "tokens_per_month")],
+            "fields": ["usd_per_month", "tokens_per_month"],
             "description": _(
                 "In a calendar month of the tenant's time zone. At 100 % the key's requests are refused. The plan and "
                 "the tenant's budgets apply besides."
@@ -74,7 +77,7 @@ class ApiKeyAdmin(KeyPages):
     )
     pace = (
         _("Pace"),
-        {"fields": [("requests_per_minute", "tokens_per_minute", "max_concurrency")]},
+        {"fields": ["requests_per_minute", "tokens_per_minute", "max_concurrency"]},
     )
     end = (_("End"), {"fields": ["expires_at"]})
     add_fieldsets = [
@@ -96,7 +99,7 @@ class ApiKeyAdmin(KeyPages):
         budget,
         pace,
         end,
-        (_("Record"), {"fields": [("created_by", "created_at", "revoked_at")]}),
+        (_("Record"), {"fields": ["made_by", "created_at", "revoked_at"]}),
     ]
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:

@@ -70,6 +70,7 @@ class ModelAdmin(BreakerPages):
     deletion_hint = _(
         "A task or a rule sends requests to it. Take it out there first, or switch it off: it is then passed over."
     )
+    empty_hint = _("What applications may name in a request. Connect a provider, and choose from what it serves.")
     list_display = [
         "name",
         "provider_name",

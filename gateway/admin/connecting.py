@@ -6,12 +6,14 @@ from typing import Any
 
 from django import forms
 from django.contrib import messages
+from django.contrib.admin import display
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils.decorators import method_decorator
+from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
@@ -19,8 +21,10 @@ from django.views.decorators.debug import sensitive_post_parameters
 from gateway import connections, probe_words, probes
 from gateway.models import Provider
 from gateway.probe_words import Explained
-from gateway.probes import Report
+from gateway.probes import Fault, Report
 from tenants import visits
+from tenants.admin import times
+from tenants.admin.badges import badge
 from tenants.admin.base import TenantScopedAdmin
 from tenants.admin.plain_forms import PlainForm
 from tenants.encryption import UndecryptableError
@@ -149,6 +153,7 @@ class ConnectionPages(TenantScopedAdmin):
         context = {"form": form, "explained": _explained(form.instance, report), "may_save": report is not None}
         if request.headers.get("HX-Request"):
             return TemplateResponse(request, "admin/gateway/provider/connect_answer.html", context)
+        came_from = request.POST.get("from") or request.GET.get("from") or ""
         kinds = [(kind, label, KINDS[Provider.Kind(kind)]) for kind, label in Provider.Kind.choices]
         context |= {
             **self.admin_site.each_context(request),
@@ -156,8 +161,8 @@ class ConnectionPages(TenantScopedAdmin):
             "kinds": kinds,
             "suggested": form.suggested,
             "key_pages": {kind.value: url for kind, url in probe_words.CONSOLES.items()},
-            "came_from": request.POST.get("from") or request.GET.get("from") or "",
-            "cancel_url": reverse("admin:gateway_provider_changelist"),
+            "came_from": came_from,
+            "cancel_url": reverse("console:setup" if came_from == "setup" else "admin:gateway_provider_changelist"),
         }
         return TemplateResponse(request, "admin/gateway/provider/connect.html", context)
 
@@ -170,13 +175,22 @@ class ConnectionPages(TenantScopedAdmin):
             return HttpResponseNotAllowed(["POST"])
         report, explained = self._tested(provider, request.POST.get("model", "").strip())
         if request.headers.get("HX-Request"):
-            context = {"explained": explained, "report": report, "provider": provider, "is_stored": True}
+            context = {"explained": explained, "report": report, "connection": self.connection(provider)}
             return TemplateResponse(request, OUTCOME, context)
         if explained is None:
             self.message_user(request, _("The connection works."), messages.SUCCESS)
         else:
             self.message_user(request, f"{explained.title} {explained.advice}", messages.ERROR)
         return HttpResponseRedirect(reverse("admin:gateway_provider_change", args=[provider.pk]))
+
+    @display(description=_("Connection"), ordering="tested_at")
+    def connection(self, provider: Provider) -> str:
+        """What its last test found."""
+        if provider.tested_at is None:
+            return badge(_("Not tested"))
+        fault = provider.test_fault
+        state = badge(probe_words.SHORT[Fault(fault)], "danger") if fault else badge(_("Works"), "success")
+        return format_html('<span class="tg-two">{}<small>{}</small></span>', state, times.ago(provider.tested_at))
 
     def _tested(self, provider: Provider, model: str) -> tuple[Report | None, Explained | None]:
         try:

@@ -18,14 +18,12 @@ from django.views.decorators.debug import sensitive_post_parameters, sensitive_v
 from unfold.contrib.filters.admin import BooleanRadioFilter, ChoicesDropdownFilter
 from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldBooleanSwitchWidget
 
-from gateway import connections, probe_words
+from gateway import connections
 from gateway.admin.prices import in_short
 from gateway.admin.provider_models import ProviderModelPages
 from gateway.connections import Address
 from gateway.models import Model, Provider
-from gateway.probes import Fault
 from tenants import sites
-from tenants.admin import times
 from tenants.admin.badges import badge
 from tenants.admin.base import WholeRowForm
 from tenants.admin.filters import TenantFilter
@@ -133,6 +131,7 @@ class ProviderAdmin(ProviderModelPages):
         "Its models stand in tasks or rules. Take them out there, or switch the provider off: "
         "its models are then passed over."
     )
+    empty_hint = _("Connect Anthropic, OpenAI or any compatible server with your key for it; then choose its models.")
     list_display = ["name", "kind", "address", "owner", "credential_state", "connection", "models_count", "is_active"]
     change_form_template = "admin/gateway/provider/change_form.html"
     list_select_related = ["tenant"]
@@ -197,15 +196,6 @@ class ProviderAdmin(ProviderModelPages):
         if provider.credential_hint:
             return format_html('<span class="tg-mono">{}</span>', provider.credential_hint)
         return badge(_("Set"), "success")
-
-    @display(description=_("Connection"), ordering="tested_at")
-    def connection(self, provider: Provider) -> str:
-        """What its last test found."""
-        if provider.tested_at is None:
-            return badge(_("Not tested"))
-        fault = provider.test_fault
-        state = badge(probe_words.SHORT[Fault(fault)], "danger") if fault else badge(_("Works"), "success")
-        return format_html('<span class="tg-two">{}<small>{}</small></span>', state, times.ago(provider.tested_at))
 
     @display(description=_("Models"), ordering="models_total")
     def models_count(self, provider: Any) -> int:

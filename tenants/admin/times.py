@@ -10,6 +10,8 @@ from django.utils import formats, timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+SLACK = dt.timedelta(seconds=30)  # so that what was set to 24 hours just now is not “23 hours from now”
+
 
 def ago(at: dt.datetime | None, otherwise: Any = "–") -> SafeString:
     """Such as “3 minutes ago”, or “in 2 days”; the date and time, in the page's time zone, on hover."""
@@ -17,4 +19,9 @@ def ago(at: dt.datetime | None, otherwise: Any = "–") -> SafeString:
         return format_html("{}", otherwise)
     local = timezone.localtime(at)
     exact = f"{formats.date_format(local, 'DATETIME_FORMAT')} ({local.tzname()})"
-    return format_html('<time datetime="{}" title="{}">{}</time>', at.isoformat(), exact, naturaltime(at))
+    return format_html(
+        '<time datetime="{}" title="{}">{}</time>',
+        at.isoformat(),
+        exact,
+        naturaltime(at + SLACK if at > timezone.now() else at),
+    )

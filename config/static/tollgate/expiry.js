@@ -4,8 +4,7 @@ const presets = document.querySelector("[data-expiry-presets]");
 const date = document.getElementById("id_expires_at_0");
 const time = document.getElementById("id_expires_at_1");
 if (presets && date && time) {
-  const place = date.closest(".field-expires_at, fieldset");
-  place.append(presets);
+  date.closest(".datetime").after(presets);
   presets.hidden = false;
   presets.addEventListener("click", (event) => {
     const days = event.target.dataset.days;

@@ -43,4 +43,5 @@ for (const box of document.querySelectorAll("[data-live]")) {
 document.addEventListener("tollgate:answered", () => {
   for (const step of document.querySelectorAll("[data-done-when-answered]")) step.dataset.state = "done";
   for (const part of document.querySelectorAll("[data-shown-when-answered]")) part.hidden = false;
+  for (const part of document.querySelectorAll("[data-hidden-when-answered]")) part.hidden = true;
 });

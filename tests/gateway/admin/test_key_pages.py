@@ -13,7 +13,7 @@ from django.utils import timezone
 from gateway.models import Model
 from tenants import api_keys
 from tenants.models import ApiKey
-from tests.billing.usage import used
+from tests.billing.usage import today, used
 from tests.cast import Cast, at_work
 
 pytestmark = pytest.mark.django_db
@@ -37,7 +37,7 @@ def test_the_list_shows_what_a_key_spent_beside_its_own_budget(cast: Cast):
     key = cast.acme.key.api_key
     ApiKey.objects.filter(pk=key.pk).update(usd_per_month=10, last_used_at=timezone.now() - dt.timedelta(minutes=3))
     api_keys.create(cast.acme.tenant, name="free bot", scopes=["usage"], allowed_models=["a", "b"])
-    used(cast.acme, timezone.localdate(), "key", str(key.pk), cost_usd="8.5")
+    used(cast.acme, today(cast.acme.tenant), "key", str(key.pk), cost_usd="8.5")
     content = text(at_work(cast.ada).get(reverse("admin:tenants_apikey_changelist")))
     assert "85 %" in content
     assert "$8.50 of $10" in content

@@ -17,7 +17,7 @@ from gateway.onboarding import Step
 from gateway.snippets import Chat, Embedding
 from tenants import api_keys
 from tenants.models import ApiKey, Membership, Tenant
-from tests.billing.usage import used
+from tests.billing.usage import today, used
 from tests.cast import Cast, in_console, logged_in
 
 pytestmark = pytest.mark.django_db
@@ -54,7 +54,7 @@ def own_model(tenant: Tenant, **fields: Any) -> Model:
 
 def answered(tenant: Tenant) -> None:
     DailyUsage.objects.create(
-        tenant=tenant, day=timezone.localdate(), dimension="tenant", subject="", requests=1, input_tokens=5,
+        tenant=tenant, day=today(tenant), dimension="tenant", subject="", requests=1, input_tokens=5,
         cache_read_tokens=0, output_tokens=5, cost_usd=1,
     )  # fmt: skip
 
@@ -171,7 +171,9 @@ def test_once_answered_the_setup_says_so_and_home_is_an_overview(cast: Cast, ini
 
 
 def test_the_overview_shows_today_budgets_alerts_and_requests(cast: Cast):
-    used(cast.acme, timezone.localdate(), "tenant", "", requests=7, cost_usd="60", input_tokens=900, output_tokens=100)
+    used(
+        cast.acme, today(cast.acme.tenant), "tenant", "", requests=7, cost_usd="60", input_tokens=900, output_tokens=100
+    )
     ada = in_console(cast.ada, cast.acme.tenant)
     content = text(ada.get(ada.home))
     assert "$60.00" in content
@@ -185,7 +187,7 @@ def test_the_overview_shows_today_budgets_alerts_and_requests(cast: Cast):
 
 
 def test_another_tenants_figures_are_nowhere(cast: Cast):
-    used(cast.globex, timezone.localdate(), "tenant", "", requests=7, cost_usd="7654.25")
+    used(cast.globex, today(cast.globex.tenant), "tenant", "", requests=7, cost_usd="7654.25")
     ada = in_console(cast.ada, cast.acme.tenant)
     for address in (ada.home, f"{ada.home}setup/"):
         content = text(ada.get(address))

@@ -1,4 +1,4 @@
-"""Keys in the console: what each may do in plain words, what it spent beside its budget, and rights that only the tenant's own names have."""
+"""Keys in the console: what each may do in plain words, its use beside its budget, and rights of names that the tenant has."""
 
 from __future__ import annotations
 

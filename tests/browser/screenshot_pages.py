@@ -24,12 +24,17 @@ class Shot:
     confirms: bool = False
 
 
+NEWCOMER = "ina@initech.example"
 OPERATOR = "operator@tollgate.local"
 SHOTS = (
     Shot("console-home", ACME),
     Shot("console-switcher", ACME, click="Acme"),
+    Shot("console-setup", "/t/initech/setup/", NEWCOMER),
     Shot("console-budgets", f"{ACME}billing/budget/"),
     Shot("console-api-keys", f"{ACME}tenants/apikey/"),
+    Shot("console-api-key-new", f"{ACME}tenants/apikey/add/"),
+    Shot("console-providers-none", "/t/initech/gateway/provider/", NEWCOMER),
+    Shot("console-provider-connect", "/t/initech/gateway/provider/connect/", NEWCOMER),
     Shot("request-log", f"{ACME}gateway/requestlog/"),
     Shot("console-audit-trail", f"{ACME}auditlog/logentry/"),
     Shot("console-team", f"{ACME}team/"),

@@ -75,6 +75,7 @@ def fill(server: Any, key: str) -> None:
         body = {"model": model, "messages": [{"role": "user", "content": prompt}], "user": end_user or "customer-1003"}
         server.request("POST", "/v1/chat/completions", json.dumps(body).encode(), authorization=f"Bearer {key}")
     invite()
+    found()
     for tenant in Tenant.objects.all():
         drain.drain(get_redis_connection("default"), tenant.pk)
 
@@ -94,6 +95,17 @@ def invite() -> None:
         token_sha256=invitations.digest(TOKEN),
         expires_at=timezone.now() + dt.timedelta(days=7),
     )
+
+
+def found() -> None:
+    """A tenant that has nothing yet, with somebody who is to set it up."""
+    from django.contrib.auth.models import User
+
+    from tenants.models import Membership, Tenant
+    from tests.browser.screenshot_pages import NEWCOMER
+
+    ina = User.objects.create_user(NEWCOMER, NEWCOMER, first_name="Ina")
+    Membership.objects.create(tenant=Tenant.objects.create(name="Initech", slug="initech"), user=ina, role="owner")
 
 
 def confirm(page: Any, url: str, user: Any) -> None:

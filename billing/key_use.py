@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -51,7 +52,10 @@ def this_month(keys: Iterable[ApiKey], now: dt.datetime) -> dict[UUID, KeyUse]:
     )
     sums = {name: Sum(name) for name in ("requests", "input_tokens", "output_tokens", "cost_usd")}
     found = dict.fromkeys(by_id, KeyUse(0, 0, Decimal(0)))
-    for row in rows.values("subject", "day").annotate(**{f"{name}_sum": total for name, total in sums.items()}):
+    by_day: Iterable[Any] = rows.values("subject", "day").annotate(
+        **{f"{name}_sum": total for name, total in sums.items()}
+    )
+    for row in by_day:
         if row["day"] >= first[by_id[row["subject"]].tenant_id]:
             so_far = found[row["subject"]]
             found[row["subject"]] = KeyUse(

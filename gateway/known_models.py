@@ -124,4 +124,6 @@ def _name(upstream_id: str) -> str:
     """What applications could call it: the same, as far as names may be."""
     cleaned = re.sub(r"[^A-Za-z0-9._:/@+?=&-]", "-", upstream_id)
     cleaned = re.sub(r"^[^A-Za-z0-9]+", "", cleaned)[:120]
-    return cleaned if MODEL_NAME.regex.match(cleaned) and not cleaned.startswith("task/") else f"model-{cleaned}"[:120]
+    return (
+        cleaned if re.match(MODEL_NAME.regex, cleaned) and not cleaned.startswith("task/") else f"model-{cleaned}"[:120]
+    )

@@ -174,7 +174,7 @@ def _report(provider: Provider, model: str, error: Exception) -> Report:
         ((TimeoutError, httpx2.TimeoutException), Fault.TIMEOUT),
         (httpx2.ConnectError, Fault.UNREACHABLE),
     ):
-        cause = next((item for item in causes if isinstance(item, kinds)), None)  # type: ignore[arg-type]
+        cause = next((item for item in causes if isinstance(item, kinds)), None)
         if cause is not None:
             return Report(fault, said=_of_certificate(cause))
     return Report(Fault.UNREADABLE)

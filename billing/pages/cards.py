@@ -33,9 +33,8 @@ def today(request: HttpRequest) -> Card:
         tenant=visits.of(request).tenant, dimension=DailyUsage.Dimension.TENANT, day__gte=day - dt.timedelta(days=1)
     )
     sums = {name: Sum(name) for name in ("requests", "cost_usd", "input_tokens", "output_tokens")}
-    by_day = {
-        row["day"]: row for row in rows.values("day").annotate(**{f"{name}_sum": total for name, total in sums.items()})
-    }
+    added: Any = rows.values("day").annotate(**{f"{name}_sum": total for name, total in sums.items()})
+    by_day = {row["day"]: row for row in added}
     context = {"today": _use(by_day.get(day)), "yesterday": _use(by_day.get(day - dt.timedelta(days=1)))}
     link = reverse("console:gateway_requestlog_changelist")
     return Card(_("Today"), "today", "", link, _("See the requests"), "billing/cards/today.html", context)

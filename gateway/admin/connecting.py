@@ -150,7 +150,11 @@ class ConnectionPages(TenantScopedAdmin):
         return reverse("admin:gateway_provider_models", args=[provider.pk]) + came_from
 
     def _connect_page(self, request: HttpRequest, form: ConnectForm, report: Report | None = None) -> HttpResponse:
-        context = {"form": form, "explained": _explained(form.instance, report), "may_save": report is not None}
+        context: dict[str, Any] = {
+            "form": form,
+            "explained": _explained(form.instance, report),
+            "may_save": report is not None,
+        }
         if request.headers.get("HX-Request"):
             return TemplateResponse(request, "admin/gateway/provider/connect_answer.html", context)
         came_from = request.POST.get("from") or request.GET.get("from") or ""

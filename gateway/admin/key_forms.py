@@ -9,6 +9,7 @@ from django import forms
 from django.contrib.postgres.forms import SimpleArrayField
 from django.core.exceptions import ValidationError
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminTextInputWidget
 
@@ -106,6 +107,21 @@ class ApiKeyForm(WholeRowForm):
     def _refuse(self, field: str, texts: list[str]) -> None:
         for text in texts:
             self.add_error(field, ValidationError(text))
+
+
+class FirstKeyForm(PlainForm, forms.ModelForm):
+    """A tenant's first key needs a name; it may what keys usually may."""
+
+    class Meta:
+        model = ApiKey
+        fields = ["name"]
+        labels = {"name": _("What will call with it?")}
+        help_texts = {"name": _("A name by which you find it again, such as “support bot, production”.")}
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.instance.scopes = list(USUAL_SCOPES)
+        self.initial.setdefault("name", gettext("My first key"))
 
 
 class RotateForm(PlainForm, forms.Form):

@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
-from django import forms
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import ngettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from gateway import onboarding
 from gateway.admin import starters
-from gateway.admin.key_forms import USUAL_SCOPES
+from gateway.admin.key_forms import USUAL_SCOPES, FirstKeyForm
 from gateway.onboarding import Progress, Step
 from tenants import api_keys, visits
-from tenants.admin.plain_forms import PlainForm
 from tenants.api_keys import RevealedKey
 from tenants.models import ApiKey
 from tenants.pages import home
@@ -38,19 +35,6 @@ class StepShown:
     title: str
     note: str
     state: str
-
-
-class FirstKeyForm(PlainForm, forms.ModelForm):
-    class Meta:
-        model = ApiKey
-        fields = ["name"]
-        labels = {"name": gettext_lazy("What will call with it?")}
-        help_texts = {"name": gettext_lazy("A name by which you find it again, such as “support bot, production”.")}
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.instance.scopes = list(USUAL_SCOPES)
-        self.initial.setdefault("name", _("My first key"))
 
 
 @console.page("setup/", name="setup")

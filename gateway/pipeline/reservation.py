@@ -17,7 +17,7 @@ from typing import Any
 
 from billing import limits
 from billing.limits import Counter
-from gateway import ledger
+from gateway import last_minute, ledger
 from gateway.errors import (
     BudgetHeld,
     BudgetSpent,
@@ -186,7 +186,7 @@ async def _restore(exchange: Exchange, end_user: str, terms: Terms, verdict: lis
         ring = terms.demand.rings[index - 1]
         _, dimension, subject = ring.field.split("|", 2)
         owner = "" if ring.hash == TENANT_HASH else end_user
-        rings.append(ledger.Ring(owner, ring.field, dimension, owner or subject))
+        rings.append(last_minute.Ring(owner, ring.field, dimension, owner or subject))
     name = ("seed", tenant_id, tuple(verified.items()), tuple(rings))
     await runtime.threads.once(name, partial(ledger.seed, tenant_id, verified, rings, verified_from_ms=verified))
 

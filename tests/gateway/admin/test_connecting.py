@@ -13,6 +13,7 @@ from auditlog.models import LogEntry
 from django.urls import reverse
 
 from gateway.models import Model, Provider
+from tenants.models import Membership, Tenant
 from tests.cast import CREDENTIAL, Cast, at_work, in_console, logged_in
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("simulator")]
@@ -133,6 +134,27 @@ def test_adding_in_a_console_is_connecting_and_for_operators_a_form(cast: Cast):
     assert logged_in(cast.olga).get(CONNECT).status_code == 404
 
 
+def test_who_came_from_the_setup_goes_back_there(cast: Cast):
+    ada = at_work(cast.ada)
+    assert f'href="{ada.home}setup/"' in text(ada.get(f"{CONNECT}?from=setup"))
+    assert f'href="{ada.home}setup/"' not in text(ada.get(CONNECT))
+
+
+def test_an_empty_list_says_how_to_begin_and_one_that_was_searched_how_to_see_all(cast: Cast):
+    tenant = Tenant.objects.create(name="Initech", slug=f"initech-{cast.acme.tenant.slug}")
+    for person, role in ((cast.ada, "admin"), (cast.vera, "viewer")):
+        Membership.objects.create(tenant=tenant, user=person, role=role)
+    ada, listed = in_console(cast.ada, tenant), reverse("admin:gateway_provider_changelist")
+    content = text(ada.get(listed))
+    assert "No providers yet" in content
+    assert "Connect Anthropic, OpenAI or any compatible server" in content
+    assert "Add provider" in content
+    assert "Add provider" not in text(in_console(cast.vera, tenant).get(listed))
+    searched = text(ada.get(listed, {"q": "nowhere"}))
+    assert "Nothing matches" in searched
+    assert "No providers yet" not in searched
+
+
 def test_the_key_is_nowhere_afterwards(cast: Cast, url: str, caplog: pytest.LogCaptureFixture):
     caplog.set_level(logging.DEBUG)
     client = at_work(cast.ada)
@@ -155,7 +177,10 @@ def test_a_stored_connection_is_tested_and_what_came_of_it_is_remembered(cast: C
     assert "The connection works." in text(client.post(page(provider, "test"), **PARTLY))
     assert "Works" in text(client.get(reverse("admin:gateway_provider_changelist")))
     simulator.behave(fault="403")
-    assert "may not do this" in text(client.post(page(provider, "test"), **PARTLY))
+    answer = text(client.post(page(provider, "test"), **PARTLY))
+    assert "may not do this" in answer
+    state = answer.partition('id="connection-state" hx-swap-oob="true"')[2]
+    assert "Not permitted" in state  # what stands above is brought up to date
     assert "may not do this" in text(client.post(page(provider, "test"), follow=True))
     listed = text(client.get(reverse("admin:gateway_provider_changelist")))
     assert "Not permitted" in listed

@@ -259,7 +259,7 @@ UNFOLD = {
     "SITE_FAVICONS": [
         {"rel": "icon", "type": "image/svg+xml", "href": partial(static_url, "tollgate/mark-light.svg")},
     ],
-    "STYLES": [partial(static_url, f"tollgate/{name}.css") for name in ("admin", "limits")],
+    "STYLES": [partial(static_url, f"tollgate/{name}.css") for name in ("admin", "console", "limits")],
     "ENVIRONMENT": "config.navigation.environment",
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
@@ -292,6 +292,6 @@ LOGGING = {
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": env.text("TOLLGATE_LOG_LEVEL", "INFO").upper()},
-    "loggers": {"celery": {"level": "WARNING"}, "aiohttp": {"level": "WARNING"}},
+    "loggers": {"celery": {"level": "WARNING"}, "aiohttp": {"level": "WARNING"}, "httpx2": {"level": "WARNING"}},
 }
 LANGUAGES = [("en", _("English"))]

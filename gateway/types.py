@@ -241,7 +241,8 @@ class Rule(msgspec.Struct, frozen=True):
 
 
 class Key(msgspec.Struct, frozen=True):
-    """An API key that may call. `expires_at` is Unix seconds; empty allow-lists allow everything."""
+    """An API key that may call, as one of its secrets stands for it. `expires_at`, and `ends_at` for a secret that was replaced, are Unix
+    seconds; empty allow-lists allow everything. `prefix` tells the secret from the key's others."""
 
     id: UUID
     scopes: frozenset[str]
@@ -251,6 +252,8 @@ class Key(msgspec.Struct, frozen=True):
     pace: Pace
     limits: tuple[Limit, ...]
     is_playground: bool = False
+    prefix: str = ""
+    ends_at: float | None = None
 
 
 class Snapshot(msgspec.Struct, frozen=True):

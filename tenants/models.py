@@ -176,7 +176,7 @@ class Membership(TenantOwned):
 
 
 class ApiKey(TenantOwned, ConfigModel):
-    """A key an application calls with. Only the SHA-256 of the secret is stored; see `tenants.api_keys`."""
+    """A key an application calls with: what it may do, and whose usage it is. Its secrets are rows of their own (`ApiKeySecret`)."""
 
     class Scope(models.TextChoices):
         CHAT = "chat", _("Chat: /v1/chat/completions and /v1/messages")
@@ -198,9 +198,8 @@ class ApiKey(TenantOwned, ConfigModel):
         _("kind"), max_length=12, choices=Kind.choices, default=Kind.APPLICATION, editable=False
     )  # nobody has the playground's secret: its page calls with tokens, see `tenants.playground`
     prefix = models.CharField(
-        _("prefix"), max_length=16, editable=False, help_text=_("The key's beginning, to tell keys apart.")
+        _("prefix"), max_length=16, editable=False, help_text=_("The beginning of its secret, to tell keys apart.")
     )
-    secret_sha256 = models.CharField(max_length=64, unique=True, editable=False)
     scopes = ArrayField(
         models.CharField(max_length=20, choices=Scope.choices),
         verbose_name=_("scopes"),
@@ -341,3 +340,4 @@ class EndUser(TenantOwned):
 
 from tenants.models_joining import Invitation as Invitation  # noqa: E402
 from tenants.models_joining import SsoConnection as SsoConnection  # noqa: E402
+from tenants.models_keys import ApiKeySecret as ApiKeySecret  # noqa: E402

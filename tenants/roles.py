@@ -60,11 +60,11 @@ RIGHTS: dict[str, Rights] = {
     "feedback": LOOK,
     "labels": LOOK,
     "members": Rights.edited_by(OWNERS),
-    "models": LOOK,  # a model decides which credential pays, and at what price
+    "models": Rights.edited_by(ADMINS),  # the tenant's own, at providers of its own (`gateway.catalog`)
     "playground": Rights(
         view=DEVELOPERS, add=DEVELOPERS, change=ADMINS
     ),  # to add is to send, which costs; to change, to switch it on
-    "providers": LOOK,  # a base URL and a credential are the operator's to set
+    "providers": Rights.edited_by(ADMINS),  # the tenant's own
     "quality_models": LOOK,
     "requests": LOOK,
     "rules": Rights.edited_by(ADMINS),

@@ -1,19 +1,50 @@
-"""What the console's first page says of limits and alerts."""
+"""What the console's first page says of spending, limits and alerts."""
 
 from __future__ import annotations
 
+import datetime as dt
+from decimal import Decimal
+from typing import Any
+
+from django.db.models import Sum
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from billing import in_force, inbox, telling
+from billing import in_force, inbox, money, telling
+from billing.models import DailyUsage
 from billing.pages import shown_lines
 from tenants import visits
 from tenants.pages.home import Card, card
 
 NEAREST = 3
+
+
+@card(order=10)
+def today(request: HttpRequest) -> Card:
+    """Of the tenant's day, beside the day before."""
+    day = timezone.localdate()
+    rows = DailyUsage.objects.filter(
+        tenant=visits.of(request).tenant, dimension=DailyUsage.Dimension.TENANT, day__gte=day - dt.timedelta(days=1)
+    )
+    sums = {name: Sum(name) for name in ("requests", "cost_usd", "input_tokens", "output_tokens")}
+    added: Any = rows.values("day").annotate(**{f"{name}_sum": total for name, total in sums.items()})
+    by_day = {row["day"]: row for row in added}
+    context = {"today": _use(by_day.get(day)), "yesterday": _use(by_day.get(day - dt.timedelta(days=1)))}
+    link = reverse("console:gateway_requestlog_changelist")
+    return Card(_("Today"), "today", "", link, _("See the requests"), "billing/cards/today.html", context)
+
+
+def _use(row: dict[str, Any] | None) -> dict[str, str]:
+    cost, requests = (row["cost_usd_sum"], row["requests_sum"]) if row else (Decimal(0), 0)
+    tokens = row["input_tokens_sum"] + row["output_tokens_sum"] if row else 0
+    return {
+        "cost": money.short(cost),
+        "requests": ngettext("%(count)s request", "%(count)s requests", requests) % {"count": f"{requests:,}"},
+        "tokens": ngettext("%(count)s token", "%(count)s tokens", tokens) % {"count": f"{tokens:,}"},
+    }
 
 
 @card(order=30)

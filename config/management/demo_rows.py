@@ -87,15 +87,13 @@ def keys(kept: DemoSecrets) -> None:
         for name in wanted.keys if tenant is not None else ():
             place = f"{wanted.slug}/{name}"
             secret = kept.api_key(place)
-            present = ApiKey.objects.filter(secret_sha256=api_keys.digest(secret)).first() if secret else None
+            present = ApiKey.objects.filter(secrets__secret_sha256=api_keys.digest(secret)).first() if secret else None
             if present is not None and present.is_usable:
                 continue
             if secret is None or present is not None:
                 secret = api_keys.new_secret()
             api_key = ApiKey(tenant=tenant, name=name, scopes=list(ApiKey.Scope.values))
-            api_keys.put_secret(api_key, secret)
-            api_key.full_clean()
-            api_key.save()
+            api_keys.add(api_key, secret=secret)
             kept.keep_api_key(place, secret)
 
 

@@ -99,13 +99,18 @@ async def renewed(snapshot: Snapshot, digest: str, scope: str, snapshots: Snapsh
 
 
 def check(snapshot: Snapshot, digest: str, scope: str) -> None:
-    """Raises `Unauthenticated` if the key was revoked, has expired, or its tenant is switched off; `PermissionDenied` if it lacks the
-    scope (the empty scope is what every key may do)."""
+    """Raises `Unauthenticated` if the key was revoked, has expired, or was rotated longer ago than this secret is still accepted, or its
+    tenant is switched off; `PermissionDenied` if it lacks the scope (the empty scope is what every key may do)."""
     key = snapshot.keys.get(digest)
     if key is None:
         raise Unauthenticated("This API key has been revoked.")
     if key.expires_at is not None and key.expires_at <= time.time():
         raise Unauthenticated("This API key has expired.", code="expired_api_key")
+    if key.ends_at is not None and key.ends_at <= time.time():
+        raise Unauthenticated(
+            f"This secret ({key.prefix}…) was replaced when its API key was rotated. Use the new one.",
+            code="rotated_api_key",
+        )
     if not snapshot.is_active:
         raise Unauthenticated("This API key's tenant is switched off.")
     if scope and scope not in key.scopes:

@@ -27,10 +27,12 @@ class Shot:
     confirms: bool = False
 
 
+NEWCOMER = "ina@initech.example"
 OPERATOR = "operator@tollgate.local"
 SHOTS = (
     Shot("console-home", ACME),
     Shot("console-switcher", ACME, click="Acme"),
+    Shot("console-setup", "/t/initech/setup/", NEWCOMER),
     Shot("console-budgets", f"{ACME}budgets/"),
     Shot("console-budget", f"{ACME}budgets/", follows="Answers to customers"),
     Shot("console-budget-new", f"{ACME}budgets/add/"),
@@ -41,6 +43,9 @@ SHOTS = (
     Shot("console-statements", f"{ACME}statements/"),
     Shot("console-api-keys", f"{ACME}tenants/apikey/"),
     Shot("console-caches", f"{ACME}gateway/cachepolicy/"),
+    Shot("console-api-key-new", f"{ACME}tenants/apikey/add/"),
+    Shot("console-providers-none", "/t/initech/gateway/provider/", NEWCOMER),
+    Shot("console-provider-connect", "/t/initech/gateway/provider/connect/", NEWCOMER),
     Shot("request-log", f"{ACME}gateway/requestlog/"),
     Shot("feedback", f"{ACME}gateway/feedback/"),
     Shot("playground", f"{ACME}playground/", click="Explain in three sentences", until="Done"),

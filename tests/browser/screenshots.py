@@ -86,6 +86,7 @@ def fill(server: Any, key: str) -> None:
             said = {**vote, "request_id": reply.headers["x-request-id"], "user": end_user}
             server.request("POST", "/v1/feedback", json.dumps(said).encode(), authorization=f"Bearer {key}")
     invite()
+    found()
     for tenant in Tenant.objects.all():
         drain.drain(get_redis_connection("default"), tenant.pk)
     votes.match()
@@ -106,6 +107,17 @@ def invite() -> None:
         token_sha256=invitations.digest(TOKEN),
         expires_at=timezone.now() + dt.timedelta(days=7),
     )
+
+
+def found() -> None:
+    """A tenant that has nothing yet, with somebody who is to set it up."""
+    from django.contrib.auth.models import User
+
+    from tenants.models import Membership, Tenant
+    from tests.browser.screenshot_pages import NEWCOMER
+
+    ina = User.objects.create_user(NEWCOMER, NEWCOMER, first_name="Ina")
+    Membership.objects.create(tenant=Tenant.objects.create(name="Initech", slug="initech"), user=ina, role="owner")
 
 
 def confirm(page: Any, url: str, user: Any) -> None:

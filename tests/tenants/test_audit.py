@@ -81,11 +81,14 @@ def test_a_credential_is_recorded_as_changed_and_never_as_itself(cast: Cast):
 
 def test_a_keys_secret_and_its_hash_are_never_recorded(cast: Cast):
     made = api_keys.create(cast.acme.tenant, name="bot")
+    rotated = api_keys.rotate(made.api_key)
     api_keys.revoke(made.api_key)
     assert list(audit.history_of(made.api_key)[0].changes_dict) == ["revoked_at"]
     made.api_key.delete()
     recorded = everything_recorded()
     assert made.secret not in recorded
+    assert rotated.secret not in recorded
+    assert api_keys.digest(rotated.secret) not in recorded
     assert api_keys.digest(made.secret) not in recorded
 
 

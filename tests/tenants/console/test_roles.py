@@ -41,7 +41,7 @@ def test_lists_and_forms_open_as_the_table_says(cast: Cast, role: Role):
         subject, name = subject_of(page), f"admin:{page.model._meta.app_label}_{page.model._meta.model_name}"
         seen = client.get(reverse(f"{name}_changelist"), follow=True).status_code
         assert seen == (200 if roles.may(role, "view", subject) else 403), subject
-        added = client.get(reverse(f"{name}_add")).status_code
+        added = client.get(reverse(f"{name}_add"), follow=True).status_code
         assert added == (200 if roles.may(role, "add", subject) and subject not in NEVER else 403), subject
 
 

@@ -82,10 +82,10 @@ def has_been_answered(tenant: Tenant) -> bool:
 
 
 def usable_keys(tenant: Tenant, now: dt.datetime) -> Any:
-    """Keys that can call a model now."""
+    """Keys that an application can call a model with now."""
     calls = Q(scopes__contains=[ApiKey.Scope.CHAT]) | Q(scopes__contains=[ApiKey.Scope.EMBEDDINGS])
     alive = Q(expires_at=None) | Q(expires_at__gt=now)
-    return ApiKey.objects.filter(calls, alive, tenant=tenant, revoked_at=None)
+    return ApiKey.objects.filter(calls, alive, tenant=tenant, kind=ApiKey.Kind.APPLICATION, revoked_at=None)
 
 
 def usable_models(tenant: Tenant, now: dt.datetime) -> tuple[Usable, ...]:

@@ -78,7 +78,8 @@ def first_visit(request: HttpRequest) -> str | None:
     visit = visits.of(request)
     if visit.by_operator or not visit.may("add", "keys") or visit.tenant.slug in request.session.get(PUT_OFF, []):
         return None
-    if ApiKey.objects.filter(tenant=visit.tenant).exists() or onboarding.has_been_answered(visit.tenant):
+    applications = ApiKey.objects.filter(tenant=visit.tenant, kind=ApiKey.Kind.APPLICATION)
+    if applications.exists() or onboarding.has_been_answered(visit.tenant):
         return None
     return reverse("console:setup")
 

@@ -54,6 +54,7 @@ RIGHTS: dict[str, Rights] = {
     "audit": Rights(view=ADMINS),
     "budgets": Rights.edited_by(ADMINS),
     "channels": Rights.edited_by(ADMINS),
+    "dashboards": LOOK,
     "end_users": Rights.edited_by(ADMINS),
     "keys": Rights(add=DEVELOPERS, change=DEVELOPERS, only_own=frozenset({Role.DEVELOPER})),  # revoked, never deleted
     "labels": LOOK,

@@ -1,6 +1,6 @@
 """`make screenshots`: pictures of every page in docs/screenshots/, light and dark, on data that is made for it and thrown away.
 
-PostgreSQL, Redis, the simulator and the server are started for it; a few requests of the demonstration's tenants fill the log. Names as
+PostgreSQL, Redis, the simulator and the server are started for it; weeks of made traffic and a few requests of the demonstration's tenants fill the log. Names as
 arguments take those pictures only.
 """
 
@@ -58,6 +58,7 @@ def walk(names: list[str]) -> None:
     with SimulatorProcess() as simulator:
         told = io.StringIO()
         call_command("seed_demo", simulator_url=simulator.base_url, json=True, stdout=told)
+        call_command("seed_traffic", days=35, requests=8_000)
         with Gateway.running(FOLDER) as server, browsing.chromium() as browser:
             fill(server, json.loads(told.getvalue())["api_key"])
             for theme in ("light", "dark"):
@@ -68,6 +69,7 @@ def fill(server: Any, key: str) -> None:
     """A few requests in the log."""
     from django_redis import get_redis_connection
 
+    from dashboards import rolling
     from gateway import drain
     from tenants.models import Tenant
 
@@ -77,6 +79,7 @@ def fill(server: Any, key: str) -> None:
     invite()
     for tenant in Tenant.objects.all():
         drain.drain(get_redis_connection("default"), tenant.pk)
+    rolling.roll_up(dt.datetime.now(dt.UTC))
 
 
 def invite() -> None:

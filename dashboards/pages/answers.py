@@ -97,7 +97,9 @@ class Answers:
     ) -> Chart:
         """One metric by steps and by the values of a dimension that have most of `order`, all others as one."""
         found = metrics.chart(self.view, [name], by=dimension, order=order, top=top)
-        lines = [line for line in found.lines if line.name is not None or any(line.steps[name])]
+        lines = [
+            line for line in found.lines if any(line.steps[name] if line.name is None else _known(line.steps[name]))
+        ]
         names = names_of(dimension, [line.name for line in lines])
         series = [
             Series(
@@ -122,20 +124,22 @@ class Answers:
         text: str = "",
         bar: str = "",
         limit: int = 50,
-        is_led: bool = True,
+        labels: Mapping[str, Any] | None = None,
     ) -> Table:
-        """Metrics by the values of a dimension. `is_led`: its lines lead to their requests."""
+        """Metrics by the values of a dimension, each of which leads to its requests."""
         found = metrics.table(self.view, dimension, names, order=order, limit=limit)
-        labels = names_of(dimension, [line.name for line in found.lines])
+        called = names_of(dimension, [line.name for line in found.lines])
         lines = tuple(
             Line(
-                words.value_name(dimension, line.name, labels),
+                words.value_name(dimension, line.name, called),
                 tuple(line.whole[name] for name in names),
-                {dimension: line.name or NONE} if is_led else None,
+                {dimension: line.name or NONE},
             )
             for line in found.lines
         )
-        columns = tuple(Column(words.metric(name), METRICS[name].unit) for name in names)
+        columns = tuple(
+            Column(str((labels or {}).get(name) or words.metric(name)), METRICS[name].unit) for name in names
+        )
         return Table(
             key, title, str(words.DIMENSION_NAMES[dimension]), columns, lines, text,
             bar=names.index(bar) if bar else None, notes=found.source.notes,
@@ -165,3 +169,7 @@ class Answers:
             key, title, unit, span.edges, min(span.end, span.now),
             span.zone.key, span.step.is_whole_days, tuple(series), **options,
         )  # fmt: skip
+
+
+def _known(values: Iterable[Value]) -> Iterable[bool]:
+    return (value is not None for value in values)

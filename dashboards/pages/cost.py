@@ -25,6 +25,9 @@ _DAY = dt.timedelta(days=1)
 def _grouped(answers: Answers) -> Chart:
     by = TAB.by(answers)
     title = _("Cost by %(dimension)s") % {"dimension": _lower(by)}
+    if by == "tag":  # on top of each other, what has several tags would count several times
+        text = _("A request with several tags counts for each of them.")
+        return answers.by_group("cost", title, "cost_usd", by, order="cost_usd", text=text)
     return answers.by_group("cost", title, "cost_usd", by, order="cost_usd", shape="bars")
 
 

@@ -22,6 +22,7 @@ from gateway.admin.request_search import parse_id
 from gateway.models import RequestLog
 
 LONGEST_TEXT = 256
+_CACHES = ("hit", "semantic", "stale")
 _TONES = {"ok": "good", "refused": "warn", "client_left": ""}
 
 
@@ -93,7 +94,7 @@ def _row(row: RequestLog, keys: Mapping[str, str], tenants: Mapping[str, str], *
         link=reverse("admin:gateway_requestlog_change", args=[row.pk]),
         at=timezone.localtime(row.accepted_at),
         model=row.model_served or row.model_asked,
-        provider=row.provider or _("no provider called"),
+        provider=_("from a cache") if row.cache in _CACHES else row.provider or _("no provider called"),
         what=row.task or row.endpoint,
         key=words.value_name("key", str(row.api_key_id), keys),
         status=row.status,

@@ -38,8 +38,8 @@ def _again(answers: Answers) -> Chart:
 
 
 def _by_kind(answers: Answers) -> Table:
-    whole = {kind: answers.whole[f"errors_{kind}"] or 0 for kind in errors.ALL}
-    requests = answers.whole["requests"]
+    whole = {kind: int(answers.whole[f"errors_{kind}"] or 0) for kind in errors.ALL}
+    requests = int(answers.whole["requests"] or 0)
     lines = tuple(
         Line(str(words.ERROR_NAMES[kind]), (count, count / requests if requests else None), {"error": kind})
         for kind, count in sorted(whole.items(), key=lambda item: -item[1])

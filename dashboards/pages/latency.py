@@ -56,7 +56,8 @@ def _table(answers: Answers) -> Table:
     by = TAB.by(answers)
     names = ("requests", *PERCENTILES, "ttft_p95", "speed_p50", "slow_share")
     title = _("By %(dimension)s") % {"dimension": str(words.DIMENSION_NAMES[by]).lower()}
-    return answers.table("by", title, by, names, bar="latency_p95")
+    labels = {**SHORT, "ttft_p95": _("First token p95"), "speed_p50": _("Tokens/s"), "slow_share": _("Over 5 s")}
+    return answers.table("by", title, by, names, bar="latency_p95", labels=labels)
 
 
 def _steps(answers: Answers) -> Table:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,11 +42,11 @@ class Tab:
 
 def tiles(tab: Tab, answers: Answers) -> list[Tile]:
     """The figures at the top. What cannot be answered has none: the panels below say why."""
-    try:
-        found = [_tile(name, answers, tab.verdicts.get(name)) for name in tab.tiles]
-        return [*found, *tab.more_tiles(answers)]
-    except Unanswerable:
-        return []
+    found: list[Tile] = []
+    with suppress(Unanswerable):
+        found += [_tile(name, answers, tab.verdicts.get(name)) for name in tab.tiles]
+        found += tab.more_tiles(answers)
+    return found
 
 
 def panels(tab: Tab, answers: Answers) -> list[Panel]:

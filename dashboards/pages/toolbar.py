@@ -10,6 +10,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from dashboards import choices
+from dashboards.metrics import Unit
 from dashboards.pages import words
 from dashboards.pages.asked import DIMENSIONS, NONE, PRESET_NAMES, Asked, iso
 from dashboards.pages.names import names_of
@@ -41,6 +42,8 @@ class Field:
 class Toolbar:
     presets: tuple[Link, ...]
     span: str
+    is_days: bool
+    is_custom: bool
     start: str
     end: str
     zone: str
@@ -72,6 +75,8 @@ def toolbar(asked: Asked, dimensions: Sequence[str] = (), by: str = "") -> Toolb
             Link(str(label), asked.ranged(name), span.name == name, name) for name, label in PRESET_NAMES.items()
         ),
         span=spelled(span),
+        is_days=span.is_whole_days,
+        is_custom=span.name == "custom",
         start=iso(span.start),
         end=iso(min(span.end, span.now) if span.end > span.now > span.start else span.end),
         zone=span.zone.key,
@@ -119,7 +124,7 @@ def _chips(asked: Asked) -> tuple[Link, ...]:
             label = f"{words.DIMENSION_NAMES[name]}: {words.value_name(name, value, names)}"
             found.append(Link(label, asked.query({name: left or None}), key=f"{name}-{value or NONE}"))
     if asked.slower_ms is not None:
-        took = words.written(asked.slower_ms, words.Unit.MS)
+        took = words.written(asked.slower_ms, Unit.MS)
         found.append(Link(_("Slower than %(took)s") % {"took": took}, asked.query({"slower": None}), key="slower"))
     return tuple(found)
 

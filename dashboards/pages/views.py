@@ -71,12 +71,16 @@ def place(request: HttpRequest) -> Place:
 @require_safe
 def first(request: HttpRequest) -> HttpResponse:
     """The first tab."""
-    return tab(request, place(request).tabs[0].slug)
+    here = place(request)
+    return _tab(request, here, here.tabs[0].slug)
 
 
 @require_safe
 def tab(request: HttpRequest, slug: str) -> HttpResponse:
-    here = place(request)
+    return _tab(request, place(request), slug)
+
+
+def _tab(request: HttpRequest, here: Place, slug: str) -> HttpResponse:
     if here.chosen and slug == tenants.TAB.slug:  # about all tenants, so of one there is none
         return HttpResponseRedirect(address(latency.TAB.slug) + here.asked.query())
     found = here.tab(slug)
@@ -188,7 +192,8 @@ def _welcome(request: HttpRequest, here: Place) -> welcome.Welcome | None:
     return None if rows.exists() else welcome.welcome(request)
 
 
-for site in (sites.console, admin.site):
+_SITES: tuple[Any, ...] = (sites.console, admin.site)
+for site in _SITES:
     site.page("dashboards/", name="dashboards", subject="dashboards")(first)
     site.page("dashboards/requests/", name="dashboards_requests", subject="requests")(requests)
     site.page("dashboards/<slug:slug>/", name="dashboards_tab", subject="dashboards")(tab)

@@ -41,7 +41,7 @@ METRIC_NAMES: Mapping[str, Any] = {
     "cost_usd": gettext_lazy("Cost"),
     "cost_per_request": gettext_lazy("Cost per request"),
     "cost_p50": gettext_lazy("Median request"),
-    "cost_p95": gettext_lazy("Cost of a request, p95"),
+    "cost_p95": gettext_lazy("p95 of a request"),
     "input_tokens": gettext_lazy("Input tokens"),
     "output_tokens": gettext_lazy("Output tokens"),
     "hit_rate": gettext_lazy("Hit rate"),
@@ -50,7 +50,7 @@ METRIC_NAMES: Mapping[str, Any] = {
     "prefix_hit_rate": gettext_lazy("Prefix (of input tokens)"),
     "cache_hits": gettext_lazy("Exact hits"),
     "cache_semantic": gettext_lazy("Semantic hits"),
-    "cache_stale": gettext_lazy("Too old"),
+    "cache_stale": gettext_lazy("Earlier answers, as a last resort"),
     "cache_misses": gettext_lazy("Misses"),
     "cache_bypassed": gettext_lazy("Not asked"),
     "saved_usd": gettext_lazy("Saved"),
@@ -179,7 +179,7 @@ def tone(name: str, now: Value, before: Value) -> str:
     is_good = METRICS[name].is_good
     if is_good is None or now is None or before is None or now == before or name == "cost_usd":
         return ""
-    return "good" if (now > before) == is_good else "warn"  # type: ignore[operator]
+    return "good" if (now > before) == is_good else "warn"
 
 
 def plain(value: Value) -> str:
@@ -222,7 +222,7 @@ def _ms(value: Any) -> str:
 _WRITERS: Mapping[Unit, Callable[[Any], str]] = {
     Unit.COUNT: _count,
     Unit.TOKENS: _count,
-    Unit.SHARE: lambda value: f"{value:.1%}".replace("%", " %"),
+    Unit.SHARE: lambda value: f"{value * 100:.{2 if 0 < value < 0.01 else 1}f} %",
     Unit.MS: _ms,
     Unit.TOKENS_PER_SECOND: lambda value: f"{value:,.1f}/s",
     Unit.USD: _usd,

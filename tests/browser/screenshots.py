@@ -1,7 +1,7 @@
 """`make screenshots`: pictures of every page in docs/screenshots/, light and dark, on data that is made for it and thrown away.
 
-PostgreSQL, Redis, the simulator and the server are started for it; weeks of made traffic and a few requests of the demonstration's tenants fill the log. Names as
-arguments take those pictures only.
+PostgreSQL, Redis, the simulator and the server are started for it; weeks of made traffic and a few requests of the demonstration's
+tenants fill the log. Names as arguments take those pictures only.
 """
 
 from __future__ import annotations

@@ -97,7 +97,7 @@ def test_dragging_zooms_in_and_back_leads_out_again(visit: Callable[..., Visitor
     expect(page.locator("#range-6h")).to_have_attribute("aria-current", "true")
     expect(page.locator("#panel-cost canvas")).to_be_visible()
 
-    page.get_by_text("Filter", exact=True).click()
+    page.locator("#filters > summary").click()
     page.get_by_label("Model").select_option("m1")
     page.get_by_role("button", name="Narrow down").click()
     expect(page.get_by_text("Model: m1")).to_be_visible()

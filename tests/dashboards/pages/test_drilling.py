@@ -29,7 +29,9 @@ def test_a_charts_link_leads_to_exactly_its_requests(ada: ConsoleClient, history
     kinds = next(item for item in page.context["panels"] if item.panel.key == "kind")
     assert kinds.lines
     for line, made in zip(kinds.panel.lines, kinds.lines, strict=True):
-        wanted = [item for item in history if item.is_final and item.task == "sum" and item.error == line.filters["error"]]
+        wanted = [
+            item for item in history if item.is_final and item.task == "sum" and item.error == line.filters["error"]
+        ]
         assert set(listed(ada, address=made.href.removeprefix(ada.home))) == ids(wanted), line.name
 
 

@@ -159,3 +159,10 @@ def test_the_months_chart_ends_where_the_forecast_does(cast: Cast, history: list
     assert [value for value in spent.values if value is not None][-1] == found.spent_usd
     assert expected.values[-1].quantize(Decimal("0.01")) == found.expected_usd
     assert [mark.low for mark in chart.marks] == [float(item.amount_usd) for item in found.budgets[:3]]
+
+
+def test_the_home_page_says_how_the_last_day_went(ada: ConsoleClient, history: list[Record]):
+    final = [item for item in history if item.is_final]
+    content = ada.get(ada.home).content.decode()
+    assert f"{len(final)} requests for " in content
+    assert f'href="{ada.home}dashboards/"' in content

@@ -7,7 +7,7 @@ import { stepName, ticked, written } from "./writing.js";
 
 const HEIGHT = 240;
 const SMALLEST_DRAG = 8;
-const SPARSE = 31; // so few values are drawn as points, too: a line of one would not be seen
+const SPARSE = 31; // values that are few enough to be drawn as points
 const uPlot = globalThis.uPlot;
 
 export class Chart {
@@ -59,11 +59,12 @@ export class Chart {
     this.listLegend();
   }
 
-  // The lines in the order in which they are drawn: of stacked ones the highest first, so that each covers what is below the next.
+  // The lines in the order in which they are drawn: of stacked ones the highest first, so that each covers what is below the next; else
+  // the first one last, since it counts most.
   order() {
     const present = this.data.series.filter((item) => !item.isBefore);
     const before = this.data.series.filter((item) => item.isBefore);
-    return this.isStacked ? [...present.reverse(), ...before] : [...before, ...present];
+    return this.isStacked ? [...present.reverse(), ...before] : [...before, ...present.reverse()];
   }
 
   columns() {
@@ -90,8 +91,14 @@ export class Chart {
       return { ...line, width: 0, fill: colour, paths: uPlot.paths.bars({ size: [0.75, 60], align: 1 }) };
     }
     if (this.data.shape === "area") return { ...line, width: 1, fill: colour };
-    const isSparse = item.values.filter((value) => value !== null).length <= SPARSE;
-    return { ...line, points: { show: isSparse, size: 6, fill: colour }, spanGaps: true };
+    return { ...line, points: { show: true, size: 5, fill: colour, filter: () => this.lonely(item.values) } };
+  }
+
+  // Values that are drawn as points, too: of few all, of many those without a neighbour, which a line would not show.
+  lonely(values) {
+    const known = values.map((value, place) => (value === null ? -1 : place)).filter((place) => place >= 0);
+    if (known.length <= SPARSE) return known;
+    return known.filter((place) => (values[place - 1] ?? null) === null && (values[place + 1] ?? null) === null);
   }
 
   options() {
@@ -103,7 +110,7 @@ export class Chart {
       height: HEIGHT,
       tzDate: (seconds) => (zone ? uPlot.tzDate(new Date(seconds * 1000), zone) : new Date(seconds * 1000)),
       legend: { show: false },
-      padding: [10, 12, 0, 0],
+      padding: [10, 26, 0, 0],
       cursor: {
         y: false,
         drag: { x: !this.data.isFixed, y: false, setScale: false },
@@ -114,7 +121,7 @@ export class Chart {
         y: { range: (_plot, _low, high) => [0, this.highest(high)] },
       },
       axes: [
-        { ...axis, grid: { show: false }, space: 70, values: (plot, splits, _a, _s, step) => this.times(plot, splits, step) },
+        { ...axis, grid: { show: false }, space: 70, size: zone ? 30 : 44, values: (plot, splits, _a, _s, step) => this.times(plot, splits, step) },
         {
           ...axis,
           size: 62,
@@ -125,6 +132,7 @@ export class Chart {
       series: [{}, ...this.drawn.map((item) => this.lineOf(item))],
       hooks: {
         drawClear: [(plot) => this.drawMarks(plot)],
+        draw: [(plot) => this.nameMarks(plot)],
         setCursor: [(plot) => this.onCursor(plot)],
         setSelect: [(plot) => this.onSelect(plot)],
       },
@@ -142,7 +150,7 @@ export class Chart {
     let most = high || 1;
     for (const mark of this.data.marks) {
       const level = mark.high ?? mark.low;
-      if (level <= most * 4 || this.data.isFixed) most = Math.max(most, level * 1.02);
+      if (level <= most * 4) most = Math.max(most, level * 1.02);
     }
     const limit = this.data.unit === "share" ? 1 : Infinity;
     return Math.min(most * 1.08, Math.max(limit, most));
@@ -162,34 +170,53 @@ export class Chart {
     });
   }
 
+  marks(plot) {
+    return this.data.marks
+      .filter((mark) => mark.low <= plot.scales.y.max)
+      .map((mark) => ({
+        ...mark,
+        colour: this.palette.marks[mark.tone],
+        bottom: plot.valToPos(mark.low, "y", true),
+        top: plot.valToPos(Math.min(mark.high ?? mark.low, plot.scales.y.max), "y", true),
+      }));
+  }
+
   drawMarks(plot) {
     const { ctx, bbox } = plot;
     ctx.save();
-    ctx.font = `${11 * devicePixelRatio}px Inter, sans-serif`;
-    for (const mark of this.data.marks) {
-      if (mark.low > plot.scales.y.max) continue;
-      const y = plot.valToPos(mark.low, "y", true);
-      const colour = this.palette.marks[mark.tone];
+    for (const mark of this.marks(plot)) {
+      ctx.fillStyle = ctx.strokeStyle = mark.colour;
       if (mark.high !== null) {
-        const top = plot.valToPos(Math.min(mark.high, plot.scales.y.max), "y", true);
         ctx.globalAlpha = 0.14;
-        ctx.fillStyle = colour;
-        ctx.fillRect(bbox.left, top, bbox.width, y - top);
+        ctx.fillRect(bbox.left, mark.top, bbox.width, mark.bottom - mark.top);
+        ctx.globalAlpha = 1;
       } else {
-        ctx.strokeStyle = colour;
         ctx.lineWidth = devicePixelRatio * 1.5;
         ctx.setLineDash([2 * devicePixelRatio, 3 * devicePixelRatio]);
         ctx.beginPath();
-        ctx.moveTo(bbox.left, y);
-        ctx.lineTo(bbox.left + bbox.width, y);
+        ctx.moveTo(bbox.left, mark.bottom);
+        ctx.lineTo(bbox.left + bbox.width, mark.bottom);
         ctx.stroke();
         ctx.setLineDash([]);
       }
-      ctx.globalAlpha = 1;
-      ctx.fillStyle = colour;
-      ctx.textAlign = "right";
-      const at = mark.high === null ? y : plot.valToPos(Math.min(mark.high, plot.scales.y.max), "y", true) + 14 * devicePixelRatio;
-      ctx.fillText(mark.label, bbox.left + bbox.width - 4 * devicePixelRatio, at - 4 * devicePixelRatio);
+    }
+    ctx.restore();
+  }
+
+  // Above the lines, with a rim of the ground's colour, so that they can be read there.
+  nameMarks(plot) {
+    const { ctx, bbox } = plot;
+    ctx.save();
+    ctx.font = `${11 * devicePixelRatio}px Inter, sans-serif`;
+    ctx.textAlign = "right";
+    ctx.lineJoin = "round";
+    ctx.lineWidth = 4 * devicePixelRatio;
+    ctx.strokeStyle = this.palette.ground;
+    for (const mark of this.marks(plot)) {
+      const place = [mark.label, bbox.left + bbox.width - 4 * devicePixelRatio, mark.top + (mark.high === null ? -4 : 12) * devicePixelRatio];
+      ctx.strokeText(...place);
+      ctx.fillStyle = mark.colour;
+      ctx.fillText(...place);
     }
     ctx.restore();
   }
@@ -244,19 +271,14 @@ export class Chart {
       .map((item) => ({ item, value: item.values[place] }))
       .filter(({ item, value }) => !this.isStacked || value || item.isBefore);
     const table = element("table");
-    for (const { item, value } of rows) {
-      const row = table.insertRow();
-      const swatch = element("i", item.isBefore ? "tg-dashed" : "");
-      swatch.style.setProperty("--line", this.colourOf(item));
-      const name = row.insertCell();
-      name.append(swatch, item.label);
-      row.insertCell().textContent = written(value, this.data.unit);
-    }
-    if (this.isStacked && rows.filter(({ item }) => !item.isBefore).length > 1) {
+    const present = rows.filter(({ item }) => !item.isBefore);
+    for (const { item, value } of present) this.tipLine(table, item, value);
+    if (this.isStacked && present.length > 1) {
       const row = table.insertRow();
       row.insertCell().textContent = this.holder.dataset.sayAll;
-      row.insertCell().textContent = written(this.sum(rows), this.data.unit);
+      row.insertCell().textContent = written(present.reduce((sum, { value }) => sum + (value ?? 0), 0), this.data.unit);
     }
+    for (const { item, value } of rows.filter(({ item }) => item.isBefore)) this.tipLine(table, item, value);
     const title = element("b");
     title.textContent = stepName(this.data, place);
     this.tip.replaceChildren(title, table);
@@ -272,8 +294,12 @@ export class Chart {
     this.tip.style.right = isRight ? `${room - left + 14}px` : "";
   }
 
-  sum(rows) {
-    return rows.filter(({ item }) => !item.isBefore).reduce((sum, { value }) => sum + (value ?? 0), 0);
+  tipLine(table, item, value) {
+    const row = table.insertRow();
+    const swatch = element("i", item.isBefore ? "tg-dashed" : "");
+    swatch.style.setProperty("--line", this.colourOf(item));
+    row.insertCell().append(swatch, item.label);
+    row.insertCell().textContent = written(value, this.data.unit);
   }
 
   leave() {

@@ -3,8 +3,9 @@
 
 import { Chart } from "./chart.js";
 import { fill } from "./table.js";
-import { fromField, moment, ownZone, toField } from "./writing.js";
+import { fromField, moment, ownZone, spanName, toField } from "./writing.js";
 
+const PRECISE = { weekday: null, second: "2-digit" };
 const hidden = new Map(); // chart → labels that are switched off
 const opened = new Set(); // tables that are open
 let charts = [];
@@ -71,7 +72,11 @@ function writeTimes(root) {
   for (const field of root.querySelectorAll("[data-utc]")) field.value = toField(field.dataset.utc);
   for (const note of root.querySelectorAll("[data-zone-note]")) note.textContent = `${note.dataset.say ?? ""} ${zone}`.trim();
   for (const time of root.querySelectorAll("time[data-at], time[data-clock]")) {
-    time.textContent = moment(new Date(time.dateTime), true);
+    time.textContent = moment(new Date(time.dateTime), PRECISE);
+  }
+  for (const span of root.querySelectorAll("[data-moments]")) {
+    span.textContent = spanName(span.dataset.spanStart, span.dataset.spanEnd);
+    span.title = zone;
   }
   for (const note of root.querySelectorAll("[data-zone-foot]")) note.textContent = `· ${zone}`;
 }

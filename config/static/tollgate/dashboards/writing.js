@@ -28,7 +28,7 @@ function ms(value) {
 const WRITERS = {
   count,
   tokens: count,
-  share: (value) => `${(value * 100).toFixed(1)} %`,
+  share: (value) => `${(value * 100).toFixed(value > 0 && value < 0.01 ? 2 : 1)} %`,
   ms,
   "tokens/s": (value) => `${value.toFixed(1)}/s`,
   usd,
@@ -71,16 +71,14 @@ export function stepName(chart, place) {
   return moment(at);
 }
 
-export function moment(at, isPrecise = false) {
+export function moment(at, { weekday = "short", second } = {}) {
   return new Intl.DateTimeFormat("en-GB", {
-    weekday: isPrecise ? undefined : "short",
-    day: "numeric",
-    month: "short",
-    hour: "2-digit",
-    minute: "2-digit",
-    second: isPrecise ? "2-digit" : undefined,
-    hourCycle: "h23",
+    weekday: weekday ?? undefined, second, day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", hourCycle: "h23",
   }).format(at);
+}
+
+export function spanName(start, end) {
+  return [start, end].map((at) => moment(new Date(at), { weekday: null })).join(" – ");
 }
 
 // What a field of type datetime-local holds, in the viewer's zone, and back.

@@ -18,7 +18,7 @@ from dashboards.pages.panels import OTHERS, Chart, Column, Line, Mark, Series, S
 from dashboards.reading import View
 from tenants.models import Tenant
 
-COLOURS = 8
+COLOURS, MOST_LINES = 8, 25
 
 
 @dataclass
@@ -123,11 +123,14 @@ class Answers:
         order: str = "requests",
         text: str = "",
         bar: str = "",
-        limit: int = 50,
+        limit: int = MOST_LINES,
         labels: Mapping[str, Any] | None = None,
     ) -> Table:
         """Metrics by the values of a dimension, each of which leads to its requests."""
-        found = metrics.table(self.view, dimension, names, order=order, limit=limit)
+        found = metrics.table(self.view, dimension, names, order=order, limit=limit + 1)
+        if len(found.lines) > limit:
+            more = _("The first %(count)s, by %(metric)s.") % {"count": limit, "metric": words.metric(order).lower()}
+            text = f"{text} {more}".strip()
         called = names_of(dimension, [line.name for line in found.lines])
         lines = tuple(
             Line(
@@ -135,7 +138,7 @@ class Answers:
                 tuple(line.whole[name] for name in names),
                 {dimension: line.name or NONE},
             )
-            for line in found.lines
+            for line in found.lines[:limit]
         )
         columns = tuple(
             Column(str((labels or {}).get(name) or words.metric(name)), METRICS[name].unit) for name in names

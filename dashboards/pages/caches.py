@@ -69,7 +69,6 @@ def _table(answers: Answers) -> Table:
 TAB = Tab(
     slug="cache",
     label=gettext_lazy("Cache"),
-    text=gettext_lazy("How often each layer answers, and what that saves"),
     names=(*LAYERS, *LOOKUPS, *SAVED, "saved_usd", "requests"),
     tiles=("hit_rate", "exact_hit_rate", "semantic_hit_rate", "prefix_hit_rate", "saved_usd"),
     panels={"rates": _layers, "lookups": _lookups, "by": _table, "saved": _saved},

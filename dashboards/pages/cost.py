@@ -136,7 +136,6 @@ def _lower(dimension: str) -> str:
 TAB = Tab(
     slug="cost",
     label=gettext_lazy("Cost"),
-    text=gettext_lazy("What requests cost, what for, and what the month will come to"),
     names=("cost_usd", *PER_REQUEST, *SAVED, "saved_usd", "requests"),
     tiles=("cost_usd", "cost_per_request", "cost_p95", "saved_usd"),
     panels={

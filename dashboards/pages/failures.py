@@ -71,7 +71,6 @@ def _table(answers: Answers) -> Table:
 TAB = Tab(
     slug="errors",
     label=gettext_lazy("Errors"),
-    text=gettext_lazy("What goes wrong, and what retries and fallbacks make good"),
     names=("requests", "errors", *RATES, *KINDS, "calls", "failed_calls", *AGAIN),
     tiles=("error_rate", "errors", "failed_call_rate", "retries", "fallbacks", "requests"),
     panels={"kinds": _kinds, "rates": _rates, "again": _again, "kind": _by_kind, "codes": _types, "by": _table},

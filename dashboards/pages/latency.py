@@ -80,7 +80,6 @@ def _steps(answers: Answers) -> Table:
 TAB = Tab(
     slug="latency",
     label=gettext_lazy("Latency"),
-    text=gettext_lazy("How long answers take, and where the time goes"),
     names=(*PERCENTILES, *FIRST_TOKEN, *SPEED, "slow_share", "requests"),
     tiles=("latency_p50", "latency_p95", "latency_p99", "ttft_p95", "speed_p50", "slow_share"),
     panels={

@@ -27,7 +27,6 @@ class Tab:
 
     slug: str
     label: Any
-    text: Any
     names: tuple[str, ...]
     tiles: tuple[str, ...]
     panels: Mapping[str, Maker]
@@ -61,6 +60,12 @@ def panel(tab: Tab, key: str, answers: Answers) -> Panel | None:
         return make(answers)
     except Unanswerable as error:
         return Problem(key, _("This cannot be shown"), str(error))
+
+
+def problem_of_all(found: Sequence[Panel]) -> str:
+    """Why nothing can be shown, where that is one reason; else empty."""
+    texts = {item.text if isinstance(item, Problem) else "" for item in found}
+    return texts.pop() if len(texts) == 1 else ""
 
 
 def _tile(name: str, answers: Answers, verdict: Verdict | None) -> Tile:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
 from dashboards import metrics
 from dashboards.metrics import METRICS
@@ -14,6 +15,9 @@ from dashboards.pages.answers import Answers
 from dashboards.pages.panels import Chart, Column, Line, Table
 from dashboards.pages.tabs import Tab
 from dashboards.shapes import TENANT
+from gateway.admin import breakers
+from gateway.models import Model
+from gateway.resilience.breakers import OPEN
 
 TROUBLED, FAILING = 0.01, 0.1  # shares of a provider's calls that fail
 
@@ -32,22 +36,40 @@ def _spenders(answers: Answers) -> Table:
 
 
 def _providers(answers: Answers) -> Table:
-    """Each provider's health, by what its calls came to."""
+    """Each provider's health: what its calls came to in the range, and whether its models are called at the moment."""
     names = ("calls", "failed_call_rate", "failed_calls", "latency_p95", "ttft_p95", "speed_p50", "cost_usd")
     found = metrics.table(answers.view, "provider", names, order="calls", limit=50)
+    is_open = _open_circuits()
     lines = []
     for line in found.lines:
-        if not line.name:
-            continue
-        rate = line.whole["failed_call_rate"] or 0
-        note, tone = _("well"), "good"
-        if rate >= TROUBLED:
-            note, tone = (_("failing"), "warn") if rate >= FAILING else (_("some calls fail"), "warn")
-        values = tuple(line.whole[name] for name in names)
-        lines.append(Line(line.name, values, {"provider": line.name}, note, tone))
+        if line.name:
+            note, tone = _health(line.whole["failed_call_rate"] or 0, is_open[line.name])
+            values = tuple(line.whole[name] for name in names)
+            lines.append(Line(line.name, values, {"provider": line.name}, note, tone))
     columns = tuple(Column(words.metric(name), METRICS[name].unit) for name in names)
     return Table(
         "providers", _("Provider health"), _("Provider"), columns, tuple(lines), bar=1, notes=found.source.notes
+    )
+
+
+def _health(rate: metrics.Value, is_open: int) -> tuple[str, str]:
+    """In a word and a tone. An open circuit is of now, a rate of the whole range; the former counts more."""
+    if is_open:
+        return ngettext("%(count)d circuit open", "%(count)d circuits open", is_open) % {"count": is_open}, "warn"
+    if (rate or 0) >= FAILING:
+        return _("failing"), "warn"
+    return (_("some calls fail"), "warn") if (rate or 0) >= TROUBLED else (_("well"), "good")
+
+
+def _open_circuits() -> Counter[str]:
+    """Provider → how many of its models are not called for the moment. None if Redis, which knows, is away."""
+    models = list(Model.objects.select_related("provider").defer("provider__credential")[: breakers.MOST])
+    states = breakers.states_of(models) or {}
+    return Counter(
+        model.provider.name
+        for model in models
+        if model.breaker == Model.Breaker.OPEN
+        or (model.breaker == Model.Breaker.AUTO and model.pk in states and states[model.pk].state == OPEN)
     )
 
 
@@ -59,7 +81,6 @@ def _rates(answers: Answers) -> Chart:
 TAB = Tab(
     slug="tenants",
     label=gettext_lazy("Tenants"),
-    text=gettext_lazy("Tenants and providers beside each other"),
     names=("cost_usd", "requests", "error_rate", "latency_p95", "hit_rate", "saved_usd"),
     tiles=("cost_usd", "requests", "error_rate", "latency_p95", "hit_rate", "saved_usd"),
     panels={

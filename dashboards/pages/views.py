@@ -87,17 +87,16 @@ def _tab(request: HttpRequest, here: Place, slug: str) -> HttpResponse:
     answers = Answers(here.asked, here.tenant, found.names)
     tiles = tabs.tiles(found, answers)
     is_empty = bool(tiles) and not answers.whole["requests"]
+    panels = [] if is_empty else tabs.panels(found, answers)
     context = {
         "title": found.label,
-        "text": found.text,
         "toolbar": toolbar(here.asked, found.dimensions, found.by(answers)),
         "tiles": tiles,
         "answers_requests": answers.whole["requests"] if tiles else None,
         "is_empty": is_empty,
         "welcome": _welcome(request, here) if is_empty else None,
-        "panels": []
-        if is_empty
-        else [shown(panel, here.asked, _links(here, slug, panel.key)) for panel in tabs.panels(found, answers)],
+        "problem": tabs.problem_of_all(panels),
+        "panels": [shown(panel, here.asked, _links(here, slug, panel.key)) for panel in panels],
     }
     return _render(request, here, slug, "dashboards/tab.html", context)
 
@@ -131,7 +130,6 @@ def requests(request: HttpRequest) -> HttpResponse:
         problem = str(error)
     context = {
         "title": _("Requests"),
-        "text": _("What is behind the charts, newest first"),
         "toolbar": toolbar(here.asked),
         "listing": found,
         "problem": problem,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from django.utils import timezone
 
-from dashboards import rolling
+from dashboards import planning, reading, rolling
 from dashboards.planning import Unanswerable
 from tests.cast import Cast, ConsoleClient, in_console
 from tests.dashboards import records
@@ -87,8 +87,6 @@ def test_nothing_of_another_tenant_is_to_be_found(cast: Cast, ada: ConsoleClient
 
 
 def test_what_takes_too_long_is_given_up_with_a_word_of_advice(cast: Cast, monkeypatch: pytest.MonkeyPatch):
-    from dashboards import planning, reading
-
     monkeypatch.setattr(reading, "RAW_TIMEOUT_MS", 20)
     now = timezone.now()
     plan = planning.Plan(None, (), ((now, now),))

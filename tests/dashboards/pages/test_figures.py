@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from decimal import Decimal
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.utils import timezone
 
-from dashboards import metrics, ranges, scopes
+from dashboards import forecast, metrics, ranges, rolling, scopes
 from dashboards.metrics import METRICS
 from dashboards.pages import cost, words
 from dashboards.pages.answers import Answers
+from dashboards.pages.asked import Asked
 from dashboards.pages.tabs import panel
 from dashboards.pages.views import TABS
 from dashboards.reading import View
@@ -25,8 +28,6 @@ OF_TENANT = [tab for tab in TABS if not tab.is_for_operators]
 
 def view_of(cast: Cast, name: str = "24h") -> View:
     tenant = cast.acme.tenant
-    from zoneinfo import ZoneInfo
-
     return View(scopes.of_tenant(tenant), ranges.preset(name, timezone.now(), ZoneInfo(tenant.timezone)))
 
 
@@ -107,8 +108,6 @@ def test_every_panel_has_a_csv(ada: ConsoleClient, history: list[Record], tab):
 
 
 def test_a_csv_has_no_formulas(ada: ConsoleClient, cast: Cast):
-    from dashboards import rolling
-
     now = timezone.now()
     records.put(
         [records.record(cast.acme.tenant.pk, now, model_served='=HYPERLINK("http://x")', task="-2+3", tags=("@sum",))]
@@ -121,10 +120,6 @@ def test_a_csv_has_no_formulas(ada: ConsoleClient, cast: Cast):
 
 
 def test_the_period_before_stands_beside_this_one(ada: ConsoleClient, cast: Cast):
-    import datetime as dt
-
-    from dashboards import rolling
-
     now = timezone.now()
     then = now - dt.timedelta(hours=30)
     records.put(
@@ -149,9 +144,6 @@ def test_the_period_before_stands_beside_this_one(ada: ConsoleClient, cast: Cast
 
 
 def test_the_months_chart_ends_where_the_forecast_does(cast: Cast, history: list[Record]):
-    from dashboards import forecast
-    from dashboards.pages.asked import Asked
-
     answers = Answers(Asked(view_of(cast)), cast.acme.tenant, cost.TAB.names)
     chart = panel(cost.TAB, "month", answers)
     found = forecast.month(cast.acme.tenant, answers.view.range.now)

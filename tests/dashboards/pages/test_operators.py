@@ -5,8 +5,12 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
+from django.utils import timezone
 
-from tests.cast import Cast, logged_in
+from dashboards import rolling
+from gateway.models import Model
+from tests.cast import Cast, in_console, logged_in
+from tests.dashboards import records
 from tests.dashboards.records import Record
 
 pytestmark = pytest.mark.django_db
@@ -22,6 +26,23 @@ def test_top_spenders_are_all_tenants_with_what_they_cost(cast: Cast, history: l
     failed = [item for item in history if item.attempt and item.outcome in ("upstream_error", "cut")]
     by_provider = {line.name: line.values[2] for line in panels["providers"].panel.lines}
     assert sum(by_provider.values()) == len(failed) > 0
+
+
+def test_a_provider_with_an_open_circuit_is_not_well(cast: Cast, history: list[Record]):
+    now = timezone.now()
+    name = cast.provider.name
+    records.put([records.record(cast.acme.tenant.pk, now, provider=name, model_served=cast.model.name)])
+    rolling.roll_up(now)
+
+    def note() -> str:
+        panels = logged_in(cast.olga).get("/admin/dashboards/").context["panels"]
+        table = next(item.panel for item in panels if item.panel.key == "providers")
+        return next(line.note for line in table.lines if line.name == name)
+
+    assert note() == "well"
+    cast.model.breaker = Model.Breaker.OPEN
+    cast.model.save()
+    assert note() == "1 circuit open"
 
 
 def test_a_tenant_opens_by_itself(cast: Cast, history: list[Record]):
@@ -51,8 +72,6 @@ def test_members_have_no_operators_pages(cast: Cast):
 
 
 def test_a_console_has_no_tab_about_tenants(cast: Cast, history: list[Record]):
-    from tests.cast import in_console
-
     alice = in_console(cast.alice, cast.acme.tenant)
     assert alice.get(f"{alice.home}dashboards/tenants/").status_code == 404
     assert alice.get(f"{alice.home}dashboards/none/").status_code == 404

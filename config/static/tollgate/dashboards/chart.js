@@ -3,7 +3,9 @@
 
 import { endOf, requestsOf, zoomed } from "./addresses.js";
 import { colours } from "./colours.js";
-import { stepName, ticked, written } from "./writing.js";
+import { drawMarks, nameMarks } from "./marks.js";
+import { element, fillTip, swatched } from "./tip.js";
+import { stepName, ticked, times, written } from "./writing.js";
 
 const HEIGHT = 240;
 const SMALLEST_DRAG = 8;
@@ -121,7 +123,7 @@ export class Chart {
         y: { range: (_plot, _low, high) => [0, this.highest(high)] },
       },
       axes: [
-        { ...axis, grid: { show: false }, space: 70, size: zone ? 30 : 44, values: (plot, splits, _a, _s, step) => this.times(plot, splits, step) },
+        { ...axis, grid: { show: false }, space: 70, size: zone ? 30 : 44, values: (_plot, splits, _a, _s, step) => times(zone, splits, step) },
         {
           ...axis,
           size: 62,
@@ -131,8 +133,8 @@ export class Chart {
       ],
       series: [{}, ...this.drawn.map((item) => this.lineOf(item))],
       hooks: {
-        drawClear: [(plot) => this.drawMarks(plot)],
-        draw: [(plot) => this.nameMarks(plot)],
+        drawClear: [(plot) => drawMarks(plot, this.data.marks, this.palette)],
+        draw: [(plot) => nameMarks(plot, this.data.marks, this.palette)],
         setCursor: [(plot) => this.onCursor(plot)],
         setSelect: [(plot) => this.onSelect(plot)],
       },
@@ -156,79 +158,12 @@ export class Chart {
     return Math.min(most * 1.08, Math.max(limit, most));
   }
 
-  times(_plot, splits, step) {
-    const zone = this.data.zone || undefined;
-    let day = "";
-    return splits.map((seconds) => {
-      const at = new Date(seconds * 1000);
-      const date = new Intl.DateTimeFormat("en-GB", { timeZone: zone, day: "numeric", month: "short" }).format(at);
-      if (this.data.zone) return step < 86400 * 0.9 && date === day ? "" : (day = date);
-      const time = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", hourCycle: "h23" }).format(at);
-      const isNew = date !== day;
-      day = date;
-      return step >= 86400 ? date : isNew ? `${time}\n${date}` : time;
-    });
-  }
-
-  marks(plot) {
-    return this.data.marks
-      .filter((mark) => mark.low <= plot.scales.y.max)
-      .map((mark) => ({
-        ...mark,
-        colour: this.palette.marks[mark.tone],
-        bottom: plot.valToPos(mark.low, "y", true),
-        top: plot.valToPos(Math.min(mark.high ?? mark.low, plot.scales.y.max), "y", true),
-      }));
-  }
-
-  drawMarks(plot) {
-    const { ctx, bbox } = plot;
-    ctx.save();
-    for (const mark of this.marks(plot)) {
-      ctx.fillStyle = ctx.strokeStyle = mark.colour;
-      if (mark.high !== null) {
-        ctx.globalAlpha = 0.14;
-        ctx.fillRect(bbox.left, mark.top, bbox.width, mark.bottom - mark.top);
-        ctx.globalAlpha = 1;
-      } else {
-        ctx.lineWidth = devicePixelRatio * 1.5;
-        ctx.setLineDash([2 * devicePixelRatio, 3 * devicePixelRatio]);
-        ctx.beginPath();
-        ctx.moveTo(bbox.left, mark.bottom);
-        ctx.lineTo(bbox.left + bbox.width, mark.bottom);
-        ctx.stroke();
-        ctx.setLineDash([]);
-      }
-    }
-    ctx.restore();
-  }
-
-  // Above the lines, with a rim of the ground's colour, so that they can be read there.
-  nameMarks(plot) {
-    const { ctx, bbox } = plot;
-    ctx.save();
-    ctx.font = `${11 * devicePixelRatio}px Inter, sans-serif`;
-    ctx.textAlign = "right";
-    ctx.lineJoin = "round";
-    ctx.lineWidth = 4 * devicePixelRatio;
-    ctx.strokeStyle = this.palette.ground;
-    for (const mark of this.marks(plot)) {
-      const place = [mark.label, bbox.left + bbox.width - 4 * devicePixelRatio, mark.top + (mark.high === null ? -4 : 12) * devicePixelRatio];
-      ctx.strokeText(...place);
-      ctx.fillStyle = mark.colour;
-      ctx.fillText(...place);
-    }
-    ctx.restore();
-  }
-
   listLegend() {
     const several = this.data.series.length > 1;
     this.legend.replaceChildren(
       ...this.data.series.map((item) => {
         const entry = element(several ? "button" : "span", "tg-legend-line");
-        const swatch = element("i", item.isBefore ? "tg-dashed" : "");
-        swatch.style.setProperty("--line", this.colourOf(item));
-        entry.append(swatch, item.label);
+        entry.append(...swatched(item, this.colourOf(item)));
         if (several) {
           entry.type = "button";
           entry.setAttribute("aria-pressed", String(!this.hidden.has(item.label)));
@@ -266,40 +201,13 @@ export class Chart {
   show(place, left) {
     if (place === null || place === undefined) return;
     this.place = place;
-    const rows = this.data.series
-      .filter((item) => !this.hidden.has(item.label))
-      .map((item) => ({ item, value: item.values[place] }))
-      .filter(({ item, value }) => !this.isStacked || value || item.isBefore);
-    const table = element("table");
-    const present = rows.filter(({ item }) => !item.isBefore);
-    for (const { item, value } of present) this.tipLine(table, item, value);
-    if (this.isStacked && present.length > 1) {
-      const row = table.insertRow();
-      row.insertCell().textContent = this.holder.dataset.sayAll;
-      row.insertCell().textContent = written(present.reduce((sum, { value }) => sum + (value ?? 0), 0), this.data.unit);
-    }
-    for (const { item, value } of rows.filter(({ item }) => item.isBefore)) this.tipLine(table, item, value);
-    const title = element("b");
-    title.textContent = stepName(this.data, place);
-    this.tip.replaceChildren(title, table);
-    if (!this.data.isFixed) {
-      const hint = element("small");
-      hint.textContent = this.holder.dataset.sayClick;
-      this.tip.append(hint);
-    }
+    const shown = this.data.series.filter((item) => !this.hidden.has(item.label));
+    fillTip(this.tip, this.data, place, shown, (item) => this.colourOf(item), this.holder.dataset);
     this.tip.hidden = false;
     const room = this.plot.over.clientWidth;
     const isRight = left > room / 2;
     this.tip.style.left = isRight ? "" : `${Math.min(left + 14, room - 20)}px`;
     this.tip.style.right = isRight ? `${room - left + 14}px` : "";
-  }
-
-  tipLine(table, item, value) {
-    const row = table.insertRow();
-    const swatch = element("i", item.isBefore ? "tg-dashed" : "");
-    swatch.style.setProperty("--line", this.colourOf(item));
-    row.insertCell().append(swatch, item.label);
-    row.insertCell().textContent = written(value, this.data.unit);
   }
 
   leave() {
@@ -383,10 +291,4 @@ export class Chart {
     this.plot.setSelect({ left, top: 0, width: this.selected ? right - left : 0, height: this.plot.over.clientHeight }, false);
     this.isByKey = false;
   }
-}
-
-function element(tag, className = "") {
-  const made = document.createElement(tag);
-  if (className) made.className = className;
-  return made;
 }

@@ -77,6 +77,21 @@ export function moment(at, { weekday = "short", second } = {}) {
   }).format(at);
 }
 
+// Below an axis: days, or times with the day where a new one begins.
+export function times(zone, splits, step) {
+  let day = "";
+  return splits.map((seconds) => {
+    const at = new Date(seconds * 1000);
+    const date = new Intl.DateTimeFormat("en-GB", { timeZone: zone || undefined, day: "numeric", month: "short" }).format(at);
+    const isNew = date !== day;
+    day = date;
+    if (zone) return isNew ? date : "";
+    const time = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", hourCycle: "h23" }).format(at);
+    if (step >= 86400) return date;
+    return isNew ? `${time}\n${date}` : time;
+  });
+}
+
 export function spanName(start, end) {
   return [start, end].map((at) => moment(new Date(at), { weekday: null })).join(" – ");
 }

@@ -41,8 +41,8 @@ PRESET_NAMES = {
 
 @dataclass(frozen=True)
 class Asked:
-    """`by`: the dimension that the page is broken down by, as far as it offers it; `slower_ms`: only requests that took longer; `problem`:
-    what was not understood, for people.
+    """`by`: the dimension that the page is broken down by, as far as it offers it; `slower_ms`: only requests that took longer, and `text`:
+    that are found by it, both for the list of requests; `problem`: what was not understood, for people.
     """
 
     view: View
@@ -51,6 +51,7 @@ class Asked:
     is_live: bool = False
     slower_ms: float | None = None
     tenant: str = ""
+    text: str = ""
     problem: str = ""
 
     @property
@@ -67,7 +68,9 @@ class Asked:
         found |= {name: ["1"] for name, is_on in flags.items() if is_on}
         if self.slower_ms is not None:
             found["slower"] = [f"{self.slower_ms:g}"]
-        found |= {name: [value] for name, value in (("by", self.by), ("tenant", self.tenant)) if value}
+        found |= {
+            name: [value] for name, value in (("by", self.by), ("tenant", self.tenant), ("q", self.text)) if value
+        }
         return found
 
     def query(self, changes: Mapping[str, Iterable[str] | str | None] | None = None) -> str:
@@ -96,6 +99,7 @@ def understood(data: QueryDict, scope: Scope, zone: ZoneInfo, now: dt.datetime, 
         is_live=data.get("live") == "1",
         slower_ms=_milliseconds(data.get("slower", "")),
         tenant=tenant,
+        text=data.get("q", "").strip()[:LONGEST].replace("\0", ""),
         problem=problem,
     )
 

@@ -21,7 +21,6 @@ from dashboards.requests import Cursor
 from gateway.admin.request_search import parse_id
 from gateway.models import RequestLog
 
-LONGEST_TEXT = 256
 _CACHES = ("hit", "semantic", "stale")
 _TONES = {"ok": "good", "refused": "warn", "client_left": ""}
 
@@ -56,9 +55,9 @@ class Listing:
     searched_to: dt.datetime | None = None
 
 
-def listing(asked: Asked, *, text: str = "", before: str = "") -> Listing:
+def listing(asked: Asked, *, before: str = "") -> Listing:
     """Raises `planning.Unanswerable`."""
-    text = text.strip()[:LONGEST_TEXT].replace("\0", "")
+    text = asked.text
     request_id = parse_id(text) if text else None
     if request_id is not None:
         return Listing(_rows(requests.find(asked.view, request_id), asked))
@@ -67,8 +66,7 @@ def listing(asked: Asked, *, text: str = "", before: str = "") -> Listing:
     )
     older = ""
     if page.after is not None:
-        changes = {"before": f"{page.after.at.isoformat()}_{page.after.row_id}", "q": text or None}
-        older = asked.query(changes)
+        older = asked.query({"before": f"{page.after.at.isoformat()}_{page.after.row_id}"})
     return Listing(_rows(page.rows, asked), older, page.after.at if page.is_cut and page.after is not None else None)
 
 

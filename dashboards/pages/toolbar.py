@@ -55,6 +55,7 @@ class Toolbar:
     fields: tuple[Field, ...]
     kept: tuple[tuple[str, str], ...]
     kept_range: tuple[tuple[str, str], ...]
+    kept_search: tuple[tuple[str, str], ...]
     problem: str = ""
     breakdown: tuple[Link, ...] = field(default=())
 
@@ -88,6 +89,7 @@ def toolbar(asked: Asked, dimensions: Sequence[str] = (), by: str = "") -> Toolb
         fields=_fields(asked),
         kept=tuple(pairs),
         kept_range=tuple((name, value) for name, value in pairs if name not in ("range", "from", "to")),
+        kept_search=tuple((name, value) for name, value in pairs if name != "q"),
         problem=asked.problem,
         breakdown=()
         if len(dimensions) < 2

@@ -122,10 +122,9 @@ def csv(request: HttpRequest, slug: str, key: str) -> HttpResponse:
 @require_safe
 def requests(request: HttpRequest) -> HttpResponse:
     here = place(request)
-    text = request.GET.get("q", "")
     problem, found = "", drilling.Listing(())
     try:
-        found = drilling.listing(here.asked, text=text, before=request.GET.get("before", ""))
+        found = drilling.listing(here.asked, before=request.GET.get("before", ""))
     except Unanswerable as error:
         problem = str(error)
     context = {
@@ -133,10 +132,10 @@ def requests(request: HttpRequest) -> HttpResponse:
         "toolbar": toolbar(here.asked),
         "listing": found,
         "problem": problem,
-        "search": text,
         "is_across": here.tenant is None,
-        "newest": here.asked.query({"q": text or None}) if request.GET.get("before") else "",
-        "welcome": _welcome(request, here) if not found.rows and not text else None,
+        "search": here.asked.text,
+        "newest": here.asked.query() if request.GET.get("before") else "",
+        "welcome": _welcome(request, here) if not found.rows and not here.asked.text else None,
     }
     return _render(request, here, "requests", "dashboards/requests.html", context)
 
@@ -161,13 +160,13 @@ def _links(here: Place, slug: str, key: str) -> dict[str, str]:
 
 def _render(request: HttpRequest, here: Place, slug: str, template: str, context: dict[str, Any]) -> HttpResponse:
     """In the frame of the site, with the tabs, which keep what was chosen."""
-    query = here.asked.query({"by": None})
+    query = here.asked.query({"by": None, "q": None})
     links = [Link(str(item.label), address(item.slug) + query, item.slug == slug) for item in here.tabs]
     links.append(Link(_("Requests"), address("requests") + query, slug == "requests"))
     site: Any = sites.console if visits.found(request) is not None else admin.site
     frame = {
         "tabs": links,
-        "here": request.path + here.asked.query(),
+        "here": request.get_full_path(),
         "path": request.path,
         "chosen": here.tenant if here.chosen else None,
         "all_tenants": address(tenants.TAB.slug) + here.asked.query({"tenant": None}),

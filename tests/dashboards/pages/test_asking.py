@@ -34,7 +34,7 @@ def understood(query: str) -> Asked:
         "range=7d&compare=1&live=1",
         "from=2026-10-01T10%3A00Z&to=2026-10-02T10%3A30Z&by=task",
         f"task=sum&task=%28none%29&status=5xx&status=429&key={KEY}&slower=5000",
-        "end_user=a%26b%3Dc&tag=%C3%A9",
+        "end_user=a%26b%3Dc&tag=%C3%A9&q=x+y",
     ],
 )
 def test_what_is_asked_is_spelled_the_same_again(query: str):

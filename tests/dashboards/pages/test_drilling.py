@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import parse_qs
+
 import pytest
 from django.utils import timezone
 
@@ -59,6 +61,13 @@ def test_the_search_finds_an_end_user_and_an_id(ada: ConsoleClient, history: lis
     one = history[0]
     assert str(one.id) in listed(ada, {"q": f"req_{one.request_id.hex}"})
     assert listed(ada, {"q": "no such thing"}) == []
+
+
+def test_a_search_stays_when_the_range_is_changed(ada: ConsoleClient, history: list[Record]):
+    bar = ada.get(f"{ada.home}dashboards/requests/", {"q": "bob", "task": "sum"}).context["toolbar"]
+    week = next(link.href for link in bar.presets if link.key == "7d")
+    assert parse_qs(week[1:]) == {"range": ["7d"], "task": ["sum"], "q": ["bob"]}
+    assert ("q", "bob") not in bar.kept_search
 
 
 def test_a_request_opens_in_the_request_log(ada: ConsoleClient, history: list[Record]):

@@ -8,8 +8,8 @@ from dataclasses import replace
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from dashboards import metrics
-from dashboards.metrics import METRICS
+from dashboards import margins, metrics
+from dashboards.metrics import METRICS, Unit
 from dashboards.pages import words
 from dashboards.pages.answers import Answers
 from dashboards.pages.panels import Chart, Column, Line, Table
@@ -73,6 +73,22 @@ def _open_circuits() -> Counter[str]:
     )
 
 
+def _margins(answers: Answers) -> Table | None:
+    if answers.view.filters.values:
+        return None
+    found = margins.margins(answers.view)
+    lines = tuple(
+        Line(item.plan or _("without a plan"), (item.tenants, item.price_usd, item.cost_usd, item.usd, item.share))
+        for item in found.plans
+    )
+    labels = (
+        (_("Tenants"), Unit.COUNT), (_("Price"), Unit.USD), (_("Cost"), Unit.USD), (_("Margin"), Unit.USD), (_("Share"), Unit.SHARE),
+    )  # fmt: skip
+    text = _("Tenants by the plan they are on now; of its monthly price, as much as the range has of a month.")
+    columns = tuple(Column(label, unit) for label, unit in labels)
+    return Table("margins", _("Margins by plan"), _("Plan"), columns, lines, text, notes=found.source.notes)
+
+
 def _rates(answers: Answers) -> Chart:
     made = answers.by_group("failing", _("Failed calls by provider"), "failed_call_rate", "provider")
     return replace(made, text=_("Share of calls to each provider that failed."))
@@ -87,6 +103,7 @@ TAB = Tab(
         "cost": _cost,
         "spenders": _spenders,
         "providers": _providers,
+        "margins": _margins,
         "failing": _rates,
         "requests": _requests,
     },

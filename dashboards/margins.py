@@ -1,7 +1,7 @@
 """What is left of plans' prices when models are paid: for operators.
 
-A tenant counts for the plan that it is on now, from when that began; of the price, for as much of a mean month as the range has of that
-time. What it cost before, on another plan, counts for the present one, too: sums by plan are not kept.
+A tenant counts for the plan that it is on now, as if it had been on it for the whole range: of the price, for as much of a mean month as
+the range has. So it says what present prices leave, not what was invoiced.
 """
 
 from __future__ import annotations
@@ -71,6 +71,6 @@ def _subscriptions(view: View) -> Mapping[str, Subscription]:
 
 def _price(row: Subscription, view: View) -> Decimal:
     span = view.range
-    part = min(span.end, span.now) - max(span.start, row.started_at)
+    part = min(span.end, span.now) - span.start
     share = Decimal(max(0, round(part.total_seconds()))) / Decimal(round(MONTH.total_seconds()))
     return (row.plan.price_usd_per_month * share).quantize(Decimal("0.000001"))

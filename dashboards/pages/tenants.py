@@ -84,7 +84,9 @@ def _margins(answers: Answers) -> Table | None:
     labels = (
         (_("Tenants"), Unit.COUNT), (_("Price"), Unit.USD), (_("Cost"), Unit.USD), (_("Margin"), Unit.USD), (_("Share"), Unit.SHARE),
     )  # fmt: skip
-    text = _("Tenants by the plan they are on now; of its monthly price, as much as the range has of a month.")
+    text = _(
+        "What present prices leave: as if each tenant had been on its plan for the whole range, a part of a month."
+    )
     columns = tuple(Column(label, unit) for label, unit in labels)
     return Table("margins", _("Margins by plan"), _("Plan"), columns, lines, text, notes=found.source.notes)
 

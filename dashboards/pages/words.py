@@ -222,7 +222,7 @@ def _ms(value: Any) -> str:
 _WRITERS: Mapping[Unit, Callable[[Any], str]] = {
     Unit.COUNT: _count,
     Unit.TOKENS: _count,
-    Unit.SHARE: lambda value: f"{value * 100:.{2 if 0 < value < 0.01 else 1}f} %",
+    Unit.SHARE: lambda value: f"{value * 100:,.{2 if 0 < value < 0.01 else 1}f} %".replace("-", "−"),
     Unit.MS: _ms,
     Unit.TOKENS_PER_SECOND: lambda value: f"{value:,.1f}/s",
     Unit.USD: _usd,

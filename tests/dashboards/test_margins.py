@@ -21,25 +21,25 @@ NOW = dt.datetime(2026, 10, 30, 14, 37, tzinfo=dt.UTC)
 DAY = dt.timedelta(days=1)
 
 
-def tenant(plan: Plan | None, since: dt.datetime = NOW - 99 * DAY) -> Tenant:
+def tenant(plan: Plan | None) -> Tenant:
     made = Tenant.objects.create(name="T", slug=f"t-{uuid4().hex[:8]}", timezone="UTC")
     if plan is not None:
-        Subscription.objects.create(tenant=made, plan=plan, started_at=since)
+        Subscription.objects.create(tenant=made, plan=plan, started_at=NOW - DAY)
     return made
 
 
-def test_prices_are_of_the_time_on_the_plan_and_costs_of_all_its_tenants():
+def test_prices_are_those_of_the_range_and_costs_of_all_the_plans_tenants():
     plan = Plan.objects.create(name="Team", slug=uuid4().hex, price_usd_per_month=100)
     start = dt.datetime(2026, 10, 1, tzinfo=dt.UTC)
     span = ranges.custom(start, start + 20 * DAY, NOW, ZoneInfo("UTC"))
-    old, new, none = tenant(plan), tenant(plan, start + 15 * DAY), tenant(None)
+    old, new, none = tenant(plan), tenant(plan), tenant(None)
     records.put(
         records.record(who.pk, start + DAY, cost_usd=Decimal(cost)) for who, cost in ((old, 30), (new, 20), (none, 7))
     )
     rolling.roll_up(NOW)
     found = {item.plan: item for item in margins.margins(View(scopes.across_tenants(reason="a test"), span)).plans}
     team, free = found["Team"], found[""]
-    price = Decimal(100) * 25 / (Decimal("365.25") / 12)  # twenty days, and five
+    price = Decimal(100) * 40 / (Decimal("365.25") / 12)  # twenty days of two tenants
     assert (team.tenants, team.cost_usd, free.cost_usd) == (2, 50, 7)
     assert float(team.price_usd) == pytest.approx(float(price), abs=0.00001)
     assert team.usd == team.price_usd - 50

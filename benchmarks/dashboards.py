@@ -1,7 +1,7 @@
 """`make bench-dashboards`: the server time of what each page of the dashboards asks the database, on months of made traffic.
 
-Rendering is not part of it. Each cell is the median and the 95th percentile over the rounds, of all of a page's questions one after the
-other.
+Each cell is the median and the 95th percentile over the rounds: first of all of a page's questions one after the other, then, unless it is
+CPU time that is measured, of whole pages as a browser gets them.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def _measure(options: argparse.Namespace) -> None:
     from django.db import connection
     from django.utils import timezone
 
-    from benchmarks import pages
+    from benchmarks import pages, whole_pages
     from tenants.models import Tenant
 
     with connection.cursor() as cursor:
@@ -99,6 +99,8 @@ def _measure(options: argparse.Namespace) -> None:
         _print(name, view, wanted, options, clock)
     for name, view in pages.views_across(now).items():
         _print(f"all tenants, {name}", view, [pages.OPERATOR], options, clock)
+    if not options.cpu:
+        whole_pages.measure(options.rounds, options.only)
 
 
 def _print(

@@ -37,6 +37,7 @@ class Group:
 REQUESTS = Entry(
     _("Request log"), "receipt_long", "gateway.requestlog", _("Every request: who, which model, cost, time")
 )
+DASHBOARDS = Entry(_("Dashboards"), "monitoring", "dashboards", _("Latency, cost, errors and caches, over time"))
 AUDIT = Entry(_("Audit trail"), "history", "auditlog.logentry", _("Who changed what, and when"))
 KEYS = Entry(_("API keys"), "key", "tenants.apikey", _("What applications call with"))
 END_USERS = Entry(_("End users"), "person_pin_circle", "tenants.enduser", _("On whose behalf applications call"))
@@ -60,7 +61,7 @@ BREAKERS = Entry(
 )
 
 OPERATORS = (
-    Group(_("Activity"), (REQUESTS, FEEDBACK, AUDIT)),
+    Group(_("Activity"), (DASHBOARDS, REQUESTS, FEEDBACK, AUDIT)),
     Group(
         _("Tenants"),
         (
@@ -94,7 +95,7 @@ OPERATORS = (
 
 CONSOLE = (
     Group("", (Entry(_("Home"), "home", "index", _("How things stand")), PLAYGROUND)),
-    Group(_("Activity"), (REQUESTS, FEEDBACK, replace(ALERTS, target="billing_alert_changelist"), AUDIT)),
+    Group(_("Activity"), (DASHBOARDS, REQUESTS, FEEDBACK, replace(ALERTS, target="billing_alert_changelist"), AUDIT)),
     Group(_("Access"), (KEYS, END_USERS)),
     Group(
         _("Limits"),

@@ -2,6 +2,7 @@
 
 from django.contrib import admin
 from django.urls import include, path
+from django.utils.module_loading import autodiscover_modules
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
 from billing import confirmation
@@ -11,6 +12,8 @@ from tenants.accounts import sso_pages
 from tenants.accounts.joining import invitation
 from tenants.accounts.sessions import sessions
 from tenants.console import front
+
+autodiscover_modules("pages")  # the apps' own pages, of the operators' site too
 
 urlpatterns = [
     path("", front.front, name="front"),

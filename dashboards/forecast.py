@@ -51,6 +51,7 @@ class Forecast:
     days_known: int
     by_day: Mapping[dt.date, Decimal]  # of the days to come
     budgets: tuple[BudgetOutlook, ...]
+    spent_by_day: Mapping[dt.date, Decimal]  # of the month's days up to today
 
     @property
     def is_guess(self) -> bool:
@@ -85,6 +86,7 @@ def month(tenant: Tenant, now: dt.datetime) -> Forecast:
         days_known=len(known),
         by_day=by_day,
         budgets=tuple(_outlook(name, amount, spent, by_day) for name, amount in _amounts(tenant, now)),
+        spent_by_day={day: cost for day, cost in costs.items() if first <= day <= today},
     )
 
 

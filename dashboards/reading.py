@@ -8,13 +8,15 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from django.db import connection, transaction
+import psycopg
+from django.db import OperationalError, connection, transaction
+from django.utils.translation import gettext as _
 
 from billing import windows
 from dashboards import facts, figures, planning, sketches
 from dashboards.figures import Row
 from dashboards.filters import STATUS_CLASS, Filters
-from dashboards.planning import Part, Plan, Source, Span
+from dashboards.planning import Part, Plan, Source, Span, Unanswerable
 from dashboards.ranges import Range
 from dashboards.scopes import Scope
 from dashboards.shapes import SECONDS, TENANT, Level, Shape
@@ -172,12 +174,19 @@ def _plan(view: View, by: tuple[str, ...], by_steps: bool, *, has_sketches: bool
 
 def run(sql: str, parameters: dict[str, Any], plan: Plan) -> list[Any]:
     """The rows; what reads much of the raw log is given up after a while, with `planning.Unanswerable`."""
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SET LOCAL jit = off")
-        if plan.raw:
-            cursor.execute(f"SET LOCAL statement_timeout = {RAW_TIMEOUT_MS}")
-        cursor.execute(sql, parameters)
-        return list(cursor.fetchall())
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SET LOCAL jit = off")
+            if plan.raw:
+                cursor.execute(f"SET LOCAL statement_timeout = {RAW_TIMEOUT_MS}")
+            cursor.execute(sql, parameters)
+            return list(cursor.fetchall())
+    except OperationalError as error:
+        if isinstance(error.__cause__, psycopg.errors.QueryCanceled):
+            raise Unanswerable(
+                _("Reading the request log took too long. Choose a shorter range, or fewer filters.")
+            ) from error
+        raise
 
 
 class _Statement:

@@ -57,12 +57,18 @@ class Page:
 
 
 def page(
-    view: View, *, text: str = "", before: Cursor | None = None, limit: int = PAGE, is_final_only: bool = False
+    view: View,
+    *,
+    text: str = "",
+    before: Cursor | None = None,
+    limit: int = PAGE,
+    is_final_only: bool = False,
+    slower_than_ms: float | None = None,
 ) -> Page:
     """The view's newest rows, older than `before`.
 
     `text` finds exactly an end user, a feature or an error type, or is part of an error's message. (A request id is found by `find`.)
-    `is_final_only`: no attempts that failed before.
+    `is_final_only`: no attempts that failed before. `slower_than_ms`: only those that took longer.
     """
     deadline = time.monotonic() + SECONDS
     found: list[RequestLog] = []
@@ -72,9 +78,11 @@ def page(
     base = _matching(view, text)
     if is_final_only:
         base = base.filter(is_final=True)
+    if slower_than_ms is not None:
+        base = base.filter(latency_ms__gt=slower_than_ms)
     if before is not None:
         base = base.filter(Q(accepted_at__lt=before.at) | Q(accepted_at=before.at, id__lt=before.row_id))
-    for since, until in _spans(view, start, end, has_text=bool(text)):
+    for since, until in _spans(view, start, end, is_searched=bool(text) or slower_than_ms is not None):
         rows = base.filter(accepted_at__gte=since, accepted_at__lt=until).order_by("-accepted_at", "-id")
         left = deadline - time.monotonic()
         new = _within(rows[: limit + 1 - len(found)], left) if left > 0 else None
@@ -141,11 +149,11 @@ def _status(values: list[str]) -> Q:
     return wanted
 
 
-def _spans(view: View, start: dt.datetime, end: dt.datetime, *, has_text: bool) -> Iterator[Span]:
-    """The spans of time that may have matching rows, newest first."""
+def _spans(view: View, start: dt.datetime, end: dt.datetime, *, is_searched: bool) -> Iterator[Span]:
+    """The spans of time that may have matching rows, newest first. `is_searched`: for what no index leads to."""
     names = set(view.filters.values)
-    if has_text or not names - {"end_user"}:
-        yield from _slices(start, end) if has_text else [(start, end)]
+    if not names - {"end_user"}:
+        yield from _slices(start, end) if is_searched else [(start, end)]
         return
     try:
         spans = reading.occupied(view)

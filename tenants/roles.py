@@ -55,6 +55,7 @@ RIGHTS: dict[str, Rights] = {
     "budgets": Rights.edited_by(ADMINS),
     "caches": Rights.edited_by(ADMINS),
     "channels": Rights.edited_by(ADMINS),
+    "dashboards": LOOK,
     "end_users": Rights.edited_by(ADMINS),
     "keys": Rights(add=DEVELOPERS, change=DEVELOPERS, only_own=frozenset({Role.DEVELOPER})),  # revoked, never deleted
     "feedback": LOOK,

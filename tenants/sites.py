@@ -18,7 +18,7 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import Model
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.template.response import TemplateResponse
-from django.urls import URLPattern, path
+from django.urls import path
 from django.utils.module_loading import import_string
 from django.utils.translation import gettext_lazy as _
 from unfold.sites import UnfoldAdminSite
@@ -37,7 +37,7 @@ View = Callable[..., HttpResponseBase]
 
 @dataclass(frozen=True)
 class Page:
-    """A view of the console: where it is, and the right that one needs to open it."""
+    """A view of a site that is no model's: where it is, and the right that one needs to open it in a console."""
 
     route: str
     name: str
@@ -52,12 +52,38 @@ class HouseSite(UnfoldAdminSite):
     enable_nav_sidebar = True
     empty_value_display = "–"
 
+    def __init__(self, name: str = "admin") -> None:
+        super().__init__(name)
+        self._pages: list[Page] = []
+
+    def page(
+        self, route: str, *, name: str, subject: str | None = None, action: Action = "view"
+    ) -> Callable[[View], View]:
+        """Register a view at `route` within the site, as `<site>:<name>`, for those who may do `action` on `subject` (None: all)."""
+
+        def register(view: View) -> View:
+            self._pages.append(Page(route, name, subject, action, self._guarded(view, action, subject)))
+            return view
+
+        return register
+
+    def _guarded(self, view: View, action: Action, subject: str | None) -> View:
+        return view
+
+    def may_open(self, request: HttpRequest, name: str) -> bool:
+        """Whether the person may open the page of that name."""
+        return any(page.name == name for page in self._pages) and self.has_permission(request)
+
     def get_urls(self) -> list[Any]:
-        """Without Django's own pages of passwords."""
+        """The pages first; without Django's own of passwords."""
+        pages = [path(page.route, self.admin_view(page.view), name=page.name) for page in self._pages]
         return [
-            url
-            for url in super().get_urls()
-            if getattr(url, "name", None) not in ("password_change", "password_change_done")
+            *pages,
+            *(
+                url
+                for url in super().get_urls()
+                if getattr(url, "name", None) not in ("password_change", "password_change_done")
+            ),
         ]
 
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
@@ -123,27 +149,13 @@ class ConsoleSite(HouseSite):
 
     def __init__(self, name: str = "console") -> None:
         super().__init__(name)
-        self._pages: list[Page] = []
 
     def has_permission(self, request: HttpRequest) -> bool:
         """Who has come so far is a member, or an operator: the middleware has let nobody else in."""
         return visits.found(request) is not None
 
-    def page(
-        self, route: str, *, name: str, subject: str | None = None, action: Action = "view"
-    ) -> Callable[[View], View]:
-        """Register a view at /t/<slug>/`route`, as `console:<name>`, for roles that may do `action` on `subject` (None: all)."""
-
-        def register(view: View) -> View:
-            guarded = view if subject is None else needs(action, subject)(view)
-            self._pages.append(Page(route, name, subject, action, guarded))
-            return view
-
-        return register
-
-    def get_urls(self) -> list[URLPattern]:
-        pages = [path(page.route, self.admin_view(page.view), name=page.name) for page in self._pages]
-        return [*pages, *super().get_urls()]
+    def _guarded(self, view: View, action: Action, subject: str | None) -> View:
+        return view if subject is None else needs(action, subject)(view)
 
     def may_open(self, request: HttpRequest, name: str) -> bool:
         """Whether the person may open the page of that name."""

@@ -1,7 +1,7 @@
 """`make screenshots`: pictures of every page in docs/screenshots/, light and dark, on data that is made for it and thrown away.
 
-PostgreSQL, Redis, the simulator and the server are started for it; a few requests of the demonstration's tenants fill the log. Names as
-arguments take those pictures only.
+PostgreSQL, Redis, the simulator and the server are started for it; weeks of made traffic and a few requests of the demonstration's
+tenants fill the log. Names as arguments take those pictures only.
 """
 
 from __future__ import annotations
@@ -66,6 +66,7 @@ def walk(names: list[str]) -> None:
     with SimulatorProcess() as simulator:
         told = io.StringIO()
         call_command("seed_demo", simulator_url=simulator.base_url, json=True, stdout=told)
+        call_command("seed_traffic", days=35, requests=8_000)
         with Gateway.running(FOLDER) as server, browsing.chromium() as browser:
             fill(server, json.loads(told.getvalue())["api_key"])
             for theme in ("light", "dark"):
@@ -76,6 +77,7 @@ def fill(server: Any, key: str) -> None:
     """A few requests in the log, and thumbs on some answers."""
     from django_redis import get_redis_connection
 
+    from dashboards import rolling
     from gateway import drain, votes
     from tenants.models import Tenant
 
@@ -90,6 +92,7 @@ def fill(server: Any, key: str) -> None:
     for tenant in Tenant.objects.all():
         drain.drain(get_redis_connection("default"), tenant.pk)
     votes.match()
+    rolling.roll_up(dt.datetime.now(dt.UTC))
 
 
 def invite() -> None:

@@ -94,6 +94,8 @@ class _Adder(threading.Thread):
                 if not has_all and self.written - rolled < ROLLED_AT_ONCE:
                     time.sleep(0.2)
                     continue
+                if not rolled:
+                    _analyze()  # sooner than PostgreSQL itself would: knowing nothing of new partitions, it plans for hours
                 taken = rolling.roll_up(self.now, limit=ROLLED_AT_ONCE)
                 rolled += taken or 0
                 if taken is None:
@@ -104,3 +106,8 @@ class _Adder(threading.Thread):
             self.error = error
         finally:
             connection.close()
+
+
+def _analyze() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE gateway_requestlog")

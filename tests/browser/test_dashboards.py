@@ -1,0 +1,109 @@
+"""The dashboards in a real browser: nothing seriously inaccessible; from a chart to the slow request, by mouse and by keyboard."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from django.db import connections
+from django.utils import timezone
+from playwright.sync_api import expect
+
+from dashboards import rolling
+from gateway.models import RequestLog
+from tests.browser.browsing import NARROW, Visitor
+from tests.cast import Cast
+from tests.dashboards import records
+
+TABS = ("latency", "cost", "errors", "cache", "requests")
+
+
+@pytest.fixture(scope="module")
+def traffic(live_cast: Cast, django_db_blocker) -> Iterator[Cast]:
+    """Requests of the last hours at Acme's, the slowest of an hour ago."""
+    with django_db_blocker.unblock():
+        now, tenant = timezone.now(), live_cast.acme.tenant
+        key = live_cast.acme.key.api_key.pk
+        made = [
+            records.record(
+                tenant.pk, now - dt.timedelta(minutes=20 * place + 5), api_key_id=key, task="sum", cache=("hit", "miss")[place % 2],
+                latency_ms=9000.0 if place == 3 else 300.0 + place, cost_usd=Decimal("0.25"), model_served=f"m{place % 3}",
+                outcome="upstream_error" if place == 5 else "ok", status=503 if place == 5 else 200,
+                error_type="upstream_overloaded" if place == 5 else "", finish_reason="" if place == 5 else "stop",
+            )
+            for place in range(12)
+        ]  # fmt: skip
+        records.put(made)
+        rolling.roll_up(now)
+        yield live_cast
+        RequestLog.objects.across("the test's own").filter(tenant=tenant).delete()
+        connections.close_all()
+
+
+@pytest.mark.parametrize(("theme", "viewport"), [("light", {}), ("dark", {"viewport": NARROW})])
+def test_no_tab_is_seriously_inaccessible_or_too_wide(
+    visit: Callable[..., Visitor], traffic: Cast, theme: str, viewport: dict
+):
+    window = visit(user=traffic.ada, theme=theme, **viewport)
+    found = []
+    for tab in TABS:
+        page = window.goto(f"/t/{traffic.acme.tenant.slug}/dashboards/{tab}/?compare=1&task=sum")
+        for summary in page.locator(".tg-data > summary").all()[:1]:
+            summary.click()
+        found += [f"{tab}: {violation}" for violation in window.violations()]
+        assert page.evaluate("document.documentElement.scrollWidth") <= page.viewport_size["width"], tab
+    assert not found, "\n".join(found)
+
+
+def test_from_the_p95_to_the_slow_request(visit: Callable[..., Visitor], traffic: Cast):
+    page = visit(user=traffic.ada).goto(f"/t/{traffic.acme.tenant.slug}/dashboards/latency/?range=6h")
+    panel = page.locator("#panel-latency")
+    panel.get_by_role("button", name="p50").click()
+    expect(panel.get_by_role("button", name="p50")).to_have_attribute("aria-pressed", "false")
+    panel.get_by_text("As a table").click()
+    page.evaluate("document.getElementById('dashboard').dataset.seen = '1'")
+    slow = panel.locator("tbody tr").filter(has_text=re.compile(r"(8\.9|9\.0)\d s"))
+    expect(slow).to_have_count(1)
+    page.evaluate("htmx.trigger('#dashboard', 'tollgate:refresh')")  # as the clock does it where the page is live
+    expect(page.locator("#dashboard[data-seen]")).to_have_count(0)
+    expect(panel.get_by_role("button", name="p50")).to_have_attribute("aria-pressed", "false")
+    panel.locator(".tg-chart-frame").focus()
+    page.keyboard.press("End")
+    expect(panel.get_by_role("status")).to_contain_text("p95")
+    slow.get_by_role("link").click()
+    page.wait_for_url("**/dashboards/requests/**")
+    row = page.locator("tbody tr").filter(has_text="9.00 s")
+    row.get_by_role("link").click()
+    page.wait_for_url("**/gateway/requestlog/**")
+    expect(page.locator("#content")).to_contain_text("9.00 s")
+
+
+def test_dragging_zooms_in_and_back_leads_out_again(visit: Callable[..., Visitor], traffic: Cast):
+    page = visit(user=traffic.ada).goto(f"/t/{traffic.acme.tenant.slug}/dashboards/cost/?range=6h&task=sum")
+    box = page.locator("#panel-cost .u-over").bounding_box()
+    y = box["y"] + box["height"] / 2
+    page.mouse.move(box["x"] + box["width"] * 0.3, y)
+    expect(page.locator("#panel-cost .tg-tip")).to_be_visible()
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * 0.6, y, steps=4)
+    page.mouse.up()
+    page.wait_for_url("**from=**")
+    asked = parse_qs(urlsplit(page.url).query)
+    length = dt.datetime.fromisoformat(asked["to"][0]) - dt.datetime.fromisoformat(asked["from"][0])
+    assert dt.timedelta(minutes=90) <= length <= dt.timedelta(minutes=130)
+    assert asked["task"] == ["sum"]
+    page.go_back()
+    page.wait_for_url("**range=6h**")
+    expect(page.locator("#range-6h")).to_have_attribute("aria-current", "true")
+    expect(page.locator("#panel-cost canvas")).to_be_visible()
+
+    page.locator("#filters > summary").click()
+    page.get_by_label("Model", exact=True).select_option("m1")
+    page.get_by_role("button", name="Narrow down").click()
+    expect(page.get_by_text("Model: m1")).to_be_visible()
+    assert parse_qs(urlsplit(page.url).query) == {"range": ["6h"], "task": ["sum"], "model": ["m1"]}
+    expect(page.locator(".tg-tile-value").first).to_have_text("$1.00")

@@ -178,8 +178,7 @@ def test_the_overview_shows_today_budgets_alerts_and_requests(cast: Cast):
     content = text(ada.get(ada.home))
     assert "$60.00" in content
     assert "7 requests · 1,000 tokens" in content
-    assert "Budgets close to their limit" in content
-    assert "$60 of $100" in content
+    assert "$60.00 of $100 used, 60 %" in content
     assert reverse("admin:gateway_requestlog_change", args=[cast.acme.request.pk]).removeprefix("/admin") in content
     assert "Connect a provider" in content
     vera = in_console(cast.vera, cast.acme.tenant)

@@ -66,6 +66,7 @@ def _snapshot_of(tenant: Tenant) -> types.Snapshot:
         limits=billing.limits_of(tenant.id),
         clock=clock,
         loaded_at=time.monotonic(),
+        semantic=_semantic_standings(tenant.id),
     )
 
 
@@ -160,6 +161,18 @@ def _context_policy(row: models.ContextPolicy | None, catalog: dict[UUID, types.
         collapses_whitespace=row.collapses_whitespace,
         drops_repetition=row.drops_repetition,
     )
+
+
+def _semantic_standings(tenant_id: UUID) -> dict[str, types.SemanticStanding]:
+    return {
+        row.task: types.SemanticStanding(
+            is_off=row.is_off,
+            threshold=row.threshold,
+            measure=row.measure,
+            check_share=float(row.check_percent) / 100,
+        )
+        for row in models.SemanticWatch.objects.filter(tenant_id=tenant_id)
+    }
 
 
 def _rules(tenant_id: UUID, catalog: dict[UUID, types.Model], zone: dt.tzinfo) -> tuple[types.Rule, ...]:

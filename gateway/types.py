@@ -87,8 +87,8 @@ class Provider(msgspec.Struct, frozen=True):
 
 
 class Model(msgspec.Struct, frozen=True):
-    """A catalog entry, ready to be called. `price` None: no price is known; `quality` (0–100) None: nobody has said. `breaker`: "auto", or
-    "open" or "closed" by an admin's will."""
+    """A catalog entry, ready to be called. `price` None: no price is known; `quality` (0–100) None: nobody has said. `breaker`:
+    "auto", or "open" or "closed" by an admin's will."""
 
     name: str
     upstream_id: str
@@ -204,9 +204,19 @@ class Key(msgspec.Struct, frozen=True):
     limits: tuple[Limit, ...]
 
 
+class SemanticStanding(msgspec.Struct, frozen=True):
+    """Where the semantic cache of a task stands after what was measured. `threshold`: a hit needs at least that much of `measure`
+    ("similarity" or "score"), besides whatever else it needs; None: nothing more. `check_share` of the hits are checked."""
+
+    is_off: bool = False
+    threshold: float | None = None
+    measure: str = ""
+    check_share: float = 0.05
+
+
 class Snapshot(msgspec.Struct, frozen=True):
-    """A tenant's configuration at one version, whole and immutable. `keys` is by the SHA-256 of the secret. `remembered` is room for what
-    others derive from it."""
+    """A tenant's configuration at one version, whole and immutable. `keys` is by the SHA-256 of the secret, `semantic` by task: where
+    there is none, nothing was measured yet. `remembered` is room for what others derive from it."""
 
     tenant_id: UUID
     version: int
@@ -218,6 +228,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     limits: Limits
     clock: Clock
     loaded_at: float
+    semantic: dict[str, SemanticStanding] = {}
     remembered: dict[Any, Any] = {}
 
 
@@ -238,8 +249,8 @@ class Dropped(msgspec.Struct, frozen=True):
 class Cascade(msgspec.Struct, frozen=True):
     """The first attempt's answer is judged; if it is not good enough the next attempt answers instead.
 
-    `target`: the greatest tolerated share of answers accepted though wrong, from which the threshold follows. `threshold`: an admin's own,
-    on the probability that the answer is good.
+    `target`: the greatest tolerated share of answers accepted though wrong, from which the threshold follows. `threshold`: an admin's
+    own, on the probability that the answer is good.
     """
 
     target: float = 0.05

@@ -2,15 +2,15 @@
 
 from gateway.models.catalog import Model, Provider
 from gateway.models.context_policy import ContextPolicy
-from gateway.models.earlier_answers import EarlierAnswer
 from gateway.models.quality import LabeledAnswer, QualityModel
 from gateway.models.request_log import RequestLog
 from gateway.models.routing import Task, TaskFallback
 from gateway.models.rules import RoutingRule, RoutingTarget
+from gateway.models.semantic import SemanticEntry, SemanticHit
+from gateway.models.semantic_checks import SemanticCheck, SemanticLabel, SemanticWatch
 
 __all__ = [
     "ContextPolicy",
-    "EarlierAnswer",
     "LabeledAnswer",
     "Model",
     "Provider",
@@ -18,6 +18,11 @@ __all__ = [
     "RequestLog",
     "RoutingRule",
     "RoutingTarget",
+    "SemanticCheck",
+    "SemanticEntry",
+    "SemanticHit",
+    "SemanticLabel",
+    "SemanticWatch",
     "Task",
     "TaskFallback",
 ]

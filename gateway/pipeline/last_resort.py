@@ -1,6 +1,7 @@
 """The end of a fallback chain: where no model can answer, an earlier answer to a similar question of the task is given, marked as such.
 
-Only for tasks that allow it, and only for a question that stands alone: what a conversation's later turns mean depends on the earlier ones.
+It is an entry of the semantic cache, past its time or not, of the same task under the same system prompt (its kin). Only for tasks that
+allow it, and only for a question that stands alone: what a conversation's later turns mean depends on the earlier ones.
 """
 
 from __future__ import annotations
@@ -9,23 +10,20 @@ import asyncio
 import datetime as dt
 import hashlib
 import logging
-from functools import partial
 from typing import Any, NamedTuple
 
-import msgspec
-
-from gateway import answers, earlier_answers
-from gateway.earlier_answers import Given, Nearest
+from gateway import answers
+from gateway.caching import semantic
+from gateway.caching.semantic import Given
 from gateway.embedders import EmbedderError
-from gateway.errors import StoreUnavailable
 from gateway.pipeline.exchange import Exchange, Replayed
 from gateway.runtime import Runtime
+from gateway.stores.semantic import Candidate
 from gateway.types import Plan, Request
-from tenants import redis_keys
 
 logger = logging.getLogger(__name__)
 FIND_SECONDS = 3.0
-MAX_BODY_BYTES = 200_000
+STANDS_IN_SECONDS = 30 * 86_400
 INSTRUCTIONS = frozenset({"system", "developer"})
 
 
@@ -77,11 +75,13 @@ def is_kept(request: Request, plan: Plan) -> bool:
 async def remember(exchange: Exchange, request: Request, plan: Plan, body: bytes, runtime: Runtime) -> None:
     """Hand an answer over to be kept. Never raises: an answer that is not kept is no failure."""
     question = question_of(request)
-    if question is None or exchange.attempt is None or len(body) > MAX_BODY_BYTES:
+    if question is None or exchange.attempt is None:
         return
+    kin = _kin(plan, question, runtime)
     given = Given(
+        scope=kin,
+        kin=kin,
         task=plan.task,
-        instructions=question.instructions,
         question=question.text,
         surface=request.endpoint.surface.value,
         is_stream=request.is_stream,
@@ -89,14 +89,20 @@ async def remember(exchange: Exchange, request: Request, plan: Plan, body: bytes
         provider=exchange.attempt.model.provider.name,
         body=body,
         at_ms=exchange.accepted_ms,
+        request_id=exchange.request_id.bytes,
+        fresh_seconds=0,
+        stale_seconds=STANDS_IN_SECONDS,
+        embedder=runtime.embedder.name,
+        model_asked=request.model_asked,
+        key_id=str(exchange.key.id),
+        end_user=request.labels.end_user,
+        tags=request.labels.tags,
     )
-    stream = redis_keys.given_answers(exchange.snapshot.tenant_id)
-    try:
-        await runtime.redis.call(
-            "XADD", stream, "MAXLEN", "~", earlier_answers.MOST_WAITING, "*", "r", msgspec.msgpack.encode(given)
-        )
-    except StoreUnavailable:
-        logger.warning("%s: its answer is not kept, Redis is away", exchange.public_id)
+    await runtime.semantic.give(exchange.snapshot.tenant_id, given)
+
+
+def _kin(plan: Plan, question: Question, runtime: Runtime) -> bytes:
+    return semantic.scope("task", plan.task, question.instructions, runtime.embedder.name)
 
 
 async def find(exchange: Exchange, request: Request, plan: Plan, runtime: Runtime) -> Earlier | None:
@@ -104,29 +110,30 @@ async def find(exchange: Exchange, request: Request, plan: Plan, runtime: Runtim
     question = question_of(request)
     if question is None or not plan.may_replay or not plan.task:
         return None
-    try:
-        async with asyncio.timeout(FIND_SECONDS):
-            found = await _nearest(exchange, plan, question, runtime)
-    except (EmbedderError, StoreUnavailable, TimeoutError):
-        logger.exception("%s: earlier answers cannot be looked up", exchange.public_id)
-        return None
-    if found is None:
+    found = await _nearest(exchange, plan, question, runtime)
+    words = found.words if found is not None else None
+    if found is None or words is None:
         return None
     age = dt.datetime.now(dt.UTC) - found.answered_at
     exchange.replayed = Replayed(age.total_seconds(), found.similarity)
     render = answers.as_stream if request.is_stream else answers.as_whole
-    body = render(request.endpoint.surface, found.answer, model=found.model, identity=exchange.request_id.hex)
+    body = render(request.endpoint.surface, words.text, model=found.model, identity=exchange.request_id.hex)
     return Earlier(body, request.is_stream, found.provider, found.model)
 
 
-async def _nearest(exchange: Exchange, plan: Plan, question: Question, runtime: Runtime) -> Nearest | None:
-    embedder = runtime.embedder
-    (vector,) = await embedder.embed([question.text])
+async def _nearest(exchange: Exchange, plan: Plan, question: Question, runtime: Runtime) -> Candidate | None:
     tenant_id = exchange.snapshot.tenant_id
-    search = partial(
-        earlier_answers.nearest,
-        tenant_id, plan.task, question.instructions, embedder.name, [float(value) for value in vector],
+    try:
+        async with asyncio.timeout(FIND_SECONDS):
+            (vector,) = await runtime.embedder.embed([question.text])
+    except (EmbedderError, TimeoutError):
+        logger.exception("%s: its question cannot be embedded to look for earlier answers", exchange.public_id)
+        return None
+    search = await runtime.semantic.stand_ins(
+        tenant_id,
+        _kin(plan, question, runtime),
+        vector,
         least=plan.replay_similarity,
-    )  # fmt: skip
-    found: Nearest | None = await runtime.threads.once(("nearest", exchange.request_id), search)
-    return found
+        budget_seconds=FIND_SECONDS,
+    )
+    return next(iter(search.near()), None)

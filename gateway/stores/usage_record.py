@@ -14,8 +14,8 @@ import msgspec
 class UsageRecord(msgspec.Struct, array_like=True, frozen=True):
     """Units: tokens, nano-dollars, milliseconds since 1970 (`accepted_ms`), milliseconds, microseconds per step.
 
-    `is_final`: it tells how the request ended; the others are attempts that failed before. `opens_model`: the request's first call of that
-    model, so that a budget of requests of the model counts it.
+    `is_final`: it tells how the request ended; the others are attempts that failed before. `opens_model`: the request's first call of
+    that model, so that a budget of requests of the model counts it.
     """
 
     id: UUID

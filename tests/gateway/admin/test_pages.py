@@ -49,7 +49,11 @@ def test_every_model_of_ours_has_a_page():
         "gateway.TaskFallback",
         "gateway.ContextPolicy",
         "gateway.RoutingTarget",
-        "gateway.EarlierAnswer",
+        "gateway.SemanticEntry",
+        "gateway.SemanticHit",
+        "gateway.SemanticCheck",
+        "gateway.SemanticLabel",
+        "gateway.SemanticWatch",
     }  # edited with what they are part of, or written by the worker and read by the gateway only
     from django.apps import apps
 

@@ -1,0 +1,134 @@
+"""Draws the consequences: after each check, the threshold of a task follows what was measured, or its cache is switched off.
+
+What is decided is `gateway.caching.adapting`'s. Here the checks are read, and what follows is written where the gateways read it:
+into the configuration, in force on the next request of every process.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import Count, Q, QuerySet
+from django.utils import timezone
+
+from gateway.caching import adapting, evidence
+from gateway.caching.adapting import Aim, Checked, Decision
+from gateway.caching.evidence import Interval
+from gateway.models import SemanticCheck, SemanticHit, SemanticWatch
+from gateway.semantic import terms
+
+logger = logging.getLogger(__name__)
+Status, Measure = SemanticCheck.Status, SemanticWatch.Measure
+JUDGED = (Status.RIGHT, Status.WRONG)
+BEST_NEWS = "Switched on again."
+
+
+@dataclass(frozen=True)
+class Figures:
+    """How a task's semantic cache has done since it was last switched on. `interval` is Wilson's at 95 %, of false hits among hits."""
+
+    hits: int
+    right: int
+    wrong: int
+    unclear: int
+    waiting: int
+
+    @property
+    def checked(self) -> int:
+        return self.right + self.wrong
+
+    @property
+    def share(self) -> float | None:
+        return self.wrong / self.checked if self.checked else None
+
+    @property
+    def interval(self) -> Interval:
+        return evidence.wilson(self.wrong, self.checked)
+
+
+def figures(watch: SemanticWatch) -> Figures:
+    """Hits are kept for fourteen days only, and so counted no further back."""
+    counts = _checks(watch).aggregate(
+        right=Count("pk", filter=Q(status=Status.RIGHT)),
+        wrong=Count("pk", filter=Q(status=Status.WRONG)),
+        unclear=Count("pk", filter=Q(status=Status.UNCLEAR)),
+        waiting=Count("pk", filter=Q(status=Status.WAITING)),
+    )
+    hits = SemanticHit.objects.filter(tenant_id=watch.tenant_id, task=watch.task, at__gte=watch.since).count()
+    return Figures(hits=hits, **counts)
+
+
+def look(tenant_id: UUID, task: str) -> Decision:
+    """Decide anew about a task, and put it in force if it is another decision than before. Safe to repeat."""
+    SemanticWatch.objects.get_or_create(tenant_id=tenant_id, task=task)
+    with transaction.atomic():
+        watch = SemanticWatch.objects.select_for_update().get(tenant_id=tenant_id, task=task)
+        decision = _decide(watch)
+        if decision is None or (not decision.is_off and not decision.why):
+            return decision or Decision(watch.threshold or 0.0, watch.is_off)
+        watch.threshold, watch.is_off, watch.why = decision.threshold, decision.is_off, decision.why
+        watch.changed_at = timezone.now()
+        watch.told_at = None
+        watch.save()
+    return decision
+
+
+def _decide(watch: SemanticWatch) -> Decision | None:
+    """None where there is nothing to decide: nothing was checked yet, or the cache is off already."""
+    judged = _checks(watch).filter(status__in=JUDGED)
+    rows = list(judged.order_by("-checked_at", "-id")[: adapting.MOST_SEEN])
+    if watch.is_off or not rows:
+        return None
+    measure = Measure.SIMILARITY if rows[0].score is None else Measure.SCORE
+    if watch.measure != measure:  # values of the one say nothing about the other
+        watch.measure, watch.threshold = measure, None
+    alike = [row for row in reversed(rows) if (row.score is None) == (measure == Measure.SIMILARITY)]
+    aim = Aim(terms.of(watch.tenant_id, watch.task).target, least=min(row.value for row in alike))
+    decision = adapting.decide(
+        [Checked(row.value, row.status == Status.RIGHT) for row in alike],
+        aim,
+        threshold=aim.least if watch.threshold is None else watch.threshold,
+        since_change=sum(row.hit_at > watch.changed_at for row in alike),
+        total=judged.count() if len(alike) == len(rows) else len(alike),
+    )
+    return decision
+
+
+def _checks(watch: SemanticWatch) -> QuerySet[SemanticCheck]:
+    return SemanticCheck.objects.filter(tenant_id=watch.tenant_id, task=watch.task, hit_at__gte=watch.since)
+
+
+def switch_on(watch: SemanticWatch) -> None:
+    """Let a cache go on that has switched itself off, with its threshold as it is. What was counted before counts no more."""
+    watch.is_off, watch.why = False, BEST_NEWS
+    watch.since = watch.changed_at = timezone.now()
+    watch.told_at = None
+    watch.save()
+
+
+Tell = Callable[[SemanticWatch], None]
+
+
+def tell(now: dt.datetime, how: Tell | None = None) -> int:
+    """Tell of caches that have switched themselves off and of which nobody was told; returns how many.
+
+    The row is the outbox: it is marked after `how` has returned, so a cache may be told of twice, but never not at all.
+    """
+    told = 0
+    for watch in SemanticWatch.objects.filter(is_off=True, told_at=None).select_related("tenant"):
+        (how or log)(watch)
+        SemanticWatch.objects.filter(pk=watch.pk, is_off=True).update(told_at=now)
+        told += 1
+    return told
+
+
+def log(watch: SemanticWatch) -> None:
+    """Where an alert is sent from, once there are alerts about other things than budgets."""
+    logger.error(
+        "the semantic cache of %s, task %s, has switched itself off: %s", watch.tenant, watch.task or "–", watch.why
+    )

@@ -1,0 +1,309 @@
+"""The semantic cache for requests: the nearest earlier questions, asked of PostgreSQL without a thread; and the streams that fill it.
+
+A search names the tenant and the scope in its predicate, and works in a role that row-level security binds to the tenant: forgetting
+the predicate would show nothing of anybody else. It is one message to PostgreSQL and one back. It never raises and never holds a
+request up for longer than its budget: too late, too many at once, or PostgreSQL away are all the same as finding nothing, and after a
+few failures in a row nobody tries for a while (`resilience.pauses`).
+
+Which index serves is PostgreSQL's choice: a scope of a few thousand entries is compared whole, by the index on tenant and scope; a
+larger one has an index of its own for nearest neighbours (`gateway.semantic.indexes`). What was measured is in
+docs/semantic-cache.md.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import logging
+import time
+import zlib
+from array import array
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+from uuid import UUID
+
+import msgspec
+from prometheus_client import Counter, Histogram
+
+from gateway import answers
+from gateway.answers import Words
+from gateway.caching import semantic
+from gateway.caching.semantic import Asked, Given, Hit
+from gateway.errors import StoreUnavailable
+from gateway.stores.pauses import Pauses
+from gateway.stores.redis import RedisStore
+from gateway.types import Surface
+from tenants import encryption, redis_keys
+
+if TYPE_CHECKING:
+    from psycopg import AsyncConnection
+    from psycopg_pool import AsyncConnectionPool
+
+logger = logging.getLogger(__name__)
+
+ROLE = "tollgate_tenant"
+CANDIDATES = 3
+LOOKED_AT = 100  # by the index; of so many the nearest is found in more than 98 of 100 searches
+MOST_WAITING = 32  # for a connection; more are told that nothing was found
+SERVER_SHARE = 0.9  # of the budget: then PostgreSQL gives up itself, and is not thought to be away
+
+SEARCHES = Counter("tollgate_semantic_searches_total", "Searches of the semantic cache.", ["outcome"])
+SECONDS = Histogram(
+    "tollgate_semantic_search_seconds",
+    "Time of a search, apart from embedding the question.",
+    buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 3),
+)
+LOST = Counter("tollgate_semantic_lost_total", "Answers and hits that Redis did not take.", ["what"])
+FOUND, NONE, LATE, BUSY, FAILED, AWAY = "found", "none", "late", "busy", "failed", "away"
+AWAY_STATES = ("08", "53", "57P")  # SQLSTATEs of a server that goes away, or takes no more connections
+
+_COLUMNS = (
+    "id, similarity, question, CASE WHEN similarity >= {least} THEN body END, surface, is_stream, model, provider, request_id, "
+    "input_tokens, output_tokens, cost_nanousd, answered_at"
+)
+_SEARCH = (
+    "SELECT set_config('role', '{role}', true), set_config('app.tenant_id', '{tenant}', true), "  # noqa: S608
+    "set_config('hnsw.ef_search', '{looked_at}', true), set_config('hnsw.iterative_scan', 'strict_order', true), "
+    "set_config('max_parallel_workers_per_gather', '0', true), set_config('statement_timeout', '{milliseconds}', true); "
+    f"SELECT {_COLUMNS} FROM (SELECT *, 1 - distance AS similarity FROM (SELECT *, embedding::halfvec({{dimensions}}) <=> "
+    "'{vector}'::halfvec({dimensions}) AS distance FROM gateway_semanticentry WHERE tenant_id = '{tenant}' AND {where} "
+    "ORDER BY distance LIMIT {limit}) AS nearest) AS near ORDER BY distance, answered_at DESC"
+)
+
+
+class Candidate(NamedTuple):
+    """An earlier question and its answer. `similarity` is the cosine of the questions; `packed` None: it is too far away to be read."""
+
+    entry_id: UUID
+    similarity: float
+    question: str
+    packed: bytes | None
+    surface: Surface
+    is_stream: bool
+    model: str
+    provider: str
+    request_id: UUID  # that it was made for
+    input_tokens: int
+    output_tokens: int
+    cost_nanousd: int
+    answered_at: dt.datetime
+
+    @property
+    def body(self) -> bytes:
+        """The answer in the format of `surface`, as it was given then."""
+        if self.packed is None:
+            raise ValueError("it is not as near as was asked for")
+        return zlib.decompress(self.packed)
+
+    @property
+    def words(self) -> Words | None:
+        """What the answer says; None if it cannot be read."""
+        return (answers.of_stream if self.is_stream else answers.of_whole)(self.surface, self.body)
+
+
+class Search(NamedTuple):
+    """`outcome` is FOUND, NONE, LATE, BUSY, FAILED or AWAY; nearest candidates first, those below the least similarity among them."""
+
+    outcome: str
+    candidates: tuple[Candidate, ...] = ()
+
+    def near(self) -> tuple[Candidate, ...]:
+        """Those that are as near as was asked for."""
+        return tuple(one for one in self.candidates if one.packed is not None)
+
+
+class SemanticStore:
+    """To be used from one event loop. Connects on the first search."""
+
+    def __init__(self, redis: RedisStore, *, conninfo: str, most_connections: int, budget_seconds: float) -> None:
+        self._redis = redis
+        self._conninfo = conninfo
+        self._most_connections = most_connections
+        self.budget_seconds = budget_seconds
+        self._pool: AsyncConnectionPool[AsyncConnection[Any]] | None = None
+        self._pauses = Pauses()
+        self._searching: set[asyncio.Task[Search]] = set()
+        self._in_use = 0  # connections
+
+    async def nearest(
+        self,
+        tenant_id: UUID,
+        scope: bytes,
+        vector: Sequence[float],
+        *,
+        least: float,
+        max_age_seconds: float | None = None,
+        limit: int = CANDIDATES,
+        budget_seconds: float | None = None,
+    ) -> Search:
+        """The nearest fresh entries of the scope. `least`: from which similarity on their answers are wanted."""
+        where = f"scope = '{_hex(scope)}' AND expires_at > now()"
+        if max_age_seconds is not None:
+            where += f" AND answered_at > now() - {float(max_age_seconds)} * interval '1 second'"
+        return await self._search(tenant_id, where, vector, least, limit, budget_seconds or self.budget_seconds)
+
+    async def stand_ins(
+        self, tenant_id: UUID, kin: bytes, vector: Sequence[float], *, least: float, budget_seconds: float
+    ) -> Search:
+        """The nearest entry of the wider scope, past its time or not, for where no model can answer."""
+        where = f"kin = '{_hex(kin)}' AND stale_until > now()"
+        return await self._search(tenant_id, where, vector, least, 1, budget_seconds)
+
+    async def give(self, tenant_id: UUID, given: Given) -> bool:
+        """Hand an answer over to be kept; whether it was. Never raises: an answer that is not kept is no failure."""
+        if len(given.body) > semantic.MOST_BODY_BYTES or len(given.question) > semantic.MOST_QUESTION_CHARACTERS:
+            return False
+        return await self._add(
+            redis_keys.given_answers(tenant_id), semantic.MOST_WAITING_ANSWERS, msgspec.msgpack.encode(given), "answer"
+        )
+
+    async def note_hit(self, tenant_id: UUID, hit: Hit) -> bool:
+        """Have a hit counted, and checked if it brings its request along; whether Redis took it. Never raises."""
+        return await self._add(
+            redis_keys.semantic_hits(tenant_id), semantic.MOST_WAITING_HITS, msgspec.msgpack.encode(hit), "hit"
+        )
+
+    async def close(self) -> None:
+        for task in self._searching:
+            task.cancel()
+        await asyncio.gather(*self._searching, return_exceptions=True)
+        if self._pool is not None:
+            await self._pool.close(timeout=1.0)
+
+    async def _add(self, stream: str, most: int, record: bytes, what: str) -> bool:
+        try:
+            await self._redis.call("XADD", stream, "MAXLEN", "~", most, "*", "r", record)
+        except StoreUnavailable:
+            LOST.labels(what).inc()
+            logger.warning("an %s for the semantic cache is lost, Redis is away", what)
+            return False
+        return True
+
+    async def _search(
+        self, tenant_id: UUID, where: str, vector: Sequence[float], least: float, limit: int, budget_seconds: float
+    ) -> Search:
+        began = time.perf_counter()
+        search = await self._within(budget_seconds, _statement(tenant_id, where, vector, least, limit, budget_seconds))
+        SEARCHES.labels(search.outcome).inc()
+        SECONDS.observe(time.perf_counter() - began)
+        return search
+
+    async def _within(self, budget_seconds: float, statement: bytes) -> Search:
+        permit = self._pauses.permit()
+        if permit is None:
+            return Search(AWAY)
+        task = asyncio.ensure_future(self._run(statement, budget_seconds))
+        self._searching.add(task)
+        task.add_done_callback(self._searching.discard)
+        try:
+            # Not `asyncio.timeout`: cancelling a query waits for PostgreSQL to confirm, and PostgreSQL may be what hangs.
+            await asyncio.wait({task}, timeout=budget_seconds)
+        except asyncio.CancelledError:
+            task.cancel()
+            permit.is_unknown()
+            raise
+        if not task.done():
+            task.cancel()
+            permit.went_badly()
+            return Search(LATE)
+        search = task.result()
+        if search.outcome == AWAY:
+            permit.went_badly()
+        elif search.outcome == BUSY:
+            permit.is_unknown()
+        else:
+            permit.went_well()
+        return search
+
+    async def _run(self, statement: bytes, budget_seconds: float) -> Search:
+        """The search itself. Raises nothing but `CancelledError`."""
+        import psycopg
+        from psycopg import errors
+        from psycopg_pool import PoolTimeout, TooManyRequests
+
+        try:
+            pool = self._pool or await self._open()
+            async with pool.connection(timeout=budget_seconds) as connection:
+                self._in_use += 1
+                try:
+                    cursor = await connection.execute(statement)
+                    cursor.nextset()
+                    rows = await cursor.fetchall()
+                finally:
+                    self._in_use -= 1
+        except TooManyRequests:
+            return Search(BUSY)
+        except PoolTimeout:
+            return Search(BUSY if self._in_use else AWAY)
+        except errors.QueryCanceled:
+            return Search(LATE)
+        except (psycopg.Error, OSError) as error:
+            state = getattr(error, "sqlstate", None) or "08"
+            if state.startswith(AWAY_STATES):
+                logger.warning("the semantic cache cannot reach PostgreSQL: %s", error)
+                return Search(AWAY)
+            logger.error("the semantic cache cannot be searched: %s", error)
+            return Search(FAILED)
+        candidates = tuple(_candidate(row) for row in rows)
+        return Search(FOUND if any(one.packed is not None for one in candidates) else NONE, candidates)
+
+    async def _open(self) -> AsyncConnectionPool[AsyncConnection[Any]]:
+        from psycopg import AsyncConnection
+        from psycopg_pool import AsyncConnectionPool
+
+        self._pool = AsyncConnectionPool(
+            self._conninfo,
+            connection_class=AsyncConnection,
+            kwargs={"autocommit": True, "prepare_threshold": None, "connect_timeout": 2},
+            min_size=1,
+            max_size=self._most_connections,
+            max_waiting=MOST_WAITING,
+            max_idle=60.0,
+            reconnect_timeout=5.0,
+            name="semantic",
+            open=False,
+        )
+        await self._pool.open()
+        return self._pool
+
+
+def _statement(
+    tenant_id: UUID, where: str, vector: Sequence[float], least: float, limit: int, budget_seconds: float
+) -> bytes:
+    """The whole message. Everything in it is a number, hexadecimal or ours, so it needs no parameters, which several statements at once
+    could not have."""
+    numbers = [float(number) for number in vector]
+    return _SEARCH.format(
+        role=ROLE,
+        tenant=UUID(bytes=tenant_id.bytes),
+        looked_at=LOOKED_AT,
+        milliseconds=max(1, int(budget_seconds * SERVER_SHARE * 1000)),
+        least=float(least),
+        dimensions=len(numbers),
+        vector=msgspec.json.encode(numbers).decode(),
+        where=where,
+        limit=int(limit),
+    ).encode()
+
+
+def _hex(digest: bytes) -> str:
+    if len(digest) != semantic.SCOPE_BYTES:
+        raise ValueError("a scope is a digest")
+    return f"\\x{digest.hex()}"
+
+
+def _candidate(row: Sequence[Any]) -> Candidate:
+    entry_id, similarity, question, packed, surface, *rest = row
+    return Candidate(entry_id, similarity, question, packed, Surface(surface), *rest)
+
+
+def sealed(asked: Asked) -> str:
+    """A request as a `Hit` brings it along to be checked: under the newest encryption key; empty if it is too large."""
+    if len(asked.content) > semantic.MOST_CHECKED_BYTES:
+        return ""
+    return encryption.encrypt(msgspec.json.encode(asked).decode())
+
+
+def as_bytes(vector: Sequence[float]) -> bytes:
+    """A vector as `Given` takes it."""
+    return array("f", vector).tobytes()

@@ -21,6 +21,7 @@ from gateway.caching import evidence
 ALPHA = 0.01  # of caches within their target are switched off, in each block
 BLOCK = 1_000  # checks
 MOST_SEEN = 2_000  # of the latest checks that the threshold is chosen by
+LEAST_CHECKED = 10  # before it is switched off: a higher threshold may have helped by then
 FEW = 20  # checks after a change before the next one
 MANY = 60  # checks after a change before the threshold goes down
 DOUBT_UP = 0.84  # standard deviations: 80 % sure
@@ -65,7 +66,10 @@ def decide(
     threshold = min(max(threshold, aim.least), aim.most)
     block = checked[-_in_block(len(checked) if total is None else total) :]
     wrong = sum(not one.is_right for one in block)
-    if wrong and evidence.log_evidence(wrong, len(block), aim.target) >= math.log(1 / ALPHA):
+    is_refuted = len(block) >= LEAST_CHECKED and evidence.log_evidence(wrong, len(block), aim.target) >= math.log(
+        1 / ALPHA
+    )
+    if is_refuted:
         bound = evidence.lower_bound(wrong, len(block), alpha=ALPHA)
         return Decision(
             threshold,

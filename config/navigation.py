@@ -54,6 +54,20 @@ GROUPS: list[tuple[Any, list[tuple[Any, ...]]]] = [
             (_("Quality models"), "grading", "gateway", "qualitymodel", _("What judges a cascade's cheap answers")),
             (_("Labelled answers"), "thumbs_up_down", "gateway", "labeledanswer", _("What quality models learn from")),
             (
+                _("Semantic caches"),
+                "cached",
+                "gateway",
+                "semanticwatch",
+                _("How often they are wrong, and what followed from that"),
+            ),
+            (
+                _("Checks of hits"),
+                "fact_check",
+                "gateway",
+                "semanticcheck",
+                _("Cached answers that were compared with fresh ones"),
+            ),
+            (
                 _("Circuit breakers"),
                 "electric_bolt",
                 "gateway",

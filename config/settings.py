@@ -205,7 +205,11 @@ CELERY_BEAT_SCHEDULE = {
     "keep answers": {"task": "gateway.tasks.keep_answers", "schedule": 3.0, "options": {"expires": 5}},
     "note semantic hits": {"task": "gateway.tasks.note_hits", "schedule": 3.0, "options": {"expires": 5}},
     "check semantic hits": {"task": "gateway.tasks.check_hits", "schedule": 10.0, "options": {"expires": 10}},
-    "tend semantic cache": {"task": "gateway.tasks.tend_semantic_cache", "schedule": 300.0, "options": {"expires": 300}},
+    "tend semantic cache": {
+        "task": "gateway.tasks.tend_semantic_cache",
+        "schedule": 300.0,
+        "options": {"expires": 300},
+    },
     "keep request log partitions": {
         "task": "gateway.tasks.keep_partitions",
         "schedule": 3600.0,

@@ -18,3 +18,4 @@ class GatewayConfig(AppConfig):
         audit.track(models.RoutingRule)
         audit.track(models.RoutingTarget)
         audit.track(models.QualityModel)
+        audit.track(models.SemanticWatch)

@@ -24,6 +24,8 @@ from gateway.models import (
     RequestLog,
     RoutingRule,
     RoutingTarget,
+    SemanticCheck,
+    SemanticWatch,
     Task,
     TaskFallback,
 )
@@ -53,6 +55,8 @@ class Company:
     channel: AlertChannel
     label: LabeledAnswer
     quality_model: QualityModel
+    semantic_watch: SemanticWatch
+    semantic_check: SemanticCheck
 
     @property
     def rows(self) -> list[Any]:
@@ -71,6 +75,8 @@ class Company:
             self.channel,
             self.label,
             self.quality_model,
+            self.semantic_watch,
+            self.semantic_check,
         ]
 
 
@@ -195,6 +201,19 @@ def company(name: str, plan: Plan, **request_fields: Any) -> Company:
             metrics={"auc": 0.75, "brier": 0.2, "n": 40},
             rows=160,
             trained_at=timezone.now(),
+        ),
+        semantic_watch=SemanticWatch.objects.create(tenant=tenant, task=task.slug),
+        semantic_check=SemanticCheck.objects.create(
+            tenant=tenant,
+            request_id=uuid4(),
+            entry_id=uuid4(),
+            origin=uuid4(),
+            task=task.slug,
+            similarity=0.97,
+            status=SemanticCheck.Status.WRONG,
+            how="judged",
+            hit_at=timezone.now(),
+            checked_at=timezone.now(),
         ),
     )
 

@@ -39,7 +39,7 @@ class Scope(NamedTuple):
     entries: int
 
     @property
-    def index(self) -> str:
+    def name(self) -> str:
         return PREFIX + hashlib.sha256(self.tenant_id.bytes + self.scope).hexdigest()[:32]
 
 
@@ -53,10 +53,10 @@ class Plan(NamedTuple):
 def plan(large: Iterable[Scope], existing: dict[str, bool]) -> Plan:
     """Which indexes to make and drop. `large`: all scopes with at least `UNTIL_ENTRIES`; `existing`: by name, whether it is whole."""
     ranked = sorted(large, key=lambda scope: -scope.entries)
-    worthy = [scope for scope in ranked if scope.entries >= FROM_ENTRIES or scope.index in existing][:MOST_INDEXES]
-    names = {scope.index for scope in worthy}
+    worthy = [scope for scope in ranked if scope.entries >= FROM_ENTRIES or scope.name in existing][:MOST_INDEXES]
+    names = {scope.name for scope in worthy}
     return Plan(
-        make=[scope for scope in worthy if not existing.get(scope.index)],
+        make=[scope for scope in worthy if not existing.get(scope.name)],
         drop=[name for name, is_whole in existing.items() if name not in names or not is_whole],
     )
 
@@ -97,11 +97,11 @@ def _make(scope: Scope) -> bool:
         found = cursor.fetchone()
     if found is None or found[0] > MOST_DIMENSIONS:
         return False
-    logger.info("making %s for %s entries of tenant %s", scope.index, scope.entries, scope.tenant_id)
+    logger.info("making %s for %s entries of tenant %s", scope.name, scope.entries, scope.tenant_id)
     _run(f"SET maintenance_work_mem = '{MEMORY}'", "SET max_parallel_maintenance_workers = 0")
     try:
         _run(
-            f"CREATE INDEX CONCURRENTLY {scope.index} ON gateway_semanticentry "
+            f"CREATE INDEX CONCURRENTLY {scope.name} ON gateway_semanticentry "
             f"USING hnsw ((embedding::halfvec({found[0]})) halfvec_cosine_ops) WITH (m = {NEIGHBOURS}, ef_construction = {CARE}) "
             f"WHERE {where}",
             "ANALYZE gateway_semanticentry (tenant_id, scope)",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import time
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.conf import settings
@@ -88,7 +88,7 @@ def _make_room(tenant_id: UUID, counted: _Counted) -> int:
     return evicted
 
 
-def _evict(where: str, values: list[object], count: int) -> int:
+def _evict(where: str, values: list[Any], count: int) -> int:
     """Those that were given, or made, longest ago."""
     return _execute(
         f"DELETE FROM gateway_semanticentry WHERE {where} AND id IN "  # noqa: S608
@@ -97,7 +97,7 @@ def _evict(where: str, values: list[object], count: int) -> int:
     )
 
 
-def _execute(statement: str, values: list[object]) -> int:
+def _execute(statement: str, values: list[Any]) -> int:
     with connection.cursor() as cursor:
         cursor.execute(statement, values)
         count: int = cursor.rowcount

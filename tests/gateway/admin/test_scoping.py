@@ -46,6 +46,8 @@ KINDS = [
     "channel",
     "label",
     "quality_model",
+    "semantic_watch",
+    "semantic_check",
 ]
 
 

@@ -24,26 +24,26 @@ def scope(entries: int) -> Scope:
 def test_scopes_get_one_when_they_have_grown_and_lose_it_when_they_have_shrunk():
     growing, grown, shrinking = scope(FROM_ENTRIES - 1), scope(FROM_ENTRIES), scope(UNTIL_ENTRIES)
     largest = scope(FROM_ENTRIES * 9)
-    wanted = plan([growing, grown, shrinking, largest], {shrinking.index: True, "semantic_near_of_somebody_gone": True})
+    wanted = plan([growing, grown, shrinking, largest], {shrinking.name: True, "semantic_near_of_somebody_gone": True})
     assert wanted.make == [largest, grown]
     assert wanted.drop == ["semantic_near_of_somebody_gone"]
 
 
 def test_what_was_broken_off_is_dropped_and_made_again():
     half = scope(FROM_ENTRIES)
-    assert plan([half], {half.index: False}) == ([half], [half.index])
+    assert plan([half], {half.name: False}) == ([half], [half.name])
 
 
 def test_there_are_never_more_than_so_many_and_the_largest_have_them(monkeypatch):
     monkeypatch.setattr(indexes, "MOST_INDEXES", 2)
     small, middle, large = scope(FROM_ENTRIES), scope(FROM_ENTRIES * 2), scope(FROM_ENTRIES * 3)
-    assert plan([small, middle, large], {small.index: True}) == ([large, middle], [small.index])
+    assert plan([small, middle, large], {small.name: True}) == ([large, middle], [small.name])
 
 
 def test_tenants_never_share_one():
     one = scope(1)
-    assert one.index != Scope(uuid4(), one.scope, 1).index
-    assert len(one.index) < 63
+    assert one.name != Scope(uuid4(), one.scope, 1).name
+    assert len(one.name) < 63
 
 
 @pytest.fixture
@@ -74,7 +74,7 @@ def names(memory: Memory) -> list[str]:
 def test_an_index_is_made_serves_the_search_and_goes(grown: Memory):
     large = Scope(grown.id, SCOPE, FROM_ENTRIES)
     assert indexes.tend([large]) == 0
-    assert names(grown) == [large.index]
+    assert names(grown) == [large.name]
     assert indexes.tend([large]) == 0  # nothing left to do
 
     statement = store._statement(
@@ -86,7 +86,7 @@ def test_an_index_is_made_serves_the_search_and_goes(grown: Memory):
         cursor.execute("SET LOCAL enable_sort = off")  # 400 rows are as quickly compared, one by one
         cursor.execute(f"EXPLAIN {search}")
         explained = "\n".join(row[0] for row in cursor.fetchall())
-    assert f"Index Scan using {large.index}" in explained
+    assert f"Index Scan using {large.name}" in explained
 
     def nearest(number: int, scope: bytes = SCOPE) -> list[str]:
         from tests.gateway.semantic.memory import asking
@@ -124,5 +124,5 @@ def test_one_worker_at_a_time(grown: Memory):
     finally:
         other.close()
     indexes.tend([large])
-    assert names(grown) == [large.index]
+    assert names(grown) == [large.name]
     indexes.tend([])

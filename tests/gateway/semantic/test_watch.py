@@ -64,7 +64,7 @@ def test_a_bad_cache_is_switched_off_and_says_why(tenant: Tenant):
     version = tenant.config_version
     checked(tenant, *["wrong"] * 6, *["right"] * 24, similarity=0.99)
     assert watch.look(tenant.id, "help").is_off
-    row = SemanticWatch.objects.get(tenant=tenant)
+    row = SemanticWatch.objects.get(tenant=tenant, task="help")
     assert row.is_off
     assert row.why.startswith("6 of 30 checked hits were wrong: at least ")
     assert standing(tenant).is_off
@@ -78,7 +78,7 @@ def test_an_off_cache_stays_off_until_it_is_switched_on_and_then_begins_anew(ten
     watch.look(tenant.id, "help")
     checked(tenant, *["right"] * 200)
     watch.look(tenant.id, "help")
-    row = SemanticWatch.objects.get(tenant=tenant)
+    row = SemanticWatch.objects.get(tenant=tenant, task="help")
     assert row.is_off
     watch.switch_on(row)
     watch.look(tenant.id, "help")
@@ -92,7 +92,10 @@ def test_the_threshold_rises_to_where_hits_were_right(tenant: Tenant):
     checked(tenant, *["right"] * 60, similarity=0.97)
     watch.look(tenant.id, "help")
     assert standing(tenant) == SemanticStanding(threshold=0.97, measure="similarity")
-    assert SemanticWatch.objects.get(tenant=tenant).why == "3 of 83 checked hits were wrong, with 2.0% tolerated"
+    assert (
+        SemanticWatch.objects.get(tenant=tenant, task="help").why
+        == "3 of 83 checked hits were wrong, with 2.0% tolerated"
+    )
 
 
 def test_with_a_verifier_it_is_a_threshold_on_its_score(tenant: Tenant):
@@ -134,7 +137,7 @@ def test_it_is_told_once_that_a_cache_is_off_and_again_after_it_was_on(tenant: T
     assert watch.tell(now, lambda one: told.append(one.why)) == 0
     row.refresh_from_db()
     watch.switch_on(row)
-    SemanticWatch.objects.update(is_off=True, why="bad again")
+    SemanticWatch.objects.filter(task="help").update(is_off=True, why="bad again")
     watch.tell(now, lambda one: told.append(one.why))
     assert told == ["bad", "bad again"]
 

@@ -18,7 +18,7 @@ from gateway.caching.semantic import Given
 from gateway.embedders import EmbedderError
 from gateway.pipeline.exchange import Exchange, Replayed
 from gateway.runtime import Runtime
-from gateway.stores.semantic import Candidate
+from gateway.stores.nearest import Candidate
 from gateway.types import Plan, Request
 
 logger = logging.getLogger(__name__)

@@ -23,7 +23,7 @@ from gateway.models import SemanticCheck, SemanticEntry, SemanticLabel
 from gateway.semantic import terms, watch
 from gateway.semantic.isolation import acting_for
 from gateway.semantic.terms import Terms
-from gateway.stores.semantic import Candidate
+from gateway.stores.nearest import Candidate
 from gateway.types import Surface
 from tenants.models import Tenant
 

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from django.db import connection, transaction
 
-from gateway.stores.semantic import ROLE
+from gateway.stores.nearest import ROLE
 
 
 @contextmanager

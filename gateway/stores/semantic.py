@@ -1,38 +1,30 @@
 """The semantic cache for requests: the nearest earlier questions, asked of PostgreSQL without a thread; and the streams that fill it.
 
-A search names the tenant and the scope in its predicate, and works in a role that row-level security binds to the tenant: forgetting
-the predicate would show nothing of anybody else. It is one message to PostgreSQL and one back. It never raises and never holds a
-request up for longer than its budget: too late, too many at once, or PostgreSQL away are all the same as finding nothing, and after a
-few failures in a row nobody tries for a while (`resilience.pauses`).
-
-Which index serves is PostgreSQL's choice: a scope of a few thousand entries is compared whole, by the index on tenant and scope; a
-larger one has an index of its own for nearest neighbours (`gateway.semantic.indexes`). What was measured is in
-docs/semantic-cache.md.
+A search (`stores.nearest`) is one message to PostgreSQL and one back. It never raises and never holds a request up for longer than its
+budget: too late, too many at once, or PostgreSQL away are all the same as finding nothing, and after a few failures in a row nobody tries
+for a while (`stores.pauses`). What was measured is in docs/semantic-cache.md.
 """
 
 from __future__ import annotations
 
 import asyncio
-import datetime as dt
 import logging
 import time
-import zlib
 from array import array
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import msgspec
 from prometheus_client import Counter, Histogram
 
-from gateway import answers
-from gateway.answers import Words
 from gateway.caching import semantic
 from gateway.caching.semantic import Asked, Given, Hit
 from gateway.errors import StoreUnavailable
+from gateway.stores import nearest
+from gateway.stores.nearest import AWAY, BUSY, FAILED, FOUND, LATE, NONE, Search
 from gateway.stores.pauses import Pauses
 from gateway.stores.redis import RedisStore
-from gateway.types import Surface
 from tenants import encryption, redis_keys
 
 if TYPE_CHECKING:
@@ -41,11 +33,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-ROLE = "tollgate_tenant"
 CANDIDATES = 3
-LOOKED_AT = 100  # by the index; of so many the nearest is found in more than 98 of 100 searches
 MOST_WAITING = 32  # for a connection; more are told that nothing was found
-SERVER_SHARE = 0.9  # of the budget: then PostgreSQL gives up itself, and is not thought to be away
 
 SEARCHES = Counter("tollgate_semantic_searches_total", "Searches of the semantic cache.", ["outcome"])
 SECONDS = Histogram(
@@ -54,62 +43,7 @@ SECONDS = Histogram(
     buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 3),
 )
 LOST = Counter("tollgate_semantic_lost_total", "Answers and hits that Redis did not take.", ["what"])
-FOUND, NONE, LATE, BUSY, FAILED, AWAY = "found", "none", "late", "busy", "failed", "away"
 AWAY_STATES = ("08", "53", "57P")  # SQLSTATEs of a server that goes away, or takes no more connections
-
-_COLUMNS = (
-    "id, similarity, question, CASE WHEN similarity >= {least} THEN body END, surface, is_stream, model, provider, request_id, "
-    "input_tokens, output_tokens, cost_nanousd, answered_at"
-)
-_SEARCH = (
-    "SELECT set_config('role', '{role}', true), set_config('app.tenant_id', '{tenant}', true), "  # noqa: S608
-    "set_config('hnsw.ef_search', '{looked_at}', true), set_config('hnsw.iterative_scan', 'strict_order', true), "
-    "set_config('max_parallel_workers_per_gather', '0', true), set_config('statement_timeout', '{milliseconds}', true); "
-    f"SELECT {_COLUMNS} FROM (SELECT *, 1 - distance AS similarity FROM (SELECT *, embedding::halfvec({{dimensions}}) <=> "
-    "'{vector}'::halfvec({dimensions}) AS distance FROM gateway_semanticentry WHERE tenant_id = '{tenant}' AND {where} "
-    "ORDER BY distance LIMIT {limit}) AS nearest) AS near ORDER BY distance, answered_at DESC"
-)
-
-
-class Candidate(NamedTuple):
-    """An earlier question and its answer. `similarity` is the cosine of the questions; `packed` None: it is too far away to be read."""
-
-    entry_id: UUID
-    similarity: float
-    question: str
-    packed: bytes | None
-    surface: Surface
-    is_stream: bool
-    model: str
-    provider: str
-    request_id: UUID  # that it was made for
-    input_tokens: int
-    output_tokens: int
-    cost_nanousd: int
-    answered_at: dt.datetime
-
-    @property
-    def body(self) -> bytes:
-        """The answer in the format of `surface`, as it was given then."""
-        if self.packed is None:
-            raise ValueError("it is not as near as was asked for")
-        return zlib.decompress(self.packed)
-
-    @property
-    def words(self) -> Words | None:
-        """What the answer says; None if it cannot be read."""
-        return (answers.of_stream if self.is_stream else answers.of_whole)(self.surface, self.body)
-
-
-class Search(NamedTuple):
-    """`outcome` is FOUND, NONE, LATE, BUSY, FAILED or AWAY; nearest candidates first, those below the least similarity among them."""
-
-    outcome: str
-    candidates: tuple[Candidate, ...] = ()
-
-    def near(self) -> tuple[Candidate, ...]:
-        """Those that are as near as was asked for."""
-        return tuple(one for one in self.candidates if one.packed is not None)
 
 
 class SemanticStore:
@@ -137,7 +71,7 @@ class SemanticStore:
         budget_seconds: float | None = None,
     ) -> Search:
         """The nearest fresh entries of the scope. `least`: from which similarity on their answers are wanted."""
-        where = f"scope = '{_hex(scope)}' AND expires_at > now()"
+        where = f"scope = '{nearest.literal(scope)}' AND expires_at > now()"
         if max_age_seconds is not None:
             where += f" AND answered_at > now() - {float(max_age_seconds)} * interval '1 second'"
         return await self._search(tenant_id, where, vector, least, limit, budget_seconds or self.budget_seconds)
@@ -146,7 +80,7 @@ class SemanticStore:
         self, tenant_id: UUID, kin: bytes, vector: Sequence[float], *, least: float, budget_seconds: float
     ) -> Search:
         """The nearest entry of the wider scope, past its time or not, for where no model can answer."""
-        where = f"kin = '{_hex(kin)}' AND stale_until > now()"
+        where = f"kin = '{nearest.literal(kin)}' AND stale_until > now()"
         return await self._search(tenant_id, where, vector, least, 1, budget_seconds)
 
     async def give(self, tenant_id: UUID, given: Given) -> bool:
@@ -183,7 +117,9 @@ class SemanticStore:
         self, tenant_id: UUID, where: str, vector: Sequence[float], least: float, limit: int, budget_seconds: float
     ) -> Search:
         began = time.perf_counter()
-        search = await self._within(budget_seconds, _statement(tenant_id, where, vector, least, limit, budget_seconds))
+        search = await self._within(
+            budget_seconds, nearest.statement(tenant_id, where, vector, least, limit, budget_seconds)
+        )
         SEARCHES.labels(search.outcome).inc()
         SECONDS.observe(time.perf_counter() - began)
         return search
@@ -244,7 +180,7 @@ class SemanticStore:
                 return Search(AWAY)
             logger.error("the semantic cache cannot be searched: %s", error)
             return Search(FAILED)
-        candidates = tuple(_candidate(row) for row in rows)
+        candidates = tuple(nearest.candidate(row) for row in rows)
         return Search(FOUND if any(one.packed is not None for one in candidates) else NONE, candidates)
 
     async def _open(self) -> AsyncConnectionPool[AsyncConnection[Any]]:
@@ -265,36 +201,6 @@ class SemanticStore:
         )
         await self._pool.open()
         return self._pool
-
-
-def _statement(
-    tenant_id: UUID, where: str, vector: Sequence[float], least: float, limit: int, budget_seconds: float
-) -> bytes:
-    """The whole message. Everything in it is a number, hexadecimal or ours, so it needs no parameters, which several statements at once
-    could not have."""
-    numbers = [float(number) for number in vector]
-    return _SEARCH.format(
-        role=ROLE,
-        tenant=UUID(bytes=tenant_id.bytes),
-        looked_at=LOOKED_AT,
-        milliseconds=max(1, int(budget_seconds * SERVER_SHARE * 1000)),
-        least=float(least),
-        dimensions=len(numbers),
-        vector=msgspec.json.encode(numbers).decode(),
-        where=where,
-        limit=int(limit),
-    ).encode()
-
-
-def _hex(digest: bytes) -> str:
-    if len(digest) != semantic.SCOPE_BYTES:
-        raise ValueError("a scope is a digest")
-    return f"\\x{digest.hex()}"
-
-
-def _candidate(row: Sequence[Any]) -> Candidate:
-    entry_id, similarity, question, packed, surface, *rest = row
-    return Candidate(entry_id, similarity, question, packed, Surface(surface), *rest)
 
 
 def sealed(asked: Asked) -> str:

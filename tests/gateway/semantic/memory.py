@@ -20,7 +20,8 @@ from gateway.caching.semantic import Given, Hit
 from gateway.models import SemanticEntry
 from gateway.semantic import entries, hits
 from gateway.stores import semantic as store
-from gateway.stores.semantic import Search, SemanticStore
+from gateway.stores.nearest import Search
+from gateway.stores.semantic import SemanticStore
 from tenants import redis_keys
 from tenants.ids import uuid7
 from tenants.models import Tenant

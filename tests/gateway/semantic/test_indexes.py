@@ -11,7 +11,7 @@ from gateway.caching import semantic
 from gateway.models import SemanticEntry
 from gateway.semantic import indexes
 from gateway.semantic.indexes import FROM_ENTRIES, UNTIL_ENTRIES, Scope, plan
-from gateway.stores import semantic as store
+from gateway.stores import nearest
 from tests.gateway.semantic.memory import OTHER_SCOPE, SCOPE, Memory, as_bytes
 
 LENGTH = 16
@@ -77,8 +77,8 @@ def test_an_index_is_made_serves_the_search_and_goes(grown: Memory):
     assert names(grown) == [large.name]
     assert indexes.tend([large]) == 0  # nothing left to do
 
-    statement = store._statement(
-        grown.id, f"scope = '{store._hex(SCOPE)}' AND expires_at > now()", direction(77), 0.9, 3, 10.0
+    statement = nearest.statement(
+        grown.id, f"scope = '{nearest.literal(SCOPE)}' AND expires_at > now()", direction(77), 0.9, 3, 10.0
     ).decode()
     with transaction.atomic(), connection.cursor() as cursor:
         settings, search = statement.split("; ", 1)
@@ -88,7 +88,7 @@ def test_an_index_is_made_serves_the_search_and_goes(grown: Memory):
         explained = "\n".join(row[0] for row in cursor.fetchall())
     assert f"Index Scan using {large.name}" in explained
 
-    def nearest(number: int, scope: bytes = SCOPE) -> list[str]:
+    def found(number: int, scope: bytes = SCOPE) -> list[str]:
         from tests.gateway.semantic.memory import asking
 
         search = asking(
@@ -96,14 +96,14 @@ def test_an_index_is_made_serves_the_search_and_goes(grown: Memory):
         )
         return [one.question for one in search.near()]
 
-    assert nearest(77) == ["77"]
-    assert nearest(3, OTHER_SCOPE) == ["3"]
-    assert nearest(77, OTHER_SCOPE) == []
+    assert found(77) == ["77"]
+    assert found(3, OTHER_SCOPE) == ["3"]
+    assert found(77, OTHER_SCOPE) == []
     SemanticEntry.objects.filter(tenant=grown.tenant, question="77").delete()
-    assert nearest(77) == []
+    assert found(77) == []
     indexes.tend([])
     assert names(grown) == []
-    assert nearest(78) == ["78"]
+    assert found(78) == ["78"]
 
 
 def test_a_scope_that_has_emptied_meanwhile_gets_none(memory: Memory):

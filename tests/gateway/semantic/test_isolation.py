@@ -16,6 +16,7 @@ from gateway.models import SemanticEntry
 from gateway.semantic import entries, hits
 from gateway.semantic.isolation import acting_for
 from gateway.semantic.purges import Purge
+from gateway.stores import nearest
 from gateway.stores import semantic as store
 from tenants.ids import uuid7
 from tests.gateway.semantic.memory import EMBEDDER, KIN, SCOPE, Memory, asking, at_angle
@@ -68,9 +69,9 @@ FORGETFUL: dict[str, Callable[[str], str]] = {
 
 @pytest.mark.parametrize("forgotten", FORGETFUL)
 def test_a_search_that_forgets_its_predicate_sees_nobody_else(mine: Memory, neighbour: Memory, monkeypatch, forgotten):
-    changed = FORGETFUL[forgotten](store._SEARCH)
-    assert changed != store._SEARCH
-    monkeypatch.setattr(store, "_SEARCH", changed)
+    changed = FORGETFUL[forgotten](nearest.SEARCH)
+    assert changed != nearest.SEARCH
+    monkeypatch.setattr(nearest, "SEARCH", changed)
     assert mine.search(0, least=0.0).candidates == ()
     assert (forgotten == "to name another tenant") or neighbour.found(0) == ["0"]
 
@@ -142,7 +143,7 @@ def test_after_a_search_the_connection_knows_no_tenant(mine: Memory, neighbour: 
         await runtime.close()
         return found.outcome, left
 
-    assert asyncio.run(twice()) == (store.FOUND, (True, ""))
+    assert asyncio.run(twice()) == (nearest.FOUND, (True, ""))
 
 
 def test_after_acting_for_a_tenant_a_transaction_goes_on_as_before(mine: Memory, neighbour: Memory):

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from gateway.caching import semantic
 from gateway.models import SemanticEntry
-from gateway.stores.semantic import FOUND, NONE
+from gateway.stores.nearest import FOUND, NONE
 from gateway.types import Surface
 from tests.gateway.semantic.memory import KIN, OTHER_SCOPE, SCOPE, Memory, asking, at_angle, whole
 

@@ -14,8 +14,10 @@ from django.conf import settings
 from django.db import connection
 
 from gateway.caching import semantic
+from gateway.stores import nearest
+from gateway.stores.nearest import AWAY, BUSY, FAILED, FOUND, LATE, NONE, Search
 from gateway.stores.redis import RedisStore
-from gateway.stores.semantic import AWAY, BUSY, FAILED, FOUND, LATE, NONE, Search, SemanticStore
+from gateway.stores.semantic import SemanticStore
 from tests.e2e.own_stores import Cable
 from tests.gateway.live import free_port, test_environment
 from tests.gateway.semantic.memory import SCOPE, Memory, at_angle
@@ -121,17 +123,16 @@ def test_a_backend_that_hangs_is_too_late_and_is_not_waited_for(memory: Memory):
 def test_a_search_that_takes_too_long_is_ended_by_the_server_and_nobody_is_thought_to_be_away(
     memory: Memory, monkeypatch
 ):
-    from gateway.stores import semantic as module
 
     memory.keep("0")
-    slow = module._SEARCH.replace(
+    slow = nearest.SEARCH.replace(
         "tenant_id = '{tenant}' AND", "pg_sleep(30) IS NOT NULL AND tenant_id = '{tenant}' AND"
     )
 
     async def work(store: SemanticStore) -> list[str]:
         await until(store, memory, FOUND)
         with monkeypatch.context() as changed:
-            changed.setattr(module, "_SEARCH", slow)
+            changed.setattr(nearest, "SEARCH", slow)
             late = [(await searched(store, memory)).outcome for _ in range(5)]
         return [*late, (await searched(store, memory, budget_seconds=10)).outcome]
 

@@ -18,7 +18,7 @@ RUN_STAMP := $(VENV)/.run-$(shell cat requirements.txt requirements-nodeps.txt |
 TEST_STAMP := $(VENV)/.test-$(shell cat requirements-dev.txt requirements-nodeps.txt | cksum | cut -d' ' -f1)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format bench bench-faults eval-cascade train-cascade shell dbshell migrations lock clean reset
+.PHONY: help run test lint format bench bench-faults bench-semantic eval-cascade train-cascade shell dbshell migrations lock clean reset
 
 help:  ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -60,6 +60,9 @@ train-cascade: $(RUN_STAMP)  ## Train the shared quality model that ships with T
 
 bench-faults: $(RUN_STAMP)  ## Measure a chain whose primary fails beside its secondary alone; ARGS="--help" for the choices
 	$(BIN)/python -m benchmarks.faults $(ARGS)
+
+bench-semantic: $(RUN_STAMP)  ## Measure searches of the semantic cache, among a million rows; ARGS="--help" for the choices
+	$(BIN)/python -m benchmarks.semantic $(ARGS)
 
 shell: $(RUN_STAMP)  ## Open a Python shell with the models, beside a running `make run`
 	@exec $(BIN)/python manage.py shell

@@ -53,6 +53,8 @@ def main() -> None:
             "REDIS_URL": services.redis_url,
             "TOLLGATE_VAR": str(folder / "var"),
             "TOLLGATE_LOG_LEVEL": "WARNING",
+            "TOLLGATE_SEMANTIC_ENTRIES": str(2 * arguments.rows),
+            "TOLLGATE_SEMANTIC_SCOPE_ENTRIES": str(2 * arguments.rows),
             "DJANGO_SETTINGS_MODULE": "config.settings",
         }
         try:
@@ -191,7 +193,7 @@ async def searched(
         return {
             "the large scope, a new question": await series(large, texts),
             "the large scope, in other words": await series(large, list(vectors)),
-            "a scope of thousands": await series(middle, texts[:100]),
+            "a scope of a few thousand": await series(middle, texts[:100]),
             "a small scope": await series(small, texts[:100]),
             "32 callers, the large scope": await at_once(large, texts, 32),
         }

@@ -8,6 +8,10 @@ remember.
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
+import sys
+import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +19,7 @@ from concurrent.futures import ThreadPoolExecutor
 from gateway.embedders import EmbedderError, Vector
 
 MOST_AT_ONCE = 32
+NICENESS = 5  # of the thread: where cores are scarce the event loop goes first, which all requests wait for
 MOST_WAITING = 2_000
 Work = Callable[[Sequence[str]], list[Vector]]
 
@@ -25,7 +30,7 @@ class Batched:
     def __init__(self, name: str, work: Work) -> None:
         self._name = name
         self._work = work
-        self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="embedder")
+        self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="embedder", initializer=_step_back)
         self._waiting: deque[tuple[str, asyncio.Future[Vector]]] = deque()
         self._working: asyncio.Task[None] | None = None
 
@@ -72,3 +77,9 @@ class Batched:
                         waiting.set_result(made)
         finally:
             self._working = None
+
+
+def _step_back() -> None:
+    if sys.platform == "linux":  # elsewhere it would be the whole process
+        with contextlib.suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)

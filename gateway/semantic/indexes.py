@@ -21,8 +21,8 @@ from django.db import connection
 
 logger = logging.getLogger(__name__)
 
-FROM_ENTRIES = 2_000
-UNTIL_ENTRIES = 1_000
+FROM_ENTRIES = 1_000
+UNTIL_ENTRIES = 500
 MOST_INDEXES = 300  # each makes every search be planned 3 µs longer, and every insertion look at one more predicate
 MOST_DIMENSIONS = 4_000  # that pgvector indexes as halfvec; vectors that are longer are compared whole
 MEMORY = "256MB"  # for building one: enough for 200 000 entries of 384 dimensions at once

@@ -19,7 +19,7 @@ from concurrent.futures import ThreadPoolExecutor
 from gateway.embedders import EmbedderError, Vector
 
 MOST_AT_ONCE = 32
-NICENESS = 5  # of the thread: where cores are scarce the event loop goes first, which all requests wait for
+NICENESS = 5  # more of the thread than of the process: where cores are scarce the event loop goes first, which all requests wait for
 MOST_WAITING = 2_000
 Work = Callable[[Sequence[str]], list[Vector]]
 
@@ -82,4 +82,5 @@ class Batched:
 def _step_back() -> None:
     if sys.platform == "linux":  # elsewhere it would be the whole process
         with contextlib.suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
+            thread = threading.get_native_id()
+            os.setpriority(os.PRIO_PROCESS, thread, os.getpriority(os.PRIO_PROCESS, thread) + NICENESS)

@@ -16,10 +16,18 @@ def acting_for(tenant_id: UUID) -> Iterator[None]:
     """A transaction (a savepoint within another) in the role that row-level security binds to the tenant. Other tables are closed to it."""
     is_outermost = not connection.in_atomic_block
     with transaction.atomic():
+        role, tenant = _bound()
         _bind(ROLE, str(tenant_id))
         yield
         if not is_outermost and not connection.needs_rollback:
-            _bind("none", "")  # the end of a savepoint does not end it
+            _bind(role, tenant)  # a commit or a rollback ends the binding, the end of a savepoint does not
+
+
+def _bound() -> tuple[str, str]:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT current_setting('role'), coalesce(current_setting('app.tenant_id', true), '')")
+        role, tenant = cursor.fetchone()
+    return role, tenant
 
 
 def _bind(role: str, tenant_id: str) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import sys
 import threading
 from collections.abc import Sequence
 
@@ -69,6 +71,17 @@ async def test_nothing_is_remembered_so_that_no_answer_is_quicker_for_what_other
     for _ in range(3):
         assert await embedder.embed(["same"]) == [4]
     assert work.batches == [["same"]] * 3
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere priorities are of whole processes")
+async def test_its_thread_steps_back_behind_the_event_loop():
+    def priority(texts: Sequence[str]) -> list[int]:
+        return [os.getpriority(os.PRIO_PROCESS, threading.get_native_id()) for _ in texts]
+
+    ours = os.getpriority(os.PRIO_PROCESS, 0)
+    (theirs,) = await Batched("priority", priority).embed(["a"])
+    assert theirs == min(ours + batching.NICENESS, 19)
+    assert os.getpriority(os.PRIO_PROCESS, 0) == ours
 
 
 async def test_refuses_when_too_many_wait(monkeypatch):

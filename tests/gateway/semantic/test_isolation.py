@@ -156,6 +156,19 @@ def test_after_acting_for_a_tenant_a_transaction_goes_on_as_before(mine: Memory,
         assert neighbour.questions() == ["0"]
 
 
+def test_whoever_was_bound_to_a_tenant_before_is_so_again(mine: Memory, neighbour: Memory):
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT set_config('role', 'tollgate_tenant', true), set_config('app.tenant_id', %s, true)",
+            [str(neighbour.id)],
+        )
+        with acting_for(mine.id):
+            assert SemanticEntry.objects.count() == 0
+        assert SemanticEntry.objects.count() == 1
+        cursor.execute("SELECT current_user, current_setting('app.tenant_id')")
+        assert cursor.fetchone() == ("tollgate_tenant", str(neighbour.id))
+
+
 def test_nothing_that_takes_entries_out_reaches_a_neighbour(mine: Memory, neighbour: Memory):
     row = SemanticEntry.objects.get(tenant=neighbour.tenant)
     redis = get_redis_connection("default")

@@ -239,9 +239,13 @@ def report(results: dict[str, Measured], large: Any, asked: Any, vectors: Any, i
 
 
 def recalled(measured: Measured, wanted: Any, large: Any) -> float:
-    """The share of searches that found what is nearest of all, or as near but for the rounding of half precision."""
-    best = (wanted @ (large / (large**2).sum(axis=1, keepdims=True) ** 0.5).T).max(axis=1)
-    hits = [found is not None and found >= near - 5e-4 for found, near in zip(measured.found, best, strict=True)]
+    """The share of searches that found what is nearest, or exactly as near. Both sides in half precision, as PostgreSQL has it."""
+    import numpy as np
+
+    asked = wanted.astype(np.float16).astype(np.float32)
+    asked /= np.linalg.norm(asked, axis=1, keepdims=True)
+    best = (asked @ (large / np.linalg.norm(large, axis=1, keepdims=True)).T).max(axis=1)
+    hits = [found is not None and found >= near - 1e-5 for found, near in zip(measured.found, best, strict=True)]
     return sum(hits) / len(hits)
 
 

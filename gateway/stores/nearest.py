@@ -21,7 +21,7 @@ from gateway.caching import semantic
 from gateway.types import Surface
 
 ROLE = "tollgate_tenant"
-LOOKED_AT = 100  # by an index of its own; among so many the nearest is found in more than 98 of 100 searches
+LOOKED_AT = 150  # by an index of its own; among so many the nearest is found in more than 98 of 100 searches
 SERVER_SHARE = 0.9  # of the budget: then PostgreSQL gives up itself, and is not thought to be away
 FOUND, NONE, LATE, BUSY, FAILED, AWAY = "found", "none", "late", "busy", "failed", "away"
 

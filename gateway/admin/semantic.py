@@ -94,13 +94,13 @@ class SemanticCheckAdmin(LookedAtAdmin):
     fixed_tenant_field = "tenant"
     paginator = EstimatePaginator
     show_full_result_count = False
-    list_display = ["shown_id", "tenant", "task", "result", "how", "similarity", "score", "hit_at"]
+    list_display = ["shown_id", "tenant", "task", "result", "how", "similarity_shown", "score_shown", "hit_at"]
     list_display_links = ["shown_id"]
     list_filter = [TenantFilter, ("status", ChoicesDropdownFilter)]
     search_fields = ["task"]
     search_help_text = _("Task")
     fieldsets = [
-        (None, {"fields": ["tenant", "task", "request_id", "result", "how", "similarity", "score"]}),
+        (None, {"fields": ["tenant", "task", "request_id", "result", "how", "similarity_shown", "score_shown"]}),
         (_("Record"), {"fields": ["origin", "cost", "hit_at", "checked_at"]}),
     ]
 
@@ -116,6 +116,14 @@ class SemanticCheckAdmin(LookedAtAdmin):
     def result(self, check: SemanticCheck) -> str:
         colours = {"right": "success", "wrong": "danger", "unclear": "warning"}
         return badge(check.get_status_display(), colours.get(check.status, "info"))
+
+    @display(description=_("Similarity"), ordering="similarity")
+    def similarity_shown(self, check: SemanticCheck) -> str:
+        return f"{check.similarity:.3f}"
+
+    @display(description=_("Verifier's score"), ordering="score")
+    def score_shown(self, check: SemanticCheck) -> str:
+        return "–" if check.score is None else f"{check.score:.3f}"
 
     @display(description=_("Cost (USD)"))
     def cost(self, check: SemanticCheck) -> str:

@@ -18,10 +18,10 @@ RUN_STAMP := $(VENV)/.run-$(shell cat requirements.txt requirements-nodeps.txt |
 TEST_STAMP := $(VENV)/.test-$(shell cat requirements-dev.txt requirements-nodeps.txt | cksum | cut -d' ' -f1)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format bench bench-faults bench-semantic eval-cascade train-cascade shell dbshell migrations lock clean reset
+.PHONY: $(shell sed -nE 's/^([a-z-]+):.*## .*/\1/p' $(firstword $(MAKEFILE_LIST)))
 
 help:  ## List these targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
 	@echo '  Variables: PORT=8000 LISTEN=127.0.0.1 WORKERS=1 TEST_PROCESSES=2 PYTHON=python3 ARGS="..."'
 
@@ -63,6 +63,18 @@ bench-faults: $(RUN_STAMP)  ## Measure a chain whose primary fails beside its se
 
 bench-semantic: $(RUN_STAMP)  ## Measure searches of the semantic cache, among a million rows; ARGS="--help" for the choices
 	$(BIN)/python -m benchmarks.semantic $(ARGS)
+
+screenshots: $(TEST_STAMP)  ## Take docs/screenshots/ anew, light and dark, with Chromium; ARGS="console-home" for some of them
+	$(BIN)/python -m tests.browser.screenshots $(ARGS)
+
+bench-prefix: $(RUN_STAMP)  ## Measure what marks for providers' prompt caches cost and save, on made traffic
+	$(BIN)/python -m benchmarks.prefix
+
+bench-rollups: $(RUN_STAMP)  ## Measure how fast one worker adds requests to the dashboards' sums; ARGS="--help"
+	$(BIN)/python -m benchmarks.rollups $(ARGS)
+
+bench-dashboards: $(RUN_STAMP)  ## Measure what each page of the dashboards asks the database, on 2 million requests; ARGS="--help"
+	$(BIN)/python -m benchmarks.dashboards $(ARGS)
 
 shell: $(RUN_STAMP)  ## Open a Python shell with the models, beside a running `make run`
 	@exec $(BIN)/python manage.py shell

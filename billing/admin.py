@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib import admin
 from django.contrib.admin import display
 from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest
@@ -15,6 +14,7 @@ from billing import admin_alerts as admin_alerts  # registers its pages
 from billing import admin_budgets as admin_budgets  # registers its pages
 from billing import admin_channels as admin_channels  # registers its pages
 from billing.models import Plan, PlanTier, Subscription
+from tenants import sites
 from tenants.admin import scope
 from tenants.admin.badges import badge
 from tenants.admin.base import HouseAdmin, PartInline, TenantScopedAdmin
@@ -26,7 +26,7 @@ class PlanTierInline(PartInline):
     fields = ["tier", "tokens_per_day", "requests_per_minute", "tokens_per_minute", "max_concurrency"]
 
 
-@admin.register(Plan)
+@sites.register(Plan, in_console=False)
 class PlanAdmin(HouseAdmin):
     deletion_hint = _(
         "A plan that tenants are or were on stays, so that it is known what they were promised. "
@@ -95,9 +95,9 @@ class PlanFilter(DropdownFilter):
         return queryset.filter(plan_id=self.value()) if self.value() else queryset
 
 
-@admin.register(Subscription)
+@sites.register(Subscription)
 class SubscriptionAdmin(TenantScopedAdmin):
-    members_may = frozenset({"view"})
+    subject = "subscription"
     list_display = ["tenant", "plan", "started_at", "ended_at", "state"]
     list_select_related = ["tenant", "plan"]
     list_filter = [TenantFilter, PlanFilter, OpenFilter]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib import admin
 from django.contrib.admin import display
 from django.db.models import Exists, OuterRef, Prefetch, QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -16,6 +15,7 @@ from unfold.contrib.filters.admin import DropdownFilter
 
 from billing import alert_messages, alerts
 from billing.models import Alert, AlertDelivery, Budget
+from tenants import sites
 from tenants.admin import scope
 from tenants.admin.badges import badge
 from tenants.admin.base import PartInline, TenantScopedAdmin
@@ -36,8 +36,7 @@ class BudgetFilter(DropdownFilter):  # type: ignore[misc]
         budgets = Budget.objects.select_related("tenant").order_by("tenant__name", "name")
         if scope.is_operator(request):
             return [(str(budget.pk), f"{budget.name} · {budget.tenant}") for budget in budgets]
-        own = budgets.filter(tenant__in=scope.tenant_ids(request))
-        return [(str(pk), name) for pk, name in own.values_list("pk", "name")]
+        return [(str(budget.pk), budget.name) for budget in budgets]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         if not self.value():
@@ -105,9 +104,9 @@ class AlertDeliveryInline(PartInline):
         return render_to_string("billing/alerts/errors.html", {"errors": delivery.errors})
 
 
-@admin.register(Alert)
+@sites.register(Alert)
 class AlertAdmin(TenantScopedAdmin):
-    members_may = frozenset({"view"})
+    subject = "alerts"
     list_display = ["crossed", "tenant", "limit", "threshold_shown", "quantities", "per", "delivery"]
     list_display_links = ["crossed"]
     list_select_related = ["tenant"]

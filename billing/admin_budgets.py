@@ -8,7 +8,6 @@ from typing import Any
 from uuid import UUID
 
 from django import forms
-from django.contrib import admin
 from django.contrib.admin import display
 from django.contrib.admin.widgets import AutocompleteSelect
 from django.core.exceptions import ValidationError
@@ -17,6 +16,7 @@ from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
 from django.utils import formats, timezone
+from django.utils.functional import lazy
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import BooleanRadioFilter, ChoicesDropdownFilter
 from unfold.forms import PaginationInlineFormSet
@@ -25,7 +25,7 @@ from unfold.widgets import UnfoldAdminSelect2Widget, UnfoldAdminTextInputWidget
 from billing import budget_bars, sentences, standing
 from billing.models import Budget, BudgetRaise
 from billing.models.budgets import LARGEST_COUNT, LARGEST_USD
-from tenants.admin import scope
+from tenants import sites, visits
 from tenants.admin.base import PartInline, TenantScopedAdmin, WholeRowForm
 from tenants.admin.filters import TenantFilter
 from tenants.models import Tenant
@@ -91,7 +91,7 @@ class BudgetForm(WholeRowForm):
 
     def _tenant_id(self) -> Any:
         """The tenant the budget has, or is being given."""
-        if not self.instance._state.adding:
+        if self.instance.tenant_id is not None:
             return self.instance.tenant_id
         given = self.data.get(self.add_prefix("tenant")) if self.is_bound else self.initial.get("tenant")
         return _uuid(given)
@@ -141,21 +141,27 @@ class RaiseFormSet(PaginationInlineFormSet):  # type: ignore[misc]
         return form
 
 
+def _raises_and_zone() -> str:
+    """The inputs tell no time zone: on the operators' pages they are in UTC, in a console in the tenant's."""
+    return _("temporary raises (times are in %(zone)s)") % {"zone": timezone.get_current_timezone_name()}
+
+
 class BudgetRaiseInline(PartInline):
     model = BudgetRaise
     form = RaiseForm
     formset = RaiseFormSet
     fields = ["amount", "starts_at", "ends_at", "reason", "created_by"]
     readonly_fields = ["created_by"]
-    verbose_name_plural = _("temporary raises (times are UTC)")
+    verbose_name_plural = lazy(_raises_and_zone, str)()
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[BudgetRaise]:
         rows: QuerySet[BudgetRaise] = super().get_queryset(request)
         return rows.select_related("budget", "created_by")
 
 
-@admin.register(Budget)
+@sites.register(Budget)
 class BudgetAdmin(TenantScopedAdmin):
+    subject = "budgets"
     form = BudgetForm
     deletion_hint = _("Switch the budget off instead, if it may be wanted again.")
     list_display = ["name", "tenant", "says", "in_force", "used", "is_active"]
@@ -233,10 +239,8 @@ class BudgetAdmin(TenantScopedAdmin):
 
     def _ask_for_tenant(self, request: HttpRequest) -> HttpResponse:
         field: Any = Budget._meta.get_field("tenant")
-        widget = (
-            AutocompleteSelect(field, self.admin_site) if scope.is_operator(request) else UnfoldAdminSelect2Widget()
-        )
-        choice = forms.ModelChoiceField(self._tenants(request), widget=widget, label=_("Tenant"))
+        widget = AutocompleteSelect(field, self.admin_site)
+        choice = forms.ModelChoiceField(Tenant.objects.all(), widget=widget, label=_("Tenant"))
         form = type("TenantForm", (forms.Form,), {"tenant": choice})()
         context = {
             **self.admin_site.each_context(request),
@@ -248,18 +252,15 @@ class BudgetAdmin(TenantScopedAdmin):
         }
         return TemplateResponse(request, "admin/billing/budget/tenant.html", context)
 
-    def _tenants(self, request: HttpRequest) -> QuerySet[Tenant]:
-        """Those that the person may make a budget for."""
-        if scope.is_operator(request):
-            return Tenant.objects.all()
-        return Tenant.objects.filter(pk__in=scope.tenant_ids(request, self.editing_roles))
-
     def _tenant_id(self, request: HttpRequest) -> UUID | None:
-        """The tenant that was chosen; the only one, where there is no choice."""
+        """The console's tenant; for an operator the one that was chosen, or the only one there is."""
+        visit = visits.found(request)
+        if visit is not None:
+            return visit.tenant.pk
         given = _uuid(request.POST.get("tenant") or request.GET.get("tenant"))
         if given is not None:
             return given
-        ids = list(self._tenants(request).values_list("pk", flat=True)[:2])
+        ids = list(Tenant.objects.values_list("pk", flat=True)[:2])
         return ids[0] if len(ids) == 1 else None
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Budget]:

@@ -14,7 +14,7 @@ from django.contrib.admin import display
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
 from django.db.models import OuterRef, QuerySet, Subquery
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils import timezone
@@ -26,7 +26,7 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 from billing import alert_messages, deliveries
 from billing.admin_alerts import STATUS_COLOURS
 from billing.models import AlertChannel, AlertDelivery
-from tenants import outbound
+from tenants import outbound, sites
 from tenants.admin.badges import badge
 from tenants.admin.base import TenantScopedAdmin, WholeRowForm
 from tenants.admin.filters import TenantFilter
@@ -87,8 +87,9 @@ class AlertChannelForm(WholeRowForm):
         super().add_error(field, error)
 
 
-@admin.register(AlertChannel)
+@sites.register(AlertChannel)
 class AlertChannelAdmin(TenantScopedAdmin):
+    subject = "channels"
     form = AlertChannelForm
     deletion_hint = _("Switch the channel off instead, and what it was sent stays to be seen.")
     list_display = ["name", "tenant", "kind_shown", "target_shown", "from_threshold", "last_delivery", "is_active"]
@@ -118,11 +119,11 @@ class AlertChannelAdmin(TenantScopedAdmin):
         return channels.defer("secret").annotate(last_status=Subquery(last.values("status")[:1]))
 
     def get_fieldsets(self, request: HttpRequest, obj: AlertChannel | None = None) -> list[Any]:
-        if obj is None:
-            return list(self.add_fieldsets)
         fieldsets = super().get_fieldsets(request, obj)
-        if not self.has_change_permission(request, obj):
-            fieldsets[0] = (None, {"fields": ["tenant", "name", "kind", "target_shown"]})
+        if obj is not None and not self.has_change_permission(request, obj):
+            hidden = {"target": "target_shown", "signing_secret": None}
+            shown = [hidden.get(name, name) for name in fieldsets[0][1]["fields"]]
+            fieldsets[0] = (None, {"fields": [name for name in shown if name]})
         return fieldsets
 
     def save_model(self, request: HttpRequest, obj: AlertChannel, form: Any, change: bool) -> None:
@@ -166,8 +167,6 @@ class AlertChannelAdmin(TenantScopedAdmin):
     def test_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """GET asks, POST sends."""
         channel = self.get_object(request, unquote(object_id))
-        if channel is None:
-            raise Http404
         if not self.has_change_permission(request, channel):
             raise PermissionDenied
         page_url = reverse("admin:billing_alertchannel_change", args=[channel.pk])

@@ -83,6 +83,18 @@ def cost_nanousd(price: Price, tokens: TokenCounts) -> int:
     return (pico + PICO_PER_NANO // 2) // PICO_PER_NANO
 
 
+def cache_saved_nanousd(price: Price, tokens: TokenCounts) -> int:
+    """What the provider's cache saved in nano-dollars, rounded half up once: what the tokens that were read would have cost as plain input,
+    less what they cost, less what the written ones cost on top of plain input. May be less than nothing."""
+    rates = price.rates_for(tokens.input_tokens) if price.tiers else price.base
+    pico = (
+        tokens.cache_read_tokens * (rates.input - rates.cache_read)
+        - tokens.cache_write_5m_tokens * (rates.cache_write_5m - rates.input)
+        - tokens.cache_write_1h_tokens * (rates.cache_write_1h - rates.input)
+    )
+    return (pico + PICO_PER_NANO // 2) // PICO_PER_NANO
+
+
 def usd(nanousd: int) -> Decimal:
     """Nano-dollars as an exact amount of USD."""
     return Decimal(nanousd) / NANO_PER_USD

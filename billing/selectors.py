@@ -46,6 +46,13 @@ def limits_of(tenant_id: UUID) -> Limits:
     )
 
 
+def next_change(tenant_id: UUID) -> dt.datetime | None:
+    """When a subscription of the tenant begins or ends next: its limits are others from then on, though nobody edits them."""
+    now = timezone.now()
+    times = Subscription.objects.filter(tenant_id=tenant_id).values_list("started_at", "ended_at")
+    return min((at for pair in times for at in pair if at is not None and at > now), default=None)
+
+
 def _of_plan(plan: Any, counted_from: float) -> list[Limit]:
     found = []
     for metric, amount in ((limits.TOKENS, plan.tokens_per_month), (limits.USD, nanousd(plan.usd_per_month))):

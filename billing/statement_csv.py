@@ -19,6 +19,7 @@ from django.utils.translation import gettext as _
 
 from billing import statements
 from billing.statements import Dimension, Figures, Line, Section, Statement
+from tenants import tenancy
 
 COLUMNS = ("section", "name", "requests", "input_tokens", "cache_read_tokens", "output_tokens", "cost_usd")
 BYTE_ORDER_MARK = "\ufeff"
@@ -39,11 +40,15 @@ def chunks(made: Statement) -> Iterator[bytes]:
 
 
 async def stream(made: Statement) -> AsyncIterator[bytes]:
-    """The same for an asynchronous server, which would gather a plain iterator into a list."""
+    """The same for an asynchronous server, which would gather a plain iterator into a list.
+
+    It outlives its request, and with it the tenancy, so each piece enters the tenant by itself.
+    """
     pieces = chunks(made)
 
     def take() -> bytes | None:
-        return next(pieces, None)
+        with tenancy.entered(made.tenant.pk):
+            return next(pieces, None)
 
     while (piece := await sync_to_async(take)()) is not None:
         yield piece

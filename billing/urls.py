@@ -1,4 +1,4 @@
-"""The addresses of statements: /statements/<tenant>/<yyyy-mm>/."""
+"""The addresses of statements within a tenant's console: statements/<yyyy-mm>/."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ register_converter(MonthConverter, "month")
 
 app_name = "billing"
 urlpatterns = [
-    path("<slug:slug>/", views.current, name="statements"),
-    path("<slug:slug>/<month:month>/", views.page, name="statement"),
-    path("<slug:slug>/<month:month>/statement.csv", views.table, name="statement_csv"),
+    path("", views.current, name="statements"),
+    path("<month:month>/", views.page, name="statement"),
+    path("<month:month>/statement.csv", views.table, name="statement_csv"),
 ]

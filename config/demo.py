@@ -20,11 +20,6 @@ class Person:
     name: str
     role: str
 
-    @property
-    def is_staff(self) -> bool:
-        """Whether they log in to /admin/, which shows them their own tenant."""
-        return self.role in ("owner", "admin")
-
 
 @dataclass(frozen=True)
 class DemoTenant:

@@ -1,7 +1,12 @@
-"""The admin's sidebar and front page: what there is to find, grouped, and only what the person may see."""
+"""The sidebars of the operators' site and of the consoles: what there is to find, grouped, and only what the person may see.
+
+An entry leads to a model's list ("billing.budget"), to another of its pages ("gateway.model:breakers"), or to a page of the console by its
+name ("team"). Whether somebody sees it is asked of what it leads to.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
@@ -10,111 +15,149 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
-# Group → (label, icon, app, model, what is there, and which of the model's pages it is if not its list).
-GROUPS: list[tuple[Any, list[tuple[Any, ...]]]] = [
-    (
-        _("Activity"),
-        [
-            (
-                _("Request log"),
-                "receipt_long",
-                "gateway",
-                "requestlog",
-                _("Every request: who, which model, cost, time"),
-            ),
-            (_("Audit trail"), "history", "auditlog", "logentry", _("Who changed what, and when")),
-        ],
-    ),
-    (
+from tenants import sites, visits
+
+
+@dataclass(frozen=True)
+class Entry:
+    label: Any
+    icon: str
+    target: str
+    description: Any
+
+
+@dataclass(frozen=True)
+class Group:
+    """Entries under a title; without one, at the top."""
+
+    title: Any
+    entries: tuple[Entry, ...]
+
+
+REQUESTS = Entry(
+    _("Request log"), "receipt_long", "gateway.requestlog", _("Every request: who, which model, cost, time")
+)
+AUDIT = Entry(_("Audit trail"), "history", "auditlog.logentry", _("Who changed what, and when"))
+KEYS = Entry(_("API keys"), "key", "tenants.apikey", _("What applications call with"))
+END_USERS = Entry(_("End users"), "person_pin_circle", "tenants.enduser", _("On whose behalf applications call"))
+BUDGETS = Entry(_("Budgets"), "savings", "billing.budget", _("Most that may be used, and what was used so far"))
+ALERTS = Entry(_("Alerts"), "notifications", "billing.alert", _("Thresholds that were crossed, and who was told"))
+CHANNELS = Entry(_("Alert channels"), "campaign", "billing.alertchannel", _("E-mail, webhooks and Slack that are told"))
+PROVIDERS = Entry(_("Providers"), "hub", "gateway.provider", _("Upstreams and their credentials"))
+MODELS = Entry(_("Models"), "neurology", "gateway.model", _("What applications may name, and its price"))
+TASKS = Entry(_("Tasks"), "task_alt", "gateway.task", _("Asked for by purpose, with a chain of models"))
+RULES = Entry(_("Routing rules"), "alt_route", "gateway.routingrule", _("Which model answers"))
+QUALITY = Entry(_("Quality models"), "grading", "gateway.qualitymodel", _("What judges a cascade's cheap answers"))
+LABELS = Entry(_("Labelled answers"), "thumbs_up_down", "gateway.labeledanswer", _("What quality models learn from"))
+CACHES = Entry(
+    _("Semantic caches"), "cached", "gateway.semanticwatch", _("How often they are wrong, and what followed from that")
+)
+CHECKS = Entry(
+    _("Checks of hits"), "fact_check", "gateway.semanticcheck", _("Cached answers that were compared with fresh ones")
+)
+BREAKERS = Entry(
+    _("Circuit breakers"),
+    "electric_bolt",
+    "gateway.model:breakers",
+    _("Which models fail and are left alone for the moment"),
+)
+
+OPERATORS = (
+    Group(_("Activity"), (REQUESTS, AUDIT)),
+    Group(
         _("Tenants"),
-        [
-            (_("Tenants"), "apartment", "tenants", "tenant", _("The companies whose applications call models")),
-            (_("API keys"), "key", "tenants", "apikey", _("What applications call with")),
-            (_("End users"), "person_pin_circle", "tenants", "enduser", _("On whose behalf applications call")),
-            (_("Memberships"), "badge", "tenants", "membership", _("Who runs a tenant, in which role")),
-        ],
+        (
+            Entry(_("Tenants"), "apartment", "tenants.tenant", _("The companies whose applications call models")),
+            KEYS,
+            END_USERS,
+            Entry(_("Memberships"), "badge", "tenants.membership", _("Who runs a tenant, in which role")),
+        ),
     ),
-    (
+    Group(
         _("Limits"),
-        [
-            (_("Budgets"), "savings", "billing", "budget", _("Most that may be used, and what was used so far")),
-            (_("Plans"), "speed", "billing", "plan", _("Limits that tenants subscribe to")),
-            (_("Subscriptions"), "event_repeat", "billing", "subscription", _("Which tenant is on which plan")),
-            (_("Alerts"), "notifications", "billing", "alert", _("Thresholds that were crossed, and who was told")),
-            (_("Alert channels"), "campaign", "billing", "alertchannel", _("E-mail, webhooks and Slack that are told")),
-        ],
+        (
+            BUDGETS,
+            Entry(_("Plans"), "speed", "billing.plan", _("Limits that tenants subscribe to")),
+            Entry(_("Subscriptions"), "event_repeat", "billing.subscription", _("Which tenant is on which plan")),
+            ALERTS,
+            CHANNELS,
+        ),
     ),
-    (
-        _("Catalog & routing"),
-        [
-            (_("Providers"), "hub", "gateway", "provider", _("Upstreams and their credentials")),
-            (_("Models"), "neurology", "gateway", "model", _("What applications may name, and its price")),
-            (_("Tasks"), "task_alt", "gateway", "task", _("Asked for by purpose, with a chain of models")),
-            (_("Routing rules"), "alt_route", "gateway", "routingrule", _("Which model answers")),
-            (_("Quality models"), "grading", "gateway", "qualitymodel", _("What judges a cascade's cheap answers")),
-            (_("Labelled answers"), "thumbs_up_down", "gateway", "labeledanswer", _("What quality models learn from")),
-            (
-                _("Semantic caches"),
-                "cached",
-                "gateway",
-                "semanticwatch",
-                _("How often they are wrong, and what followed from that"),
-            ),
-            (
-                _("Checks of hits"),
-                "fact_check",
-                "gateway",
-                "semanticcheck",
-                _("Cached answers that were compared with fresh ones"),
-            ),
-            (
-                _("Circuit breakers"),
-                "electric_bolt",
-                "gateway",
-                "model",
-                _("Which models fail and are left alone for the moment"),
-                "breakers",
-            ),
-        ],
-    ),
-    (
+    Group(_("Catalog & routing"), (PROVIDERS, MODELS, TASKS, RULES, QUALITY, LABELS, CACHES, CHECKS, BREAKERS)),
+    Group(
         _("Access"),
-        [
-            (_("Users"), "group", "auth", "user", _("People who log in")),
-            (_("Groups"), "shield_person", "auth", "group", _("Django's own permissions")),
-        ],
+        (
+            Entry(_("Users"), "group", "auth.user", _("People who sign in")),
+            Entry(_("Groups"), "shield_person", "auth.group", _("Django's own permissions")),
+        ),
     ),
-]
+)
+
+CONSOLE = (
+    Group("", (Entry(_("Home"), "home", "index", _("How things stand")),)),
+    Group(_("Activity"), (REQUESTS, ALERTS, AUDIT)),
+    Group(_("Access"), (KEYS, END_USERS)),
+    Group(_("Limits"), (BUDGETS, CHANNELS)),
+    Group(_("Models & routing"), (PROVIDERS, MODELS, TASKS, RULES, BREAKERS, QUALITY, LABELS)),
+    Group(
+        _("Tenant"),
+        (
+            Entry(_("Subscription"), "event_repeat", "billing.subscription", _("The plan, and since when")),
+            Entry(_("Settings"), "settings", "tenants.tenant", _("Name and time zone")),
+        ),
+    ),
+)
 
 
-def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
-    """The groups with at least one page the person may see."""
-    pages = {(model._meta.app_label, model._meta.model_name): page for model, page in admin.site._registry.items()}
-    groups: list[dict[str, Any]] = []
-    for title, entries in GROUPS:
+def operators(request: HttpRequest) -> list[dict[str, Any]]:
+    return _shown(request, admin.site, OPERATORS)
+
+
+def console(request: HttpRequest) -> list[dict[str, Any]]:
+    return _shown(request, sites.console, CONSOLE) if visits.found(request) is not None else []
+
+
+def _shown(request: HttpRequest, site: Any, groups: tuple[Group, ...]) -> list[dict[str, Any]]:
+    """As unfold takes it: the groups with at least one entry that the person may see."""
+    shown: list[dict[str, Any]] = []
+    for group in groups:
         items = [
-            {
-                "title": label,
-                "icon": icon,
-                "link": reverse(f"admin:{app}_{model}_{page[0] if page else 'changelist'}"),
-                "description": description,
-            }
-            for label, icon, app, model, description, *page in entries
-            if (app, model) in pages and pages[app, model].has_view_permission(request)
+            {"title": entry.label, "icon": entry.icon, "link": link, "description": entry.description}
+            for entry in group.entries
+            if (link := _link(request, site, entry.target)) is not None
         ]
         if items:
-            groups.append({"title": title, "separator": bool(groups), "items": items})
-    _mark_active(request, [item for group in groups for item in group["items"]])
-    return groups
+            shown.append({"title": group.title, "separator": bool(shown), "items": items})
+    _mark_active(request, site, [item for group in shown for item in group["items"]])
+    return shown
 
 
-def _mark_active(request: HttpRequest, items: list[dict[str, Any]]) -> None:
-    """The page one is on: of those whose address begins the request's, the longest."""
-    matching = [item["link"] for item in items if request.path.startswith(item["link"])]
+def _link(request: HttpRequest, site: Any, target: str) -> str | None:
+    """Where the entry leads; None if the person may not go there."""
+    if "." not in target:
+        may = target == "index" or site.may_open(request, target)
+        return reverse(f"{site.name}:{target}") if may else None
+    model_label, _colon, page = target.partition(":")
+    app, model = model_label.split(".")
+    for registered, pages in site._registry.items():
+        if (registered._meta.app_label, registered._meta.model_name) == (app, model):
+            may = pages.has_view_permission(request)
+            return reverse(f"{site.name}:{app}_{model}_{page or 'changelist'}") if may else None
+    return None
+
+
+def _mark_active(request: HttpRequest, site: Any, items: list[dict[str, Any]]) -> None:
+    """The page one is on: of those whose address begins the request's, the longest; the first page only for itself."""
+    home = reverse(f"{site.name}:index")
+    matching = [link for link in (item["link"] for item in items) if link != home and request.path.startswith(link)]
+    active = max(matching, key=len, default=home if request.path == home else None)
     for item in items:
-        item["active"] = item["link"] == max(matching, key=len, default=None)
+        item["active"] = item["link"] == active
 
 
 def environment(request: HttpRequest) -> list[Any]:
-    """The label in the page's corner: which installation this is."""
+    """The label in the page's corner: which installation this is; in a console of which one is no member, that one is a guest."""
+    visit = visits.found(request)
+    if visit is not None and visit.by_operator:
+        return [_("Operator in %(tenant)s") % {"tenant": visit.tenant}, "warning"]
     return [_("Production"), "danger"] if settings.IS_PRODUCTION else [_("Development"), "info"]

@@ -7,7 +7,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
 from billing import prices
-from config import secrets
+from config import secrets, sign_in
 from config.branding import static_url
 from config.embedded import layout as layouts
 from config.embedded.redis import broker_url
@@ -31,10 +31,10 @@ SECRET_KEY = env.text("TOLLGATE_SECRET_KEY") or secrets.secret_key(VAR_DIR)
 ENCRYPTION_KEYS = env.words("TOLLGATE_ENCRYPTION_KEYS") or [secrets.encryption_key(VAR_DIR)]
 
 INSTALLED_APPS = [
-    "unfold",
+    "unfold.apps.BasicAppConfig",
     "unfold.contrib.filters",
     "unfold.contrib.inlines",
-    "django.contrib.admin",
+    "config.apps.OperatorAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.humanize",
@@ -42,6 +42,7 @@ INSTALLED_APPS = [
     "django.contrib.postgres",
     "django.contrib.sessions",
     "django.contrib.staticfiles",
+    *sign_in.APPS,
     "auditlog",
     "drf_spectacular",
     "drf_spectacular_sidecar",  # Swagger UI from our own address, not from a CDN
@@ -62,8 +63,10 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "tenants.audit.AuditMiddleware",
+    "tenants.console.middleware.TenancyMiddleware",
 ]
 
 ROOT_URLCONF = "config.urls"
@@ -115,8 +118,7 @@ AUTH_PASSWORD_VALIDATORS = [
         "NumericPasswordValidator",
     )
 ]
-LOGIN_URL = "admin:login"
-LOGIN_REDIRECT_URL = "admin:index"
+globals().update(sign_in.VALUES)
 
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
@@ -124,7 +126,7 @@ USE_I18N = True
 FORMAT_MODULE_PATH = ["config.formats"]
 USE_TZ = True
 
-STATIC_URL = "static/"
+STATIC_URL = "/static/"  # from the root, for within a console every other address begins with /t/<slug>/
 STATIC_ROOT = VAR_DIR / "static"
 secrets.make_folder(STATIC_ROOT)  # whitenoise warns of a missing one
 STORAGES = {
@@ -169,6 +171,9 @@ GATEWAY_BREAKER_PERCENT = env.number("TOLLGATE_BREAKER_PERCENT", 50, low=1, high
 GATEWAY_BREAKER_SECONDS = env.seconds("TOLLGATE_BREAKER_OPEN", 30.0, low=1.0, high=3600.0)
 GATEWAY_LEASE_SECONDS = env.seconds("TOLLGATE_LEASE", 20.0, low=5.0, high=3600.0)
 GATEWAY_BACKGROUND_REQUESTS = env.number("TOLLGATE_BACKGROUND_REQUESTS", 4, low=0, high=1000)  # summaries at once
+GATEWAY_PREFIX_CACHE = env.flag(
+    "TOLLGATE_PREFIX_CACHE", True
+)  # off: no marks for providers' caches but the callers' own
 GATEWAY_SPOOL_DIR = VAR_DIR / "spool"
 OUTBOUND_ALLOW = env.networks("TOLLGATE_OUTBOUND_ALLOW")  # private networks that tenants' addresses may lead to
 REQUEST_LOG_RETENTION_DAYS = env.number("TOLLGATE_REQUEST_LOG_DAYS", 400, low=1, high=36_500)
@@ -215,6 +220,10 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 3600.0,
         "options": {"expires": 3600},
     },
+    "forget requests": {"task": "gateway.tasks.forget_requests", "schedule": 600.0, "options": {"expires": 600}},
+    "roll up": {"task": "dashboards.tasks.roll_up", "schedule": 5.0, "options": {"expires": 5}},
+    "forget rollups": {"task": "dashboards.tasks.forget_rollups", "schedule": 3600.0, "options": {"expires": 3600}},
+    "follow time zones": {"task": "dashboards.tasks.follow_time_zones", "schedule": 60.0, "options": {"expires": 60}},
     "train quality models": {
         "task": "gateway.tasks.train_quality_models",
         "schedule": 86_400.0,
@@ -266,8 +275,9 @@ UNFOLD = {
             "950": "oklch(24% .04 206)",
         }
     },
-    "SIDEBAR": {"show_search": True, "navigation": "config.navigation.sidebar"},
+    "SIDEBAR": {"show_search": True, "navigation": "config.navigation.operators"},
 }
+UNFOLD_CONSOLE = {**UNFOLD, "SIDEBAR": {"show_search": True, "navigation": "config.navigation.console"}}
 AUDITLOG_INCLUDE_ALL_MODELS = False
 AUDITLOG_USE_FK_STRING_REPRESENTATION = True
 AUDITLOG_CID_HEADER = None  # anyone can write a header

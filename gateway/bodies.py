@@ -7,14 +7,16 @@ from typing import Annotated, Any
 import msgspec
 
 Model = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
-Count = Annotated[int, msgspec.Meta(ge=1)]
+Count = Annotated[int, msgspec.Meta(ge=1, le=1_000_000_000)]  # far more than any model makes, and safe to reckon with
 
 
 class Part(msgspec.Struct):
-    """A part of a message's content. `type` as in either format: text, image_url, image, tool_result, ..."""
+    """A part of a message's content. `type` as in either format: text, image_url, image, tool_result, ... `content` is what a tool's
+    result has, as it came."""
 
     type: str
     text: str | None = None
+    content: msgspec.Raw = msgspec.Raw()
 
 
 class Message(msgspec.Struct):
@@ -24,6 +26,10 @@ class Message(msgspec.Struct):
 
 class ResponseFormat(msgspec.Struct):
     type: str
+
+
+class OutputConfig(msgspec.Struct):
+    format: ResponseFormat | None = None
 
 
 class StreamOptions(msgspec.Struct):
@@ -46,6 +52,7 @@ class ChatBody(msgspec.Struct):
     max_completion_tokens: Count | None = None
     n: Count | None = None
     tools: list[dict[str, Any]] | None = None
+    functions: list[dict[str, Any]] | None = None  # tools, as they were called before
     response_format: ResponseFormat | None = None
     user: str | None = None
     safety_identifier: str | None = None
@@ -62,6 +69,8 @@ class MessagesBody(msgspec.Struct):
     stream: bool | None = None
     thinking: Thinking | None = None
     tools: list[dict[str, Any]] | None = None
+    output_config: OutputConfig | None = None
+    output_format: ResponseFormat | None = None  # what `output_config.format` was called before
     metadata: dict[str, Any] | None = None
 
 

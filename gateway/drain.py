@@ -21,7 +21,7 @@ from django.db import DataError, connection, transaction
 from redis import Redis
 
 from billing import alerts, limits, prices
-from gateway import daily_usage, ledger
+from gateway import daily_usage, ledger, log_changes
 from gateway.stores import usage_record
 from gateway.stores.usage_record import UsageRecord
 from tenants import redis_keys
@@ -39,6 +39,7 @@ COLUMNS = (
     "reasoning_tokens", "usage_source", "cost_usd", "is_priced", "latency_ms", "ttft_ms", "steps_us", "tier", "refused_by", "output_cap",
     "is_final", "opens_model",
     "context_tokens_before", "context_tokens_after",
+    "prefix_saved_usd",
 )  # fmt: skip
 _LIST = ", ".join(COLUMNS)
 
@@ -139,6 +140,7 @@ def _insert(tenant_id: UUID, timezone: str, records: list[tuple[Entry, UsageReco
             f"AND r.usage_source = 'held' AND d.usage_source <> 'held' RETURNING r.*) INSERT INTO replaced ({_LIST}) "
             f"SELECT {_LIST} FROM old"
         )
+        has_replaced = cursor.rowcount > 0
         cursor.execute(
             f"WITH new AS (INSERT INTO gateway_requestlog ({_LIST}) SELECT {_LIST} FROM drained ON CONFLICT DO NOTHING "  # noqa: S608
             f"RETURNING {_LIST}) INSERT INTO inserted ({_LIST}) SELECT {_LIST} FROM new"
@@ -146,6 +148,7 @@ def _insert(tenant_id: UUID, timezone: str, records: list[tuple[Entry, UsageReco
         inserted: int = cursor.rowcount
         if inserted:
             daily_usage.add(cursor, inserted="inserted", replaced="replaced", timezone=timezone)
+            log_changes.note(cursor, inserted="inserted", replaced="replaced", has_replaced=has_replaced)
             _note_end_users(cursor)
             _note_last_use(cursor)
             cursor.execute("SELECT id FROM inserted")
@@ -275,4 +278,5 @@ def _row(record: UsageRecord) -> tuple[Any, ...]:
         record.opens_model,
         record.context_tokens_before,
         record.context_tokens_after,
+        prices.usd(record.prefix_saved_nanousd),
     )

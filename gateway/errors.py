@@ -19,7 +19,8 @@ GatewayError
 │   ├── UpstreamRateLimited 429
 │   ├── UpstreamOverloaded 503
 │   ├── UpstreamFailed 502        5xx, a broken answer, no connection
-│   │   └── UpstreamCredentialRefused   the gateway's own key is wrong or may not do this; retrying cannot help
+│   │   ├── UpstreamCredentialRefused   the gateway's own key is wrong or may not do this; retrying cannot help
+│   │   └── UpstreamOutOfCredit   the gateway's own account at the provider is used up; retrying cannot help
 │   ├── UpstreamTimedOut 504
 │   ├── AllModelsFailed 503       none of a plan's models could answer
 │   └── NotGoodEnough             a cascade's first answer; never shown, for another model is asked, or the answer given all the same
@@ -149,11 +150,11 @@ class UpstreamRejected(UpstreamError):
 
 
 class ContextOverflow(UpstreamRejected):
-    pass
+    code = "context_length_exceeded"
 
 
 class ContentRefused(UpstreamRejected):
-    pass
+    code = "content_refused"
 
 
 class UpstreamRateLimited(UpstreamError):
@@ -175,6 +176,11 @@ class UpstreamFailed(UpstreamError):
 
 class UpstreamCredentialRefused(UpstreamFailed):
     code = "upstream_credential_refused"
+    may_retry = False
+
+
+class UpstreamOutOfCredit(UpstreamFailed):
+    code = "upstream_out_of_credit"
     may_retry = False
 
 

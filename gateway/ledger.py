@@ -29,7 +29,7 @@ from billing import limits, selectors
 from billing.limits import CounterName
 from billing.models import DailyUsage
 from billing.windows import Window, window
-from gateway.stores import usage_record
+from gateway.stores import counters, usage_record
 from gateway.stores.usage_record import UsageRecord
 from tenants import redis_keys, tiers
 from tenants.models import Tenant
@@ -72,22 +72,20 @@ def lock(tenant_id: UUID) -> None:
 
 
 def open_counters(tenant_id: UUID, *, were_lost: bool = False) -> None:
-    """Let counting begin where Redis has no counters of the tenant: it is new, or Redis has lost its data. Idempotent.
+    """Let counting begin where Redis has no counters of the tenant (it is new, or Redis has lost its data), or where those that it has are
+    of an earlier run of the server, which may have lost the last of them. Idempotent.
 
     `were_lost`: the caller has seen counters there; else PostgreSQL tells whether there must have been any.
 
-    "epoch" is `tag:since:open`: a mark of its own, from when on a missing counter means zero, and from when on requests are
-    admitted (Unix ms).
+    "epoch" is `mark:since:open:run`: a mark of its own, from when on a missing counter means zero, from when on requests are admitted
+    (Unix ms), and the run of the server.
     """
     store = redis()
-    key = redis_keys.counters(tenant_id)
-    if store.hexists(key, "epoch"):
+    if is_open(store, tenant_id):
         return
     tiers.publish(tenant_id)
     with transaction.atomic():
         lock(tenant_id)
-        if store.hexists(key, "epoch"):
-            return
         is_first = Tenant.objects.filter(id=tenant_id, counted_since=None).update(counted_since=timezone.now()) == 1
         has_usage = (
             were_lost
@@ -95,12 +93,16 @@ def open_counters(tenant_id: UUID, *, were_lost: bool = False) -> None:
             or store.xlen(redis_keys.usage_stream(tenant_id)) > 0
             or DailyUsage.objects.filter(tenant_id=tenant_id).exists()
         )
-        seconds, micros = map(int, store.eval("return redis.call('TIME')", 1, key))  # of the node that has the tenant
-        now_ms = seconds * 1000 + micros // 1000 + 1
-        since, opens = (now_ms, now_ms + QUARANTINE_MS) if has_usage else (0, 0)
-        is_opened = store.hsetnx(key, "epoch", f"{secrets.token_hex(4)}:{since}:{opens}")
+        keys = [redis_keys.counters(tenant_id), redis_keys.holds(tenant_id)]
+        opened = store.eval(counters.OPEN.text, len(keys), *keys, secrets.token_hex(4), int(has_usage), QUARANTINE_MS)
+        is_opened = opened == 1
     if is_opened and has_usage:
-        logger.warning("Redis has no counters of tenant %s: they are read from the ledger again", tenant_id)
+        logger.warning("Redis has no good counters of tenant %s: they are read from the ledger again", tenant_id)
+
+
+def is_open(store: Redis, tenant_id: UUID) -> bool:
+    """Whether the tenant's counters in Redis may be relied on."""
+    return bool(store.eval(counters.IS_OPEN.text, 1, redis_keys.counters(tenant_id)))
 
 
 def seed(

@@ -5,6 +5,7 @@ A default partition takes what no other does (a clock far off, a day nobody prep
 
 import datetime as dt
 import re
+from collections.abc import Iterable
 from typing import Any
 
 from django.db import connection, transaction
@@ -40,6 +41,16 @@ def keep(today: dt.date, *, retention_days: int) -> tuple[list[str], list[str]]:
                 cursor.execute(f"DROP TABLE {name}")
                 dropped.append(name)
     return made, dropped
+
+
+def make(days: Iterable[dt.date]) -> None:
+    """Make the partitions of those days, such as for a history that is put in."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
+        existing = _existing(cursor)
+        for day in days:
+            if day not in existing:
+                _make(cursor, day)
 
 
 def _make(cursor: Any, day: dt.date) -> str:

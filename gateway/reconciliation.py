@@ -19,7 +19,7 @@ from redis import Redis
 from billing import limits
 from billing.models import DailyUsage
 from billing.windows import window
-from gateway import daily_usage, ledger
+from gateway import daily_usage, ledger, retention
 from gateway.ledger import Field
 from gateway.stores import counters
 from gateway.stores.redis import Script
@@ -50,14 +50,16 @@ def reconcile(tenant_id: UUID) -> Drift:
     """Compare and repair one tenant's books. Raises what PostgreSQL and Redis raise; then nothing was made worse."""
     drift = Drift()
     store = ledger.redis()
-    if not store.hexists(redis_keys.counters(tenant_id), "epoch"):
-        return drift  # nothing is counted yet; the first request will open the counters
+    if not ledger.is_open(store, tenant_id):
+        return drift  # the first request will open the counters
     with transaction.atomic():
         ledger.lock(tenant_id)
         zone = ledger.zone_of(tenant_id)
         today = timezone.now().astimezone(zone).date()
-        if daily_usage.differs(tenant_id, today - dt.timedelta(days=DAYS_COMPARED), zone):
-            daily_usage.rebuild(tenant_id, (today.replace(day=1) - dt.timedelta(days=1)).replace(day=1), zone)
+        kept = retention.first_whole_day(tenant_id, timezone.now(), zone)  # days before it cannot be added up again
+        if daily_usage.differs(tenant_id, max(kept, today - dt.timedelta(days=DAYS_COMPARED)), zone):
+            month_before = (today.replace(day=1) - dt.timedelta(days=1)).replace(day=1)
+            daily_usage.rebuild(tenant_id, max(kept, month_before), zone)
             drift.days_rebuilt = True
         fields = _forget_old(store, tenant_id, zone, _fields(store, tenant_id, today))
         drift.compared = len(fields)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from functools import partial
+from ssl import SSLContext
 from uuid import UUID
 from weakref import WeakKeyDictionary
 
@@ -14,6 +16,9 @@ from psycopg.conninfo import make_conninfo
 from gateway import embedders, ledger
 from gateway.context.background import Background
 from gateway.context.vectors import Embed, Vectors
+from gateway.prefix.memory import PrefixMemory
+from gateway.providers import http
+from gateway.providers.http import Connection, Forbidden, Origin
 from gateway.providers.transport import Timeouts, Transport
 from gateway.resilience.breakers import Breakers, Policy
 from gateway.resilience.retries import RetryBudget
@@ -26,6 +31,7 @@ from gateway.stores.snapshots import Snapshots
 from gateway.stores.spool import Spool
 from gateway.stores.summaries import Summaries
 from gateway.stores.threads import Threads
+from tenants import outbound
 
 
 class Runtime:
@@ -50,7 +56,8 @@ class Runtime:
                 first_byte=settings.GATEWAY_FIRST_BYTE_SECONDS,
                 idle=settings.GATEWAY_IDLE_SECONDS,
                 total=settings.GATEWAY_TOTAL_SECONDS,
-            )
+            ),
+            connect_guarded=_connect_guarded,
         )
         self.breakers = Breakers(
             self.redis,
@@ -63,6 +70,7 @@ class Runtime:
         self.retry_budget = RetryBudget()
         self.calibration = Calibration(self.redis)
         self.conversations = Conversations()
+        self.prefixes = PrefixMemory()
         self.embedder = embedders.make()
         self.embed: Embed = self.embedder.embed
         self.vectors = Vectors()
@@ -99,6 +107,15 @@ def _conninfo() -> str:
     names = {"dbname": "NAME", "host": "HOST", "port": "PORT", "user": "USER", "password": "PASSWORD"}
     values = {name: given[key] for name, key in names.items() if given.get(key)}
     return make_conninfo(**{**given.get("OPTIONS", {}), **values})
+
+
+async def _connect_guarded(origin: Origin, make: Callable[[], Connection], context: SSLContext | None) -> Connection:
+    """To where tenants may lead us."""
+    try:
+        connected = await outbound.connected(origin.host, origin.port)
+    except outbound.NotPublic as error:
+        raise Forbidden(str(error)) from error
+    return await http.over(connected, origin, make, context)
 
 
 _runtimes: WeakKeyDictionary[asyncio.AbstractEventLoop, Runtime] = WeakKeyDictionary()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
+import math
 import time
 from typing import Any
 from uuid import UUID
@@ -54,6 +55,7 @@ def preview(tenant: Tenant) -> types.Snapshot:
 
 def _snapshot_of(tenant: Tenant) -> types.Snapshot:
     catalog = _catalog(tenant.id)
+    changes_at = billing.next_change(tenant.id)
     clock = Clock(tenant.timezone)
     return types.Snapshot(
         tenant_id=tenant.id,
@@ -67,6 +69,8 @@ def _snapshot_of(tenant: Tenant) -> types.Snapshot:
         clock=clock,
         loaded_at=time.monotonic(),
         semantic=_semantic_standings(tenant.id),
+        valid_until=math.inf if changes_at is None else changes_at.timestamp(),
+        prefix=types.PrefixPolicy(is_on=settings.GATEWAY_PREFIX_CACHE),
     )
 
 
@@ -118,6 +122,7 @@ def _providers(tenant_id: UUID) -> dict[UUID, types.Provider]:
             kind=row.kind,
             base_url=row.effective_base_url,
             credential=types.Secret(credential),
+            is_guarded=row.tenant_id is not None,
         )
     return providers
 

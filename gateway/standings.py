@@ -40,35 +40,54 @@ class UsageRow(NamedTuple):
     cost_usd: Decimal
 
 
-async def budgets(snapshot: Snapshot, key: Key, end_user: str, runtime: Runtime, now: float) -> list[Standing]:
-    """The budgets that a request of this key, for this end user (empty: none), would be checked against, whatever task, model and tags.
+class Falls(NamedTuple):
+    """What a request is for, as far as budgets go. `names_all`: budgets that name another task, model or tag count as well."""
+
+    end_user: str = ""
+    tasks: tuple[str, ...] = ()
+    models: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    names_all: bool = False
+
+
+async def tier_of(snapshot: Snapshot, end_user: str, runtime: Runtime) -> str:
+    """The end user's tier, empty without one. Raises `StoreUnavailable`."""
+    if not end_user:
+        return ""
+    kept = await runtime.redis.call("HGET", redis_keys.tiers(snapshot.tenant_id), end_user)
+    return kept.decode() if kept else DEFAULT_TIER
+
+
+async def budgets(snapshot: Snapshot, key: Key, falls: Falls, runtime: Runtime, now: float) -> list[Standing]:
+    """The budgets that such a request of this key would be checked against.
 
     Counters that Redis has not are read from the ledger. Raises `StoreUnavailable`.
     """
-    tier = ""
-    if end_user:
-        kept = await runtime.redis.call("HGET", redis_keys.tiers(snapshot.tenant_id), end_user)
-        tier = kept.decode() if kept else DEFAULT_TIER
-    own = snapshot.limits.tiers.get(tier) if end_user else None
+    tier = await tier_of(snapshot, falls.end_user, runtime)
+    own = snapshot.limits.tiers.get(tier) if falls.end_user else None
     applying = [*snapshot.limits.limits, *key.limits, *(own.limits if own else ())]
     found = []
     for limit in applying:
-        for subject in _subjects(limit, key, end_user, tier):
+        for subject in _subjects(limit, key, falls, tier):
             window = snapshot.clock.window(limit.window, now)
             counter = Counter(limit, subject, window, limit.amount_at(now))
             found.append(await _standing(snapshot, counter, runtime))
     return found
 
 
-def _subjects(limit: Limit, key: Key, end_user: str, tier: str) -> Iterable[str]:
-    """Of tasks, models and tags only what the budget names: which ones a request will have is not known here."""
-    own = {limits.TENANT: "", limits.KEY: str(key.id), limits.END_USER: end_user, limits.TIER: tier}
-    if limit.dimension not in own:
-        return [limit.subject] if limit.subject else []
-    subject = own[limit.dimension]
-    if limit.dimension != limits.TENANT and (not subject or limit.subject not in ("", subject)):
-        return []
-    return [subject]
+def _subjects(limit: Limit, key: Key, falls: Falls, tier: str) -> Iterable[str]:
+    given = {
+        limits.TENANT: ("",),
+        limits.KEY: (str(key.id),),
+        limits.END_USER: (falls.end_user,) if falls.end_user else (),
+        limits.TIER: (tier,) if tier else (),
+        limits.TASK: falls.tasks,
+        limits.MODEL: falls.models,
+        limits.TAG: falls.tags,
+    }[limit.dimension]
+    if falls.names_all and limit.subject and limit.dimension in (limits.TASK, limits.MODEL, limits.TAG):
+        return [limit.subject]
+    return [subject for subject in given if limit.subject in ("", subject)]
 
 
 async def _standing(snapshot: Snapshot, counter: Counter, runtime: Runtime) -> Standing:

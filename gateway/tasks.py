@@ -7,13 +7,12 @@ import time
 from functools import lru_cache
 
 from celery import shared_task
-from django.conf import settings
 from django.db import DatabaseError
 from django.utils import timezone
 from django_redis import get_redis_connection
 from redis.exceptions import RedisError
 
-from gateway import drain, embedders, partitions, reconciliation, selectors, shadow_checks, sweeper
+from gateway import drain, embedders, partitions, reconciliation, retention, selectors, shadow_checks, sweeper
 from gateway.quality import versions
 from gateway.semantic import entries, hits, tending
 
@@ -105,10 +104,16 @@ def tend_semantic_cache() -> int:
 
 @shared_task
 def keep_partitions() -> None:
-    """Make the request log's partitions ahead and drop those past the retention."""
-    made, dropped = partitions.keep(timezone.now().date(), retention_days=settings.REQUEST_LOG_RETENTION_DAYS)
+    """Make the request log's partitions ahead and drop those that nobody keeps any more."""
+    made, dropped = partitions.keep(timezone.now().date(), retention_days=retention.longest_days())
     if made or dropped:
         logger.info("request log partitions made: %s, dropped: %s", made, dropped)
+
+
+@shared_task
+def forget_requests() -> int:
+    """Delete requests that are older than their tenants keep them; returns how many. Stops after 30 s, the next run goes on."""
+    return retention.forget(timezone.now(), seconds=DRAIN_SECONDS)
 
 
 @shared_task

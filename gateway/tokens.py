@@ -45,6 +45,18 @@ def estimate(utf8_bytes: int, *, images: int = 0) -> int:
     return -(-utf8_bytes // BYTES_PER_TOKEN) + images * IMAGE_TOKENS
 
 
+_UP_TO_TWO_BYTES = bytes(range(0xE0))
+
+
+def written(text: str) -> int:
+    """Bytes of a text that a model has written, for `estimate`: its UTF-8, but four for a character of three, of which Chinese, Japanese or
+    Korean has about one a token."""
+    if text.isascii():
+        return len(text)
+    content = text.encode("utf-8", "replace")
+    return len(content) + len(content.translate(None, _UP_TO_TWO_BYTES))
+
+
 def of_request(body: Any) -> int:
     """Input tokens of a request body (`gateway.bodies`): its texts, images and tools."""
     embedded = getattr(body, "input", None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import math
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, Protocol
 from uuid import UUID
@@ -73,13 +74,15 @@ class Secret:
 
 
 class Provider(msgspec.Struct, frozen=True):
-    """An upstream: `kind` is "anthropic", "openai" or "openai-compatible"; `base_url` has no slash at its end."""
+    """An upstream: `kind` is "anthropic", "openai" or "openai-compatible"; `base_url` has no slash at its end. `is_guarded`: a tenant named
+    the URL, so it may lead to the public internet only, and where the operator allows."""
 
     id: UUID
     name: str
     kind: str
     base_url: str
     credential: Secret
+    is_guarded: bool = True
 
     @property
     def surface(self) -> Surface:
@@ -149,8 +152,20 @@ class ContextChange(msgspec.Struct, frozen=True):
     summary: str = ""
 
 
+class PrefixPolicy(msgspec.Struct, frozen=True):
+    """Whether what requests begin with may be marked for the provider's own cache, and for how long: "5m", "1h", or "auto": what pays.
+
+    On for everyone unless said otherwise: marks change no answer, are placed only where they are expected to pay, and a caller's own are
+    left alone.
+    """
+
+    is_on: bool = True
+    lifetime: str = "auto"
+
+
 class Task(msgspec.Struct, frozen=True):
-    """A task and its chain: the default model first, then the fallbacks in order. `context` None: its requests are left as they are."""
+    """A task and its chain: the default model first, then the fallbacks in order. `context` None: its requests are left as they are;
+    `prefix` None: the tenant's holds."""
 
     slug: str
     is_real_time: bool
@@ -158,6 +173,7 @@ class Task(msgspec.Struct, frozen=True):
     choice: Choice = Choice()
     likely_output_tokens: int = 300
     context: ContextPolicy | None = None
+    prefix: PrefixPolicy | None = None
 
 
 class Condition(Protocol):
@@ -216,7 +232,8 @@ class SemanticStanding(msgspec.Struct, frozen=True):
 
 class Snapshot(msgspec.Struct, frozen=True):
     """A tenant's configuration at one version, whole and immutable. `keys` is by the SHA-256 of the secret, `semantic` by task: where
-    there is none, nothing was measured yet. `remembered` is room for what others derive from it."""
+    there is none, nothing was measured yet. `remembered` is room for what others derive from it. `valid_until` (Unix seconds): when it
+    changes by itself."""
 
     tenant_id: UUID
     version: int
@@ -230,6 +247,8 @@ class Snapshot(msgspec.Struct, frozen=True):
     loaded_at: float
     semantic: dict[str, SemanticStanding] = {}
     remembered: dict[Any, Any] = {}
+    valid_until: float = math.inf
+    prefix: PrefixPolicy = PrefixPolicy()
 
 
 class Attempt(msgspec.Struct, frozen=True):

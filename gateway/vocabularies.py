@@ -30,7 +30,7 @@ _VOCABULARIES = {  # by how the provider's name of a model begins; the first tha
 }
 
 
-_UNTOLD = (b'"name"', b'"tool_calls"', b'"function_call"', b'"response_format"')
+_UNTOLD = (b'"name"', b'"tool_calls"', b'"function_call"', b'"functions"', b'"response_format"')
 
 
 def count(model: Model, request: Request, *, at_most: int | None = None) -> int | None:

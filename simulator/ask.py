@@ -9,7 +9,7 @@ import msgspec
 from simulator import tokens
 
 Surface = Literal["openai", "anthropic"]
-Ttl = Literal["5m", "1h"]
+Ttl = Literal["5m", "30m", "1h"]
 
 
 class Section(msgspec.Struct, frozen=True):
@@ -54,6 +54,8 @@ class Ask(msgspec.Struct, kw_only=True):
     thinks: bool = False
     reasoning_effort: str | None = None
     top_logprobs: int | None = None
+    cache_key: str = ""
+    caches_explicitly: bool = False
     service_tier: str | None = None
 
     @property

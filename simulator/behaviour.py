@@ -69,11 +69,11 @@ class Behaviour(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     cached_tokens: Count | None = None
     """Tokens read from the prompt cache."""
     cache_write_tokens: Count | None = None
-    """Tokens written to Anthropic's 5-minute cache."""
+    """Tokens written to Anthropic's 5-minute cache, or to OpenAI's."""
     cache_write_1h_tokens: Count | None = None
     """Tokens written to Anthropic's 1-hour cache."""
     cache_minimum_tokens: Count | None = None
-    """Shorter marked prefixes are not cached by Anthropic's format. Default 0."""
+    """Shorter marked prefixes are not cached by Anthropic's format. Default: the model's own, 0 for models that Anthropic does not have."""
     reasoning_tokens: Count | None = None
     """OpenAI's hidden reasoning."""
     reported_output_tokens: Count | None = None

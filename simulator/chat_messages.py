@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from simulator import tokens
-from simulator.ask import Section
+from simulator.ask import Section, Ttl
 from simulator.errors import ProviderError
 from simulator.field_checks import expect_object, expect_string, is_base64, missing, wrong_type, wrong_value
 
@@ -58,9 +58,21 @@ def read(messages: list[Any]) -> Conversation:
         if role in ("tool", "function"):
             conversation.tool_results.append(text)
         size = tokens.MESSAGE_TOKENS + tokens.count(text) + tokens.count(calls) + extra
-        conversation.sections.append(Section(text=f"{role}\n{text}\n{calls}\n", tokens=size))
+        ttl: Ttl | None = "30m" if _has_breakpoint(message, at) else None
+        conversation.sections.append(Section(text=f"{role}\n{text}\n{calls}\n", tokens=size, ttl=ttl))
     _expect_nothing_awaited(awaited, len(messages))
     return conversation
+
+
+def _has_breakpoint(message: dict[str, Any], at: str) -> bool:
+    """Whether a part of the message ends a prefix to be cached."""
+    content = message.get("content")
+    marked = [part for part in content if "prompt_cache_breakpoint" in part] if isinstance(content, list) else []
+    for part in marked:
+        mode = expect_object(part["prompt_cache_breakpoint"], f"{at}.prompt_cache_breakpoint").get("mode")
+        if mode != "explicit":
+            raise wrong_value(f"{at}.prompt_cache_breakpoint.mode", mode, ("explicit",))
+    return bool(marked)
 
 
 def _expect_nothing_awaited(awaited: list[str], index: int) -> None:

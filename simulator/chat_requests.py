@@ -20,6 +20,7 @@ from simulator.field_checks import (
     wrong_type,
     wrong_value,
 )
+from simulator.prefix_cache import takes_breakpoints
 
 FIELDS = frozenset(
     {
@@ -31,6 +32,7 @@ FIELDS = frozenset(
         "web_search_options",
     }
 )  # fmt: skip
+LONGEST_CACHE_KEY = 64
 EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 TIERS = ("auto", "default", "flex", "scale", "priority", "fast")
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -67,6 +69,7 @@ def parse(body: Any, *, is_strict: bool = False) -> Ask:
     ask.document_count = conversation.document_count
     if len(body) > 2:
         _options(body, ask)
+    _caching(body, ask)
     return ask
 
 
@@ -101,6 +104,22 @@ def _options(body: dict[str, Any], ask: Ask) -> None:
         message = "The 'top_logprobs' parameter is only allowed when 'logprobs' is enabled."
         raise ProviderError(400, message, param="top_logprobs")
     _response_format(body, ask)
+
+
+def _caching(body: dict[str, Any], ask: Ask) -> None:
+    ask.cache_key = optional(body, "prompt_cache_key", str, "a string") or ""
+    if len(ask.cache_key) > LONGEST_CACHE_KEY:
+        message = (
+            f"Invalid 'prompt_cache_key': string too long. Expected a string with maximum length {LONGEST_CACHE_KEY}."
+        )
+        raise ProviderError(400, message, param="prompt_cache_key", code="string_above_max_length")
+    options = optional(body, "prompt_cache_options", dict, "an object")
+    is_marked = any(section.ttl for section in ask.sections)
+    if (options is not None or is_marked) and takes_breakpoints(ask.model) is False:
+        name = "prompt_cache_options" if options is not None else "prompt_cache_breakpoint"
+        raise ProviderError(400, f"Unsupported parameter: '{name}' is not supported with this model.", param=name)
+    if options is not None:
+        ask.caches_explicitly = optional_choice(options, "mode", ("implicit", "explicit")) == "explicit"
 
 
 def _stops(body: dict[str, Any]) -> list[str]:

@@ -75,7 +75,7 @@ async def _generate(exchange: Exchange, ask: Ask, behaviour: Behaviour, format_:
         return
     omits_usage = behaviour.omit_usage is True
     counted = exchange.simulator.prefixes.usage_of(
-        ask, api_key=exchange.api_key, minimum_tokens=behaviour.cache_minimum_tokens or 0
+        ask, api_key=exchange.api_key, minimum=behaviour.cache_minimum_tokens
     )
     answer = answers.compose(ask, behaviour, answers.prompt_usage(counted, behaviour))
     if not ask.is_streamed:

@@ -8,13 +8,14 @@ from typing import Any
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import ValidationError
-from django.core.validators import MinValueValidator
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from tenants import config_versions, tiers
+from tenants import config_versions, roles, tiers
 from tenants.ids import uuid7
+from tenants.managers import TenantManager
 from tenants.tiers import DEFAULT_TIER
 
 
@@ -81,10 +82,23 @@ class Tenant(ConfigModel):
     is_active = models.BooleanField(
         _("active"), default=True, help_text=_("Switched off, every key of the tenant is refused.")
     )
+    log_days = models.PositiveIntegerField(
+        _("request log kept (days)"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1), MaxValueValidator(36_500)],
+        help_text=_(
+            "Older requests are deleted; their sums stay on the dashboards. Empty: as the installation keeps them."
+        ),
+    )
+    # Records before it have been deleted, also should more days be kept later.
+    log_kept_from = models.DateTimeField(null=True, editable=False)
     config_version = models.BigIntegerField(default=1, editable=False)
     # Since when Redis counts for it. Should its counters be missing later, they were lost.
     counted_since = models.DateTimeField(null=True, editable=False)
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
+
+    objects = TenantManager("pk")
 
     class Meta:
         ordering = ["name"]
@@ -99,26 +113,32 @@ class Tenant(ConfigModel):
 
 
 class TenantOwned(models.Model):
-    """A row that belongs to exactly one tenant."""
+    """The base of every model whose rows belong to a tenant, once and for all: the database refuses to move one.
+
+    It brings the tenant, and a default manager that shows the rows of the tenancy at hand (`tenants.tenancy`). What stands underneath is
+    made by a migration: `EnableTenantRls` (`tenants.rls`) gives the table its policies, its rights in the console, and a guard on each
+    foreign key that could lead into another tenant. A subclass may allow rows without a tenant, which are the operator's, by giving
+    `tenant` anew.
+    """
 
     tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, verbose_name=_("tenant"))
+
+    objects = TenantManager()
 
     class Meta:
         abstract = True
 
     def get_additional_data(self) -> dict[str, str]:
         """What django-auditlog keeps with each entry about this row."""
-        return {"tenant_id": str(self.tenant_id)}
+        part_of = self.part_of_id() if isinstance(self, ConfigModel) else None
+        ids = {"tenant_id": self.tenant_id, "part_of": part_of}
+        return {name: str(value) for name, value in ids.items() if value is not None}
 
 
 class Membership(TenantOwned):
-    """A person's place in a tenant. The role says what the person may do there."""
+    """A person's place in a tenant. The role says what the person may do there (`tenants.roles`)."""
 
-    class Role(models.TextChoices):
-        OWNER = "owner", _("Owner")
-        ADMIN = "admin", _("Admin")
-        DEVELOPER = "developer", _("Developer")
-        VIEWER = "viewer", _("Viewer")
+    Role = roles.Role
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     user = models.ForeignKey(
@@ -134,6 +154,7 @@ class Membership(TenantOwned):
         ),
     )
     created_at = models.DateTimeField(_("since"), auto_now_add=True)
+    last_opened_at = models.DateTimeField(null=True, editable=False)  # the console one comes to after signing in
 
     class Meta:
         ordering = ["tenant", "user"]

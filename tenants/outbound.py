@@ -15,9 +15,11 @@ import ipaddress
 import socket
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from typing import Any
 
 import aiohttp
+from aiohappyeyeballs import start_connection
 from aiohttp.abc import AbstractResolver, ResolveResult
 from django.conf import settings
 from yarl import URL
@@ -26,6 +28,7 @@ TIMEOUT_SECONDS = 10.0
 LOOKUP_SECONDS = 5.0
 MAX_ANSWER_BYTES = 64 * 1024
 LOOKUPS_AT_ONCE = 8
+EYEBALLS_DELAY_SECONDS = 0.25
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -69,8 +72,8 @@ class Failed(OutboundError):
     pass
 
 
-class _NotPublic(OSError):
-    """Raised inside aiohttp, which hands an OSError on as the cause of its own error."""
+class NotPublic(OSError):
+    """The name is not known, or leads where no call may go. An OSError, as aiohttp hands those on as the cause of its own errors."""
 
 
 def check(url: str) -> None:
@@ -85,7 +88,7 @@ def check(url: str) -> None:
     pool = ThreadPoolExecutor(1)
     try:
         pool.submit(_look_up, host, 0).result(LOOKUP_SECONDS)
-    except (_NotPublic, TimeoutError) as error:
+    except (NotPublic, TimeoutError) as error:
         raise _refusal(host) from error
     finally:
         pool.shutdown(wait=False)
@@ -136,6 +139,20 @@ def connector(**options: Any) -> aiohttp.TCPConnector:
     return aiohttp.TCPConnector(resolver=_Resolver(), socket_factory=_socket, **options)
 
 
+async def connected(host: str, port: int) -> socket.socket:
+    """A TCP connection to an address of `host` that may be called, as a socket that does not block.
+
+    Raises `NotPublic`, or another `OSError` if there is no connection. How long that may take is the caller's to say.
+    """
+    found = await asyncio.get_running_loop().run_in_executor(_lookups(), _look_up, host, port)
+    return await start_connection(found, happy_eyeballs_delay=EYEBALLS_DELAY_SECONDS, socket_factory=_socket)
+
+
+@cache
+def _lookups() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(LOOKUPS_AT_ONCE, thread_name_prefix="outbound-lookup")
+
+
 def is_allowed(address: Address) -> bool:
     """Whether the address is on the public internet, or in a network that the operator opened."""
     if any(address in network for network in settings.OUTBOUND_ALLOW):
@@ -173,13 +190,13 @@ def _literal(host: str) -> Address | None:
 
 
 def _look_up(host: str, port: int) -> list[tuple[Any, Any, Any, Any, Any]]:
-    """What the system's resolver knows. Raises `_NotPublic` if that is nothing, or if one of the addresses may not be called."""
+    """What the system's resolver knows. Raises `NotPublic` if that is nothing, or if one of the addresses may not be called."""
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError, ValueError) as error:
-        raise _NotPublic(f"{host} is not known") from error
+        raise NotPublic(f"{host} is not known") from error
     if not found or not all(is_allowed(ipaddress.ip_address(item[4][0])) for item in found):
-        raise _NotPublic(f"{host} leads to an address that may not be called")
+        raise NotPublic(f"{host} leads to an address that may not be called")
     return found
 
 
@@ -213,7 +230,7 @@ def _socket(address_info: Any) -> socket.socket:
     """The last look: aiohttp asks no resolver about addresses, but it makes every socket here, for the address it then connects to."""
     family, kind, protocol, _name, address = address_info
     if not is_allowed(ipaddress.ip_address(address[0])):
-        raise _NotPublic(f"{address[0]} may not be called")
+        raise NotPublic(f"{address[0]} may not be called")
     return socket.socket(family=family, type=kind, proto=protocol)
 
 
@@ -224,7 +241,7 @@ async def _read(response: aiohttp.ClientResponse) -> None:
 
 
 def _failure(host: str, error: Exception) -> OutboundError:
-    if isinstance(error, aiohttp.ClientConnectorError) and isinstance(error.os_error, _NotPublic):
+    if isinstance(error, aiohttp.ClientConnectorError) and isinstance(error.os_error, NotPublic):
         return _refusal(host)
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
         return Failed(f"The certificate of {host} is not valid.")

@@ -12,6 +12,7 @@ from uuid import UUID, uuid4
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
+from django.urls import reverse
 from django.utils import timezone
 
 from billing.models import Alert, AlertChannel, Budget, Plan, PlanTier, Subscription
@@ -31,6 +32,7 @@ from gateway.models import (
 )
 from gateway.quality import shipped
 from tenants import api_keys
+from tenants.console import addresses
 from tenants.ids import uuid7
 from tenants.models import ApiKey, EndUser, Membership, Tenant
 
@@ -101,6 +103,34 @@ def logged_in(user: User) -> Client:
     client = Client()
     client.force_login(user)
     return client
+
+
+class ConsoleClient(Client):
+    """A client in a tenant's console: an address of the operators' site leads it to the same page there."""
+
+    def __init__(self, tenant: Tenant) -> None:
+        super().__init__()
+        self.home = addresses.console(tenant.slug)
+
+    def at(self, path: str) -> str:
+        """The address in the console of what is at `path` on the operators' site."""
+        operators = reverse("admin:index")
+        return self.home + path.removeprefix(operators) if path.startswith(operators) else path
+
+    def generic(self, method: str, path: str, *args: Any, **kwargs: Any) -> Any:
+        return super().generic(method, self.at(path), *args, **kwargs)
+
+
+def in_console(user: User, tenant: Tenant) -> ConsoleClient:
+    client = ConsoleClient(tenant)
+    client.force_login(user)
+    return client
+
+
+def at_work(user: User) -> Client:
+    """Logged in where the person works: an operator at /admin/, a member in the console of their tenant."""
+    membership = Membership.objects.select_related("tenant").filter(user=user).first()
+    return logged_in(user) if membership is None else in_console(user, membership.tenant)
 
 
 def request_row(tenant: Tenant, key: ApiKey, **fields: Any) -> RequestLog:
@@ -224,6 +254,10 @@ def _user(name: str, **fields: Any) -> User:
 
 @pytest.fixture
 def cast(db: None) -> Cast:
+    return build_cast()
+
+
+def build_cast() -> Cast:
     mark = uuid4().hex[:8]
     plan = Plan.objects.create(name=f"Team {mark}", slug=f"team-{mark}", max_input_tokens=4096)
     PlanTier.objects.create(plan=plan, tier="free", tokens_per_day=50_000)
@@ -239,7 +273,7 @@ def cast(db: None) -> Cast:
     RoutingTarget.objects.create(rule=rule, model=model, position=1)
     RoutingTarget.objects.create(rule=rule, model=other, position=2)
     acme, globex = company("Acme", plan), company("Globex", plan)
-    people = {name: _user(name, is_staff=True) for name in ("alice", "ada", "bob", "vera", "charlie")}
+    people = {name: _user(name) for name in ("alice", "ada", "bob", "vera", "charlie")}
     roles = {"alice": "owner", "ada": "admin", "bob": "developer", "vera": "viewer"}
     for name, role in roles.items():
         Membership.objects.create(tenant=acme.tenant, user=people[name], role=role)
@@ -252,6 +286,6 @@ def cast(db: None) -> Cast:
         rule=rule,
         acme=acme,
         globex=globex,
-        olga=_user("olga", is_staff=True, is_superuser=True),
+        olga=_user("olga", is_superuser=True),
         **people,
     )

@@ -198,9 +198,6 @@ class BudgetRaise(TenantOwned, ConfigModel):
     def part_of_id(self) -> Any:
         return self.budget_id
 
-    def get_additional_data(self) -> dict[str, str]:
-        return ConfigModel.get_additional_data(self)  # names the budget, too, whose history shows its raises
-
     def clean(self) -> None:
         super().clean()
         if self.budget_id and self.amount is not None and self.amount <= self.budget.amount:

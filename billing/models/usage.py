@@ -5,10 +5,10 @@ from __future__ import annotations
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from tenants.models import Tenant
+from tenants.models import Tenant, TenantOwned
 
 
-class DailyUsage(models.Model):
+class DailyUsage(TenantOwned):
     """One subject's usage in one day of the tenant's time zone. The drain adds to it in the transaction that inserts the records.
 
     Every record counts once in each dimension it has: the tenant, its key, end user, tier, task, model served, and each of its tags.

@@ -33,8 +33,9 @@ BAD_AOF = "Bad file format reading the append only file"
 def start(layout: Layout, *, durable: bool) -> Child:
     """Start the server on `layout`'s data and wait until it answers PING.
 
-    The caller holds the layout's lock and calls from the main thread. What was written survives SIGKILL of the server;
-    a power cut loses up to a second when `durable`. An append-only file whose end is damaged is cut back to its last
+    The caller holds the layout's lock and calls from the main thread. SIGKILL of the server loses what it had not written
+    to its file yet: nothing, or up to 2 s where the disk is slow (it writes no more while a sync is under way). A power cut
+    loses up to a second more when `durable`. An append-only file whose end is damaged is cut back to its last
     whole command, and a copy is kept. Raises EmbeddedServiceError and leaves nothing running when it cannot be started.
     """
     executable = _executable()

@@ -29,11 +29,11 @@ def is_seeded() -> bool:
 
 def people(kept: DemoSecrets) -> None:
     """The operator and the tenants' people, those that are missing. Needs the tenants."""
-    _user(kept, demo.OPERATOR_EMAIL, "Operator", is_staff=True, is_superuser=True)
+    _user(kept, demo.OPERATOR_EMAIL, "Operator", is_superuser=True)
     for wanted in demo.TENANTS:
         tenant = Tenant.objects.filter(slug=wanted.slug).first()
         for person in wanted.people:
-            user, is_new = _user(kept, person.email, person.name, is_staff=person.is_staff)
+            user, is_new = _user(kept, person.email, person.name)
             if tenant is not None and is_new:
                 Membership.objects.get_or_create(tenant=tenant, user=user, defaults={"role": person.role})
 

@@ -123,7 +123,7 @@ class BreakerPages(TenantScopedAdmin):
     def breaker_view(self, request: HttpRequest, object_id: str, setting: str) -> HttpResponse:
         """GET asks, POST changes the override. The page itself asks in a dialog, and is answered with its new table."""
         model = self.get_object(request, unquote(object_id))
-        if model is None or setting not in Setting.values:
+        if setting not in Setting.values:
             raise Http404
         if not self.has_change_permission(request, model):
             raise PermissionDenied

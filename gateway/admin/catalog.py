@@ -5,7 +5,6 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from django.contrib import admin
 from django.contrib.admin import display
 from django.db.models import QuerySet
 from django.http import HttpRequest
@@ -17,6 +16,7 @@ from billing import prices
 from gateway.admin.breakers import BreakerPages
 from gateway.admin.fields import SeveralOf
 from gateway.models import Model, Provider
+from tenants import sites
 from tenants.admin import scope
 from tenants.admin.base import WholeRowForm
 from tenants.admin.filters import TenantFilter
@@ -56,12 +56,12 @@ class ProviderFilter(DropdownFilter):
         return queryset.filter(provider_id=self.value()) if self.value() else queryset
 
 
-@admin.register(Model)
+@sites.register(Model)
 class ModelAdmin(BreakerPages):
+    subject = "models"
     form = ModelForm
     is_shared = True
     fixed_tenant_field = "owner"
-    members_may = frozenset({"view"})  # a model decides which credential pays, and at what price
     deletion_hint = _(
         "A task or a rule sends requests to it. Take it out there first, or switch it off: it is then passed over."
     )

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
-from django.contrib import admin
 from django.contrib.admin import display
 from django.db.models import BooleanField, Case, Count, QuerySet, Value, When
 from django.http import HttpRequest
@@ -15,6 +14,7 @@ from unfold.contrib.filters.admin import BooleanRadioFilter, ChoicesDropdownFilt
 from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldBooleanSwitchWidget
 
 from gateway.models import Provider
+from tenants import sites
 from tenants.admin.badges import badge
 from tenants.admin.base import TenantScopedAdmin, WholeRowForm
 from tenants.admin.filters import TenantFilter
@@ -77,11 +77,11 @@ class ProviderForm(WholeRowForm):
         super().add_error(field, error)
 
 
-@admin.register(Provider)
+@sites.register(Provider)
 class ProviderAdmin(TenantScopedAdmin):
+    subject = "providers"
     form = ProviderForm
     fixed_tenant_field = "owner"
-    members_may = frozenset({"view"})  # a base URL and a credential are the operator's to set
     deletion_hint = _(
         "Its models stand in tasks or rules. Take them out there, or switch the provider off: "
         "its models are then passed over."

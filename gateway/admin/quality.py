@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib import admin
 from django.contrib.admin import display
 from django.db.models import QuerySet
 from django.http import HttpRequest
@@ -13,6 +12,7 @@ from unfold.contrib.filters.admin import BooleanRadioFilter, ChoicesDropdownFilt
 
 from gateway.admin.estimates import EstimatePaginator
 from gateway.models import LabeledAnswer, QualityModel
+from tenants import sites
 from tenants.admin import scope
 from tenants.admin.base import TenantScopedAdmin
 from tenants.admin.filters import TenantFilter
@@ -21,7 +21,6 @@ from tenants.admin.filters import TenantFilter
 class LookedAtAdmin(TenantScopedAdmin):
     """Rows that are written by Tollgate itself."""
 
-    members_may = frozenset({"view"})
     fixed_tenant_field = "owner"
 
     def has_add_permission(self, request: HttpRequest) -> bool:
@@ -36,8 +35,9 @@ class LookedAtAdmin(TenantScopedAdmin):
         return page in ("tenants_tenant_delete", "tenants_tenant_changelist") and scope.is_operator(request)
 
 
-@admin.register(LabeledAnswer)
+@sites.register(LabeledAnswer)
 class LabeledAnswerAdmin(LookedAtAdmin):
+    subject = "labels"
     paginator = EstimatePaginator
     show_full_result_count = False
     list_display = ["beginning", "owner", "task", "is_good", "source", "changed_at"]
@@ -58,8 +58,9 @@ class LabeledAnswerAdmin(LookedAtAdmin):
         return label.prompt if len(label.prompt) <= 80 else f"{label.prompt[:79]}…"
 
 
-@admin.register(QualityModel)
+@sites.register(QualityModel)
 class QualityModelAdmin(LookedAtAdmin):
+    subject = "quality_models"
     is_shared = True
     list_display = ["named", "owner", "is_active", "auc", "brier", "measured_on", "rows", "trained_at"]
     list_display_links = ["named"]

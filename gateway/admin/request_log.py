@@ -6,11 +6,11 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from django.contrib import admin
 from django.contrib.admin import display
 from django.core.exceptions import ObjectDoesNotExist
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
@@ -21,6 +21,7 @@ from unfold.contrib.filters.admin import BooleanRadioFilter, ChoicesDropdownFilt
 from gateway.admin import request_search, timeline
 from gateway.admin.estimates import EstimatePaginator
 from gateway.models import RequestLog
+from tenants import sites, visits
 from tenants.admin.badges import badge
 from tenants.admin.base import TenantScopedAdmin
 from tenants.admin.filters import TenantFilter
@@ -48,13 +49,14 @@ def usd(amount: Decimal, *, is_priced: bool = True) -> str:
     """A cost with as many digits as it has, and two at least: a request often costs a fraction of a cent."""
     if not is_priced:
         return str(_("not priced"))
-    plain = amount.normalize()
-    return f"${plain:.{max(2, -int(plain.as_tuple().exponent))}f}" if amount else "$0"
+    plain = abs(amount).normalize()
+    sign = "−" if amount < 0 else ""
+    return f"{sign}${plain:.{max(2, -int(plain.as_tuple().exponent))}f}" if amount else "$0"
 
 
-@admin.register(RequestLog)
+@sites.register(RequestLog)
 class RequestLogAdmin(TenantScopedAdmin):
-    members_may = frozenset({"view"})
+    subject = "requests"
     paginator = EstimatePaginator
     show_full_result_count = False
     list_per_page = 50
@@ -108,18 +110,22 @@ class RequestLogAdmin(TenantScopedAdmin):
     ]
     error_fieldset = (_("Error"), {"fields": ["error_type", "error_message"]})
 
+    def get_list_display(self, request: HttpRequest) -> list[str]:
+        in_console = {"tenant_and_endpoint": "endpoint_and_key"} if visits.found(request) is not None else {}
+        return [in_console.get(name, name) for name in super().get_list_display(request)]
+
     def get_queryset(self, request: HttpRequest) -> QuerySet[RequestLog]:
         """With the names of tenants and keys, which may be gone: a join would hide the requests of those."""
         rows: QuerySet[RequestLog] = super().get_queryset(request)
         return rows.prefetch_related("tenant", "api_key")
 
-    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> RequestLog | None:
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> RequestLog:
         """By the id and the time within it, so that one partition is looked at and not every day there is."""
         try:
             row_id = UUID(object_id)
-        except ValueError:
-            return None
-        return self.get_queryset(request).filter(request_search.around(row_id), pk=row_id).first()
+        except ValueError as error:
+            raise Http404 from error
+        return get_object_or_404(self.get_queryset(request).filter(request_search.around(row_id)), pk=row_id)
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[RequestLog], search_term: str
@@ -174,6 +180,13 @@ class RequestLogAdmin(TenantScopedAdmin):
     @display(description=_("Tenant"))
     def tenant_and_endpoint(self, row: RequestLog) -> str:
         return _two_lines(self.tenant_name(row), row.endpoint)
+
+    @display(description=_("Endpoint"))
+    def endpoint_and_key(self, row: RequestLog) -> str:
+        try:
+            return _two_lines(row.endpoint, row.api_key.name)
+        except ObjectDoesNotExist:
+            return _two_lines(row.endpoint, _("deleted key"))
 
     @display(description=_("Model"))
     def model_and_provider(self, row: RequestLog) -> str:
@@ -236,7 +249,11 @@ class RequestLogAdmin(TenantScopedAdmin):
 
     @display(description=_("Tokens"))
     def tokens_table(self, row: RequestLog) -> str:
-        return render_to_string("admin/gateway/requestlog/tokens.html", {"row": row, "uncached": _uncached(row)})
+        """With what the provider's cache saved; less than nothing where more was written than read."""
+        has_cached = row.cache_read_tokens or row.cache_write_5m_tokens or row.cache_write_1h_tokens
+        saved = usd(row.prefix_saved_usd) if has_cached and row.is_priced else ""
+        context = {"row": row, "uncached": _uncached(row), "saved": saved}
+        return render_to_string("admin/gateway/requestlog/tokens.html", context)
 
     @display(description=_("Context"))
     def context_shown(self, row: RequestLog) -> str | None:

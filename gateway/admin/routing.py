@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib import admin, messages
+from django.contrib import messages
 from django.contrib.admin import display
 from django.db.models import Prefetch, QuerySet
 from django.http import HttpRequest
@@ -15,6 +15,7 @@ from gateway.admin.choosing import CHOOSING, WHEN_MODELS_FAIL, ChoosingAdmin
 from gateway.admin.fields import ChainInline
 from gateway.models import ContextPolicy, RoutingRule, Task, TaskFallback
 from gateway.routing import sentences
+from tenants import sites
 from tenants.admin.base import PartStack
 from tenants.admin.filters import TenantFilter
 
@@ -44,8 +45,9 @@ class ContextPolicyInline(PartStack):
     ]
 
 
-@admin.register(Task)
+@sites.register(Task)
 class TaskAdmin(ChoosingAdmin):
+    subject = "tasks"
     is_shared = True
     fixed_tenant_field = "owner"
     deletion_hint = _("Switch the task off instead, if applications may still ask for it.")

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
-from django.contrib import admin
 from django.contrib.admin import display
 from django.db.models import F, Prefetch, QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -20,6 +19,7 @@ from gateway.admin.choosing import CHOOSING, WHEN_MODELS_FAIL, WITH_DEFAULTS, Ch
 from gateway.admin.fields import ChainInline, NumbersOf, Pairs, SeveralOf, Words
 from gateway.models import RoutingRule, RoutingTarget, Task
 from gateway.routing import sentences
+from tenants import sites
 from tenants.admin.base import WholeRowForm
 from tenants.admin.filters import TenantFilter
 
@@ -66,8 +66,9 @@ class RoutingTargetInline(ChainInline):
         return field
 
 
-@admin.register(RoutingRule)
+@sites.register(RoutingRule)
 class RoutingRuleAdmin(ChoosingAdmin):
+    subject = "rules"
     form = RuleForm
     is_shared = True
     fixed_tenant_field = "owner"

@@ -14,6 +14,7 @@ STEPS = {
     "validate": _("Validate"),
     "context": _("Optimise the context"),
     "route": _("Route"),
+    "prefix": _("Look at the prefix"),
     "reserve": _("Reserve"),
     "prepare": _("Prepare the call"),
     "provider": _("Provider answers"),

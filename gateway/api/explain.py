@@ -10,17 +10,21 @@ import msgspec
 from django.http import HttpResponse
 from drf_spectacular.utils import extend_schema_view
 
+from billing import limits
 from gateway import runtime, standings
 from gateway.api import rendering, schemas
 from gateway.api.base import GatewayView
 from gateway.errors import GatewayError
 from gateway.pipeline import credentials, router, signals, validator
+from gateway.pipeline.reservation import budget_refusal
 from gateway.routing import conditions
+from gateway.routing.decision import Decision
 from gateway.routing.explain import Explained, Explanation, explain
 from gateway.runtime import Runtime
-from gateway.types import Endpoint, Key, Request, Signals, Snapshot, Surface
-from tenants import redis_keys
-from tenants.tiers import DEFAULT_TIER
+from gateway.standings import Falls, Standing
+from gateway.types import Cheaper, Endpoint, Key, Request, Signals, Snapshot, Surface
+
+MOST_PLANS = 5
 
 
 @extend_schema_view(post=schemas.explain)
@@ -39,7 +43,8 @@ class ExplainView(GatewayView):
         known = await _signals(request, snapshot, key, state)
         decision, refusal = None, None
         try:
-            decision = router.decide(request, snapshot, key, known)
+            decision, known = await _decide(request, snapshot, key, known, state)
+            refusal = await _budget_refusal(request, snapshot, key, decision, known, state)
         except GatewayError as error:
             refusal = error
         facts = router.facts_of(request, known)
@@ -48,27 +53,72 @@ class ExplainView(GatewayView):
 
 
 async def _signals(request: Request, snapshot: Snapshot, key: Key, state: Runtime) -> Signals:
-    """As a call of this moment would have them. Tier and budgets come from Redis; raises `StoreUnavailable`."""
-    end_user, tier = request.labels.end_user, ""
-    if end_user:
-        kept = await state.redis.call("HGET", redis_keys.tiers(snapshot.tenant_id), end_user)
-        tier = kept.decode() if kept else DEFAULT_TIER
-    now = time.time()
-    shares: dict[str, int] = {}
-    marks = conditions.budget_marks(snapshot)
-    if marks:
-        for item in await standings.budgets(snapshot, key, end_user, state, now):
-            if item.counter.limit.name in marks and item.counter.amount > 0:
-                share = item.used * 100 // item.counter.amount
-                shares[item.counter.limit.name] = max(share, shares.get(item.counter.limit.name, 0))
+    """As a call of this moment would have them, but for budgets. The tier comes from Redis; raises `StoreUnavailable`."""
     return Signals(
-        at=now,
-        tier=tier,
+        at=time.time(),
+        tier=await standings.tier_of(snapshot, request.labels.end_user, state),
         input_tokens=signals.input_tokens(request),
         conversation=signals.conversation(request, str(key.id)),
         health=state.breakers.health,
-        budget_shares=shares,
     )
+
+
+async def _decide(
+    request: Request, snapshot: Snapshot, key: Key, known: Signals, state: Runtime
+) -> tuple[Decision, Signals]:
+    """As the reserve step has it planned: anew where a budget of the plan says so."""
+    decision = router.decide(request, snapshot, key, known)
+    marks = conditions.budget_marks(snapshot)
+    for _ in range(MOST_PLANS):
+        found = await _standings(request, snapshot, key, decision, known, state)
+        shares = {**known.budget_shares, **_shares(found, marks)}
+        cheaper = known.cheaper or next(filter(None, map(_wish, found)), None)
+        if shares == known.budget_shares and cheaper == known.cheaper:
+            break
+        known = msgspec.structs.replace(known, budget_shares=shares, cheaper=cheaper)
+        decision = router.decide(request, snapshot, key, known)
+    return decision, known
+
+
+async def _standings(
+    request: Request, snapshot: Snapshot, key: Key, decision: Decision, known: Signals, state: Runtime
+) -> list[Standing]:
+    """The budgets that the request would be held in."""
+    models = tuple(attempt.model.name for attempt in decision.plan.attempts) if decision.plan else ()
+    task = decision.facts.task
+    falls = Falls(request.labels.end_user, (task,) if task else (), models, request.labels.tags)
+    return await standings.budgets(snapshot, key, falls, state, known.at)
+
+
+def _shares(found: list[Standing], marks: dict[str, list[int]]) -> dict[str, int]:
+    shares: dict[str, int] = {}
+    for item in found:
+        name, amount = item.counter.limit.name, item.counter.amount
+        if name in marks and amount > 0:
+            shares[name] = max(item.used * 100 // amount, shares.get(name, 0))
+    return shares
+
+
+def _wish(item: Standing) -> Cheaper | None:
+    limit, amount = item.counter.limit, item.counter.amount
+    if limit.cheaper_at is None or not 0 < amount * limit.cheaper_at <= item.used * 100:
+        return None
+    return Cheaper(limit.name, limit.cheaper_model)
+
+
+async def _budget_refusal(
+    request: Request, snapshot: Snapshot, key: Key, decision: Decision, known: Signals, state: Runtime
+) -> GatewayError | None:
+    """The refusal by a budget that is used up. One with a little left may refuse a call all the same: that depends on what it may use."""
+    if decision.plan is None:
+        return None
+    for item in await _standings(request, snapshot, key, decision, known, state):
+        counter, is_one_model_s = item.counter, item.counter.limit.dimension == limits.MODEL
+        if is_one_model_s and len(decision.plan.attempts) > 1:
+            continue  # another model may answer
+        if item.used >= counter.amount:
+            return budget_refusal(counter, item.used, item.held, is_held=False)
+    return None
 
 
 def _json(told: Explanation) -> dict[str, Any]:
@@ -91,6 +141,7 @@ def _json(told: Explanation) -> dict[str, Any]:
         "likely_output_tokens": told.output_tokens,
         "needs": sorted(told.facts.needs),
         "tier": told.facts.signals.tier or None,
+        "degraded_by": told.facts.signals.cheaper.budget if told.facts.signals.cheaper else None,
         "at": dt.datetime.fromtimestamp(told.facts.signals.at, dt.UTC).isoformat(timespec="seconds"),
         "local_time": told.local_time.isoformat(timespec="seconds"),
         "first_byte_seconds": plan.first_byte_seconds if plan else None,

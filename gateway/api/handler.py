@@ -20,11 +20,12 @@ from django.urls import Resolver404, ResolverMatch, get_resolver
 
 from gateway.api import base, rendering
 from gateway.api.inference import EventStreamResponse
-from gateway.errors import BodyTooLarge, GatewayError
+from gateway.errors import BodyTooLarge, GatewayError, InternalError
 from gateway.pipeline import observability
 from gateway.pipeline.exchange import new_request_id
 
 logger = logging.getLogger(__name__)
+LAST_WORDS_SECONDS = 1.0
 DISCARDED_TIMES = 3  # up to that many times the limit is read and thrown away
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -149,20 +150,26 @@ async def _send_stream(response: EventStreamResponse, receive: Receive, send: Se
             await send({"type": "http.response.body", "body": chunk, "more_body": True})
         listener.cancel()
         cost = await response.answer.close(client_left=False)
-        if cost is not None:
-            await send(
-                {
-                    "type": "http.response.body",
-                    "body": b": x-tollgate-cost-usd %s\n\n" % rendering.dollars(cost).encode(),
-                    "more_body": True,
-                }
-            )
+        if comments := rendering.ending(cost, response.answer.exchange.prefix_cache):
+            await send({"type": "http.response.body", "body": comments, "more_body": True})
         await send({"type": "http.response.body", "body": b""})
     except asyncio.CancelledError:
         if not has_left:
+            await _say_stopped(response, send)
             raise
         pump.uncancel()
     finally:
         listener.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await asyncio.shield(response.answer.close(client_left=has_left))
+
+
+async def _say_stopped(response: EventStreamResponse, send: Send) -> None:
+    """This process is being stopped: the caller is told, instead of being left with a torn stream, if it takes that at once."""
+    error = InternalError("The gateway was stopped before the answer was whole.", code="gateway_stopped")
+    response.answer.fail(error)
+    event = rendering.error_event(error, response.surface, response.answer.exchange.public_id)
+    with contextlib.suppress(Exception):
+        async with asyncio.timeout(LAST_WORDS_SECONDS):
+            await send({"type": "http.response.body", "body": event, "more_body": True})
+            await send({"type": "http.response.body", "body": b""})

@@ -112,13 +112,16 @@ def _describe(response: HttpResponseBase, exchange: Exchange, surface: Surface) 
         headers["x-tollgate-degraded-by"] = quote(exchange.cheaper.budget, safe=" ,:()$")
     if exchange.context is not None:
         headers["x-tollgate-context"] = rendering.context(exchange.context)
+    if exchange.prefix_cache.read_tokens or exchange.prefix_cache.written_tokens:
+        headers["x-tollgate-prefix-cache"] = rendering.prefix_cache(exchange.prefix_cache)
     if exchange.pace is not None:
         rendering.put_rate_limits(headers, exchange.pace, surface)
 
 
 def _passed_over(exchange: Exchange) -> str:
     """The models that did not answer, and why: "gpt-4o: upstream_timeout"."""
-    served = exchange.attempt.model.name if exchange.attempt and exchange.replayed is None else ""
+    answered_by = exchange.settled_for or exchange.attempt
+    served = answered_by.model.name if answered_by and exchange.replayed is None else ""
     failed = [(item.attempt.model.name, item.error.code) for item in exchange.ended if item.error is not None]
     return ", ".join(
         f"{model}: {reason}" for model, reason in dict([*exchange.skipped, *failed]).items() if model != served

@@ -10,7 +10,7 @@ import msgspec
 from django.http import HttpResponse
 
 from gateway.errors import GatewayError
-from gateway.pipeline.exchange import PaceLeft
+from gateway.pipeline.exchange import PaceLeft, PrefixCached
 from gateway.types import ContextChange, Surface
 
 OPENAI_TYPES = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
@@ -57,6 +57,21 @@ def context(change: ContextChange) -> str:
     if change.summary:
         words.append(f"summary={change.summary}")
     return "; ".join(words)
+
+
+def ending(cost_nanousd: int | None, found: PrefixCached) -> bytes:
+    """What is known at a stream's end only, as SSE comments, which SDKs skip. `cost_nanousd` None: it is not known."""
+    said = ""
+    if cost_nanousd is not None:
+        said += f": x-tollgate-cost-usd {dollars(cost_nanousd)}\n\n"
+    if found.read_tokens or found.written_tokens:
+        said += f": x-tollgate-prefix-cache {prefix_cache(found)}\n\n"
+    return said.encode()
+
+
+def prefix_cache(found: PrefixCached) -> str:
+    """What the provider's cache did for a request, as `x-tollgate-prefix-cache` says it."""
+    return f"read={found.read_tokens}, written={found.written_tokens}, saved-usd={dollars(found.saved_nanousd)}"
 
 
 RESET_SECONDS = 63  # the ring of the last minute, wholly forgotten
@@ -120,5 +135,5 @@ def put_request_id(response: Any, surface: Surface, request_id: str) -> None:
 
 def dollars(nanousd: int) -> str:
     """Nano-dollars as a decimal number of USD, exactly: 1234 is 0.000001234."""
-    whole, rest = divmod(nanousd, 1_000_000_000)
-    return f"{whole}.{rest:09d}"
+    whole, rest = divmod(abs(nanousd), 1_000_000_000)
+    return f"{'-' if nanousd < 0 else ''}{whole}.{rest:09d}"

@@ -169,7 +169,14 @@ budgets = extend_schema(
     operation_id="list_budgets",
     summary="Budgets that apply to this key",
     tags=["Usage"],
-    parameters=[OpenApiParameter("user", str, description="An end user, whose budgets are listed, too.")],
+    parameters=[
+        OpenApiParameter("user", str, description="An end user, whose budgets are listed, too."),
+        OpenApiParameter(
+            "task", str, many=True, description="A task, whose share of a budget for each task is listed, too."
+        ),
+        OpenApiParameter("model", str, many=True, description="The same of a model."),
+        OpenApiParameter("tag", str, many=True, description="The same of a tag."),
+    ],
     responses={200: _JSON},
 )
 usage = extend_schema(

@@ -19,8 +19,8 @@ from gateway.api.base import GatewayView
 from gateway.errors import InvalidRequest, PermissionDenied
 from gateway.pipeline import credentials
 from gateway.pipeline.reservation import shown
-from gateway.pipeline.validator import MAX_END_USER
-from gateway.standings import Standing, UsageRow
+from gateway.pipeline.validator import MAX_END_USER, MAX_TAGS
+from gateway.standings import Falls, Standing, UsageRow
 from gateway.types import Snapshot
 
 MAX_DAYS = 400
@@ -39,15 +39,30 @@ class _StandingView(GatewayView):
 
 @extend_schema_view(get=schemas.budgets)
 class BudgetsView(_StandingView):
-    """The budgets that apply to this key, and with `?user=` to that end user: limit, used, held, left, and when they reset."""
+    """The budgets that apply to this key, and with `?user=`, `?task=`, `?model=` and `?tag=` to those: limit, used, held, left, and when
+    they reset."""
 
     async def get(self, snapshot: Snapshot, digest: str) -> HttpResponse:
         snapshot = await self.current(snapshot, digest)
-        end_user = self.request.query_params.get("user", "").strip()
-        if len(end_user) > MAX_END_USER or not end_user.isprintable():
-            raise InvalidRequest(f"user takes at most {MAX_END_USER} printable characters.", param="user")
-        found = await standings.budgets(snapshot, snapshot.keys[digest], end_user, runtime.current(), time.time())
+        falls = Falls(
+            end_user="".join(self._given("user")[-1:]),
+            tasks=self._given("task"),
+            models=self._given("model"),
+            tags=self._given("tag"),
+            names_all=True,
+        )
+        found = await standings.budgets(snapshot, snapshot.keys[digest], falls, runtime.current(), time.time())
         return _json({"object": "list", "data": [_budget(item) for item in found]})
+
+    def _given(self, name: str) -> tuple[str, ...]:
+        """A parameter's values, once each."""
+        values = dict.fromkeys(value.strip() for value in self.request.query_params.getlist(name) if value.strip())
+        if len(values) > MAX_TAGS:
+            raise InvalidRequest(f"{name} is given at most {MAX_TAGS} times.", param=name)
+        for value in values:
+            if len(value) > MAX_END_USER or not value.isprintable():
+                raise InvalidRequest(f"{name} takes at most {MAX_END_USER} printable characters.", param=name)
+        return tuple(values)
 
 
 def _budget(item: Standing) -> dict[str, Any]:

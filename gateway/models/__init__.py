@@ -2,6 +2,7 @@
 
 from gateway.models.catalog import Model, Provider
 from gateway.models.context_policy import ContextPolicy
+from gateway.models.log_changes import LogChange
 from gateway.models.quality import LabeledAnswer, QualityModel
 from gateway.models.request_log import RequestLog
 from gateway.models.routing import Task, TaskFallback
@@ -12,6 +13,7 @@ from gateway.models.semantic_checks import SemanticCheck, SemanticLabel, Semanti
 __all__ = [
     "ContextPolicy",
     "LabeledAnswer",
+    "LogChange",
     "Model",
     "Provider",
     "QualityModel",

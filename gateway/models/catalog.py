@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar, Self
 
 from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import ValidationError
@@ -15,7 +15,8 @@ from django.utils.translation import gettext_lazy as _
 from billing import prices
 from tenants.encryption import EncryptedTextField
 from tenants.ids import uuid7
-from tenants.models import ConfigModel, Tenant
+from tenants.managers import TenantManager
+from tenants.models import ConfigModel, Tenant, TenantOwned
 
 MODEL_NAME = RegexValidator(
     r"^[A-Za-z0-9][A-Za-z0-9._:/@+?=&-]*$",
@@ -23,10 +24,10 @@ MODEL_NAME = RegexValidator(
 )
 
 
-class SharedOrOwned(ConfigModel):
+class SharedOrOwned(TenantOwned, ConfigModel):
     """A row of the operator's, offered to every tenant (no tenant), or one tenant's own."""
 
-    tenant = models.ForeignKey(
+    tenant = models.ForeignKey(  # type: ignore[assignment]  # the base's is never empty
         Tenant,
         on_delete=models.CASCADE,
         null=True,
@@ -35,6 +36,8 @@ class SharedOrOwned(ConfigModel):
         verbose_name=_("tenant"),
         help_text=_("Empty: the operator's, for every tenant."),
     )
+
+    objects: ClassVar[TenantManager[Self]] = TenantManager(shares_unowned=True)
 
     class Meta:
         abstract = True
@@ -137,6 +140,7 @@ class Model(SharedOrOwned):
         VISION = "vision", _("Images")
         JSON_SCHEMA = "json_schema", _("JSON schema")
         REASONING = "reasoning", _("Reasoning")
+        PROMPT_CACHE_KEY = "prompt_cache_key", _("Prompt cache key (compatible servers)")
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     provider = models.ForeignKey(Provider, on_delete=models.CASCADE, related_name="models", verbose_name=_("provider"))

@@ -9,13 +9,13 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from gateway.models.catalog import Model
+from gateway.models.catalog import Model, SharedOrOwned
 from gateway.models.routing import Task, given
 from tenants.ids import uuid7
-from tenants.models import ConfigModel, Tenant
+from tenants.models import Tenant
 
 
-class ContextPolicy(ConfigModel):
+class ContextPolicy(SharedOrOwned):
     """A task's context policy. It belongs to whoever the task belongs to: `tenant` is copied from there on every save."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)

@@ -11,10 +11,10 @@ from django.utils.translation import gettext_lazy as _
 
 from gateway.models.catalog import SharedOrOwned
 from tenants.ids import uuid7
-from tenants.models import Tenant
+from tenants.models import Tenant, TenantOwned
 
 
-class LabeledAnswer(models.Model):
+class LabeledAnswer(TenantOwned):
     """An answer of which is known whether it was good. A tenant's serve to train that tenant's model and no other.
 
     Those without a tenant are the operator's, imported to train the shared model. They are no configuration: no gateway reads them.
@@ -26,7 +26,7 @@ class LabeledAnswer(models.Model):
         IMPORT = "import", _("Imported")
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    tenant = models.ForeignKey(
+    tenant = models.ForeignKey(  # type: ignore[assignment]  # the base's is never empty
         Tenant, on_delete=models.CASCADE, null=True, blank=True, related_name="+", verbose_name=_("tenant")
     )
     task = models.CharField(_("task"), max_length=60, blank=True)

@@ -6,10 +6,10 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from tenants.models import ApiKey, Tenant
+from tenants.models import ApiKey, Tenant, TenantOwned
 
 
-class RequestLog(models.Model):
+class RequestLog(TenantOwned):
     """One attempt of one request. Partitioned by day of `accepted_at`; see `gateway.partitions`.
 
     `id` is the request id with the attempt in its last byte, so (accepted_at, id) makes the drain idempotent by
@@ -92,6 +92,13 @@ class RequestLog(models.Model):
     )
     context_tokens_after = models.BigIntegerField(
         _("input tokens after context optimisation"), null=True, help_text=_("By the same estimate.")
+    )
+    prefix_saved_usd = models.DecimalField(
+        _("saved by the provider's cache (USD)"),
+        max_digits=20,
+        decimal_places=9,
+        default=0,
+        help_text=_("Less than nothing where what was written has cost more than what was read has saved."),
     )
 
     class Meta:

@@ -13,7 +13,7 @@ from gateway.models.catalog import Model, SharedOrOwned
 from gateway.models.choosing import Choosing
 from gateway.types import Choice
 from tenants.ids import uuid7
-from tenants.models import ConfigModel, Tenant
+from tenants.models import Tenant
 
 
 def given(row: models.Model, name: str) -> Any:
@@ -81,7 +81,7 @@ class Task(SharedOrOwned, Choosing):
         return super().choice(first_byte_seconds=seconds, **other)
 
 
-class ChainLink(ConfigModel):
+class ChainLink(SharedOrOwned):
     """A model's place in a chain. It belongs to whoever the chain belongs to: `tenant` is copied from there on every save."""
 
     chain_field = ""  # the foreign key to what has the chain

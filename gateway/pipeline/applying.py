@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from billing import limits
 from billing.limits import Counter, Limit, Pace
 from gateway.pipeline import shares
-from gateway.pipeline.exchange import Exchange
+from gateway.pipeline.exchange import Exchange, PaceLeft
 from gateway.stores.counters import METRICS, TENANT_HASH, UNLIMITED, USER_HASH, CounterLine, RingLine, SlotLine
 from gateway.types import Plan, Request
 
@@ -45,7 +45,7 @@ def applying(exchange: Exchange, request: Request, plan: Plan, tier: str, now: f
     labels = request.labels
     is_cheaper = exchange.cheaper is not None
     models = tuple([attempt.model.name for attempt in plan.attempts])
-    known_shares = tuple(sorted(shares.known(exchange).items())) if shares.marks(exchange.snapshot) else ()
+    known_shares = tuple(sorted(shares.known(exchange).items())) if shares.asked(exchange.snapshot) else ()
     name = (exchange.key.id, labels.end_user, tier, plan.task, models, labels.tags, is_cheaper, known_shares)
     remembered = exchange.snapshot.remembered
     known: Applying | None = remembered.get(name)
@@ -55,6 +55,22 @@ def applying(exchange: Exchange, request: Request, plan: Plan, tier: str, now: f
         remembered.clear()
     fresh = remembered[name] = _make(exchange, request, plan, tier, now)
     return fresh
+
+
+def pace_at_refusal(applying: Applying, verdict: list[Any]) -> PaceLeft | None:
+    """What is left of the limit per minute that refused; None if another one did."""
+    kind, place = verdict[0], verdict[1] if len(verdict) > 1 else 0
+    if kind == b"rate":
+        pace, used = applying.rings[int(place) - 1][1], int(verdict[4])
+        if verdict[2] == b"requests":
+            limit = pace.requests_per_minute or 0
+            return PaceLeft(limit, max(0, limit - used), 0, 0)
+    elif kind == b"held" and int(place) < 0:
+        pace, used = applying.rings[-int(place) - 1][1], int(verdict[2]) + int(verdict[3])
+    else:
+        return None
+    limit = pace.tokens_per_minute or 0
+    return PaceLeft(0, 0, limit, max(0, limit - used))
 
 
 def _make(exchange: Exchange, request: Request, plan: Plan, tier: str, now: float) -> Applying:

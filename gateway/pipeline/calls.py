@@ -9,8 +9,9 @@ from types import ModuleType
 import msgspec
 
 from gateway import tokens, vocabularies
-from gateway.errors import ContentRefused, UpstreamError, UpstreamFailed, UpstreamTimedOut
+from gateway.errors import UpstreamError, UpstreamFailed, UpstreamTimedOut
 from gateway.pipeline.exchange import Exchange
+from gateway.prefix.marks import NONE
 from gateway.providers import anthropic, openai
 from gateway.providers.relay import Relay
 from gateway.providers.sse import EventTooLarge, Splitter
@@ -43,12 +44,21 @@ class OpenedStream:
 
     async def take_in(self) -> bool:
         """Read once; False at the end. Raises `UpstreamError` for what fails or cannot be read. Cancelled, it loses nothing."""
-        chunk = await self.upstream.read()
+        try:
+            chunk = await self.upstream.read()
+        except UpstreamError:
+            self.relay.end()
+            if self.relay.is_complete:  # all of it had come, so how the connection ends does not matter
+                return False
+            raise
+        if not chunk:
+            self.relay.end()
+            return False
         try:
             self.out.extend(self.relay.feed(event) for event in self.splitter.feed(chunk))
         except EventTooLarge as error:
             raise UpstreamFailed("The provider sent an event larger than 16 MiB.") from error
-        return bool(chunk)
+        return True
 
 
 async def whole(
@@ -98,8 +108,6 @@ async def open_stream(
     exchange.lap("first_byte")
     try:
         await _until_first_token(opened)
-        if plan.escapes_refusals and opened.relay.is_complete and opened.relay.finish_reason in REFUSED:
-            raise ContentRefused(f"{attempt.model.name} refused for its content policy.", provider_status=200)
     except UpstreamError as error:
         upstream.close()
         relay = opened.relay
@@ -146,8 +154,11 @@ async def _until_first_token(opened: OpenedStream) -> None:
 
 def _begin(exchange: Exchange, request: Request, attempt: Attempt) -> tuple[ModuleType, WireRequest]:
     module = _PROVIDERS[attempt.model.provider.kind]
-    wire: WireRequest = module.prepare(request, attempt.model, _cap(exchange, attempt))
+    marks = NONE if exchange.prefix is None else exchange.prefix.marks(attempt.model)
+    wire: WireRequest = module.prepare(request, attempt.model, _cap(exchange, attempt), marks)
     exchange.begin_attempt(attempt)
+    if exchange.prefix is not None:
+        exchange.prefix.sent(attempt.model)
     exchange.lap("prepare")
     return module, wire
 

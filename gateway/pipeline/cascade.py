@@ -20,7 +20,7 @@ from gateway.quality.threshold import Threshold
 from gateway.quality.verdict import Verdict
 from gateway.quality.versions import InForce
 from gateway.runtime import Runtime
-from gateway.types import Cascade, Request
+from gateway.types import Cascade, Request, Surface
 
 logger = logging.getLogger(__name__)
 UNREADABLE = Verdict(False, None, ("unreadable",))
@@ -49,8 +49,19 @@ class _Schema(msgspec.Struct):
 
 
 class _Format(msgspec.Struct):
+    """OpenAI puts the schema into `json_schema`, Anthropic beside the type."""
+
     type: str = ""
     json_schema: _Schema | None = None
+    schema: dict[str, Any] | None = None
+
+    @property
+    def wanted(self) -> dict[str, Any] | None:
+        return self.json_schema.schema if self.json_schema else self.schema
+
+
+class _Config(msgspec.Struct):
+    format: _Format | None = None
 
 
 class Judge(NamedTuple):
@@ -70,7 +81,7 @@ async def judge(exchange: Exchange, request: Request, cascade: Cascade, body: by
         words.text,
         finish_reason=words.finish_reason,
         wants_json=wanted.type in ("json_object", "json_schema"),
-        json_schema=wanted.json_schema.schema if wanted.json_schema else None,
+        json_schema=wanted.wanted,
         logprobs=() if request.is_stream else _logprobs(body),
         calls_tools=words.calls_tools,
     )
@@ -122,9 +133,12 @@ def _question(request: Request) -> str:
 
 
 def _format(request: Request) -> _Format:
-    asked = request.raw.get("response_format")
+    config, asked = request.raw.get("output_config"), request.raw.get("response_format")
     try:
-        return msgspec.json.decode(asked, type=_Format) if asked is not None else _Format()
+        if config is not None and request.endpoint.surface is Surface.ANTHROPIC:
+            return msgspec.json.decode(config, type=_Config).format or _Format()
+        asked = asked if asked is not None else request.raw.get("output_format")
+        return msgspec.json.decode(asked, type=_Format | None) or _Format() if asked is not None else _Format()
     except msgspec.ValidationError:
         return _Format()
 

@@ -23,6 +23,7 @@ from gateway.context.turns import Conversation, Message
 from gateway.errors import StoreUnavailable
 from gateway.pipeline import observability
 from gateway.pipeline.exchange import Exchange
+from gateway.routing import conversations
 from gateway.runtime import Runtime
 from gateway.types import ContextChange, ContextPolicy, Endpoint, Request, Snapshot
 
@@ -50,6 +51,8 @@ async def optimise(exchange: Exchange, request: Request, policy: ContextPolicy |
     exchange.context, exchange.summary_wanted, exchange.context_policy = None, None, policy
     if policy is None:
         return request
+    if not exchange.conversation:  # while its beginning is still there
+        exchange.conversation = conversations.key_of(request, str(exchange.key.id))
     try:
         conversation = turns.read(request.raw["messages"], request.endpoint.surface)
         kind = _kind(exchange.snapshot, request)

@@ -1,7 +1,8 @@
 """What a request asks of its limits: which ones apply, how much input it holds at most, and how much output it wants. No I/O.
 
-The input is priced at a conservative bound (`gateway.tokens.upper_bound`) and the output at its cap, at the dearest rates of any model
-of the plan, so that a request which is let in can be paid for. A cascade may take two calls, and holds both.
+The input is priced at a conservative bound (`gateway.tokens.upper_bound`), at the price of writing it to the provider's cache exactly
+where that may happen, and the output at its cap, at the dearest rates of any model of the plan, so that a request which is let in can be
+paid for. A cascade may take two calls, and holds both.
 """
 
 from __future__ import annotations
@@ -13,6 +14,11 @@ from gateway import tokens, vocabularies
 from gateway.errors import InvalidRequest
 from gateway.pipeline.applying import Applying, applying
 from gateway.pipeline.exchange import Exchange
+from gateway.prefix import marks
+from gateway.prefix.caches import FIVE_MINUTES, HOUR, Style
+from gateway.prefix.decision import cache_of
+from gateway.prefix.marks import NONE
+from gateway.prefix.rule import write_rate
 from gateway.runtime import Runtime
 from gateway.stores.counters import Demand
 from gateway.types import Endpoint, Model, Plan, Request
@@ -34,7 +40,7 @@ def terms(exchange: Exchange, request: Request, plan: Plan, tier: str, runtime: 
     wanted, least, choices = _output(exchange, request, model, runtime)
     calls = Calls()
     if request.endpoint is not Endpoint.COUNT_TOKENS:
-        calls = _calls(request, plan)
+        calls = _calls(exchange, request, plan)
         _check_input(exchange, request, model, calls.one_input, runtime)
         choices *= calls.amount
         wanted = _affordable(exchange, wanted, least, choices, calls.input_nanousd, calls.output_pico)
@@ -80,9 +86,9 @@ class Calls(NamedTuple):
     output_pico: int = 0
 
 
-def _calls(request: Request, plan: Plan) -> Calls:
+def _calls(exchange: Exchange, request: Request, plan: Plan) -> Calls:
     """Only one model answers, so the dearest is held; of a cascade, the first one and the dearest of the others."""
-    marks_cache = b'"cache_control"' in request.content
+    has_own = marks.has_own(request.content) if exchange.has_own_marks is None else exchange.has_own_marks
     bounds: dict[str, int] = {}
     each = []
     for attempt in plan.attempts:
@@ -91,7 +97,8 @@ def _calls(request: Request, plan: Plan) -> Calls:
         if kind not in bounds:
             bounds[kind] = tokens.upper_bound(request.body, request.content, kind=kind)
         assert model.price is not None  # the router leaves models without a price out
-        each.append((bounds[kind], *_prices(model.price, bounds[kind], marks_cache)))
+        written = _written(exchange, model, bounds[kind], has_own=has_own)
+        each.append((bounds[kind], *_prices(model.price, bounds[kind], written)))
     one_input = max(bounds.values())
     if plan.cascade is None or len(each) < 2:
         return Calls(1, one_input, one_input, max(item[1] for item in each), max(item[2] for item in each))
@@ -156,14 +163,28 @@ def _check_input(exchange: Exchange, request: Request, model: Model, bound: int,
         )
 
 
-def _prices(price: Price, bound: int, marks_cache: bool) -> tuple[int, int]:
-    """The input's highest cost in nano-dollars, and the highest output rate in pico-dollars per token, of any tier that may apply."""
+def _written(exchange: Exchange, model: Model, bound: int, *, has_own: bool) -> tuple[str, ...]:
+    """The lifetimes for which the provider may keep the input: by the caller's marks or by Tollgate's, or as it caches by itself."""
+    if has_own:
+        return (FIVE_MINUTES, HOUR)
+    chosen = NONE if exchange.prefix is None else exchange.prefix.marks(model)
+    cache = cache_of(model)
+    if cache is None or cache.style is not Style.BREAKPOINTS:
+        return chosen.lifetimes
+    return cache.lifetimes if bound >= cache.least_tokens and (chosen.head or not chosen.is_explicit) else ()
+
+
+def _prices(price: Price, bound: int, written: tuple[str, ...]) -> tuple[int, int]:
+    """The input's highest cost in nano-dollars, and the highest output rate in pico-dollars per token, of any tier that may apply.
+
+    `written`: the lifetimes for which the input may be written to the provider's cache.
+    """
     tiers = [price.base, *(rates for threshold, rates in price.tiers if bound > threshold)]
     rate = output = 0
     for rates in tiers:
         rate = max(rate, rates.input, rates.cache_read)
-        if marks_cache:
-            rate = max(rate, rates.cache_write_5m, rates.cache_write_1h)
+        for lifetime in written:
+            rate = max(rate, write_rate(rates, lifetime))
         output = max(output, rates.output)
     return -(-bound * rate // PICO_PER_NANO), output
 

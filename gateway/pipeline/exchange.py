@@ -9,6 +9,7 @@ from uuid import UUID
 
 from gateway.context.summaries import Wanted
 from gateway.errors import GatewayError
+from gateway.prefix.decision import Decision
 from gateway.stores.counters import Hold
 from gateway.types import (
     Attempt,
@@ -49,6 +50,17 @@ class Replayed(NamedTuple):
     similarity: float
 
 
+class PrefixCached(NamedTuple):
+    """Input tokens that providers' caches gave and took in, and what that saved; less than nothing where writing cost more."""
+
+    read_tokens: int = 0
+    written_tokens: int = 0
+    saved_nanousd: int = 0
+
+
+NOTHING_CACHED = PrefixCached()
+
+
 class Ended(NamedTuple):
     """An attempt that did not become the answer. `error` None: its answer was not good enough."""
 
@@ -82,6 +94,7 @@ class Exchange:
         "endpoint",
         "fingerprint",
         "first_token_ns",
+        "has_own_marks",
         "held_nanousd",
         "hold",
         "idempotency",
@@ -95,6 +108,8 @@ class Exchange:
         "output_cap",
         "pace",
         "plan",
+        "prefix",
+        "prefix_cache",
         "replayed",
         "request",
         "request_id",
@@ -140,6 +155,10 @@ class Exchange:
         self.context: ContextChange | None = None
         self.context_policy: ContextPolicy | None = None
         self.summary_wanted: Wanted | None = None
+        # What the prefix cache step decided, and what became of it over all calls.
+        self.has_own_marks: bool | None = None  # None: nobody has looked
+        self.prefix: Decision | None = None
+        self.prefix_cache = NOTHING_CACHED
         # What reservation found and took.
         self.tier = ""
         self.cheaper: Cheaper | None = None
@@ -150,7 +169,7 @@ class Exchange:
         self.left_out: frozenset[int] = frozenset()  # models of the plan, from 1 on, whose own budgets have no room
         self.hold: Hold | None = None
         self.top_ups: list[Hold] = []  # held on top, as failed calls have cost something
-        self.budget_shares: dict[str, int] = {}  # percent used, of budgets that rules ask about
+        self.budget_shares: dict[tuple[str, str], int] = {}  # percent used, by budget and subject, as far as rules ask
         self.conversation = ""
         self.held_nanousd = 0
         self.pace: PaceLeft | None = None
@@ -174,6 +193,8 @@ class Exchange:
     ) -> None:
         """The present attempt did not become the answer; another one may."""
         assert self.attempt is not None
+        if self.prefix is not None:
+            self.prefix.answered(usage or Usage())
         now = time.perf_counter_ns()
         self.ended.append(
             Ended(

@@ -39,6 +39,12 @@ CONTEXT_TOKENS_SAVED = Counter("tollgate_context_tokens_saved_total", "Input tok
 CONTEXT_FAILURES = Counter("tollgate_context_failures_total", "Requests whose context could not be optimised.")
 CONTEXT_EMBEDDINGS_LATE = Counter("tollgate_context_embeddings_late_total", "Requests that went on without embeddings.")
 CONTEXT_SUMMARIES = Counter("tollgate_context_summaries_total", "Summaries of what was left out.", ["outcome"])
+PREFIX_TOKENS = Counter(
+    "tollgate_prefix_cache_tokens_total",
+    "Input tokens that a provider's cache gave or took in.",
+    ["provider", "model", "kind"],
+)
+PREFIX_FAILURES = Counter("tollgate_prefix_cache_failures_total", "Requests whose prefixes could not be looked at.")
 IN_FLIGHT = Gauge("tollgate_in_flight_requests", "Requests under way.", multiprocess_mode="livesum")
 
 
@@ -76,3 +82,7 @@ def count(record: UsageRecord) -> None:
         series.input_tokens.inc(record.input_tokens)
         series.output_tokens.inc(record.output_tokens)
         series.cost.inc(record.cost_nanousd / 1e9)
+    written = record.cache_write_5m_tokens + record.cache_write_1h_tokens
+    if record.cache_read_tokens or written:
+        PREFIX_TOKENS.labels(record.provider, record.model_served, "read").inc(record.cache_read_tokens)
+        PREFIX_TOKENS.labels(record.provider, record.model_served, "written").inc(written)

@@ -6,7 +6,7 @@ Once the caller has had a byte nothing is tried again. Where no model can answer
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Container, Sequence
 from typing import TypeVar
 
 from gateway.errors import (
@@ -16,6 +16,8 @@ from gateway.errors import (
     GatewayError,
     InvalidRequest,
     NotGoodEnough,
+    RateLimited,
+    StoreUnavailable,
     UpstreamError,
     UpstreamRejected,
 )
@@ -32,6 +34,7 @@ T = TypeVar("T")
 Call = Callable[[Attempt, Permit], Awaitable[T]]
 NO_ROOM = "its budget is used up"
 BREAKER_OPEN = "its circuit breaker is open"
+NO_LARGER = "its context window is no larger"
 
 
 async def ask(exchange: Exchange, request: Request, plan: Plan, runtime: Runtime) -> ProviderAnswer:
@@ -45,7 +48,7 @@ async def ask(exchange: Exchange, request: Request, plan: Plan, runtime: Runtime
         permit.went_well()
         error: UpstreamError | None = None
         if plan.escapes_refusals and answer.finish_reason in calls.REFUSED:
-            error = ContentRefused(f"{attempt.model.name} refused for its content policy.", provider_status=200)
+            error = _refused(attempt)
         elif _is_judged(plan, attempt) and not await _is_good(exchange, request, plan, answer.body, runtime):
             error = NotGoodEnough(exchange.cascade)
         if error is None:
@@ -57,13 +60,9 @@ async def ask(exchange: Exchange, request: Request, plan: Plan, runtime: Runtime
 
     try:
         return await _walk(exchange, attempts_of(exchange, plan), plan, runtime, call)
-    except UpstreamError as error:
-        number = (
-            exchange.attempts_made
-            if isinstance(error, ContentRefused | NotGoodEnough)
-            else _settled_for(exchange, error)
-        )
-        if number not in kept:
+    except (UpstreamError, RateLimited, StoreUnavailable) as error:
+        number = _to_make_do_with(exchange, error, kept)
+        if number is None:
             raise
         return kept[number]
 
@@ -80,29 +79,38 @@ async def open_stream(exchange: Exchange, request: Request, plan: Plan, runtime:
         if top_up.is_needed(exchange, plan):
             await top_up.reserve(exchange, request, plan, runtime)
         opened = await calls.open_stream(exchange, request, plan, attempt, permit, runtime.transport)
-        if not _is_judged(plan, attempt):
+        refuses = plan.escapes_refusals and opened.relay.finish_reason in calls.REFUSED
+        if not refuses and not _is_judged(plan, attempt):
             return opened
+        error: UpstreamError
         try:
             await calls.read_whole(exchange, opened)
-            if await _is_good(exchange, request, plan, b"".join(opened.out), runtime):
+            if refuses:
+                error = _refused(attempt)
+            elif await _is_good(exchange, request, plan, b"".join(opened.out), runtime):
                 return opened
+            else:
+                error = NotGoodEnough(exchange.cascade)
         except BaseException:
             opened.upstream.close()
             raise
         permit.went_well()
         kept[exchange.attempts_made] = opened
-        error = NotGoodEnough(exchange.cascade)
         relay = opened.relay
         error.usage, error.is_reported, error.finish_reason = relay.usage, relay.usage is not None, relay.finish_reason
         raise error
 
     try:
         return await _walk(exchange, attempts_of(exchange, plan), plan, runtime, call)
-    except UpstreamError as error:
-        number = exchange.attempts_made if isinstance(error, NotGoodEnough) else _settled_for(exchange, error)
-        if number not in kept:
+    except (UpstreamError, RateLimited, StoreUnavailable) as error:
+        number = _to_make_do_with(exchange, error, kept)
+        if number is None:
             raise
         return kept[number]
+
+
+def _refused(attempt: Attempt) -> ContentRefused:
+    return ContentRefused(f"{attempt.model.name} refused for its content policy.", provider_status=200)
 
 
 def _is_judged(plan: Plan, attempt: Attempt) -> bool:
@@ -119,17 +127,19 @@ async def _is_good(exchange: Exchange, request: Request, plan: Plan, body: bytes
     return verdict.is_accepted
 
 
-def _settled_for(exchange: Exchange, error: UpstreamError) -> int:
-    """The attempt whose answer was not good enough, and has to do as no better model could answer; 0 if there is none.
-
-    Its call has been charged already.
-    """
-    first = next((item for item in exchange.ended if item.error is None), None)
-    if first is None or not error.may_fall_back:
-        return 0
-    if exchange.ended[-1].number != exchange.attempts_made:
-        exchange.end_attempt(error, usage=error.usage, is_reported=error.is_reported)
-    exchange.settled_for = first.attempt
+def _to_make_do_with(exchange: Exchange, error: GatewayError, kept: Container[int]) -> int | None:
+    """The attempt whose answer, refused or not good enough, is given all the same, as nobody has a better one; None if there is none."""
+    if isinstance(error, ContentRefused | NotGoodEnough) and exchange.attempts_made in kept:
+        return exchange.attempts_made
+    if isinstance(error, UpstreamError) and not error.may_fall_back:
+        return None
+    first = next((item for item in exchange.ended if item.number in kept), None)
+    if first is None:
+        return None
+    if isinstance(error, UpstreamError) and exchange.ended[-1].number != exchange.attempts_made:
+        last = error.__cause__ if isinstance(error.__cause__, UpstreamError) else error
+        exchange.end_attempt(last, usage=last.usage, is_reported=last.is_reported)
+    exchange.settled_for = first.attempt  # its call has been charged already
     return first.number
 
 
@@ -148,10 +158,11 @@ def attempts_of(exchange: Exchange, plan: Plan) -> list[Attempt]:
 
 async def _walk(exchange: Exchange, attempts: Sequence[Attempt], plan: Plan, runtime: Runtime, call: Call[T]) -> T:
     least_window = 0
+    too_long: ContextOverflow | None = None
     for place, attempt in enumerate(attempts):
         others = attempts[place + 1 :]
         if least_window and (attempt.model.context_window or least_window + 1) <= least_window:
-            exchange.skipped.append((attempt.model.name, "its context window is no larger"))
+            exchange.skipped.append((attempt.model.name, NO_LARGER))
             continue
         try:
             answer = await _try(exchange, attempt, runtime, call, has_fallback=bool(others))
@@ -159,6 +170,7 @@ async def _walk(exchange: Exchange, attempts: Sequence[Attempt], plan: Plan, run
             least_window = attempt.model.context_window or 0
             if not others:
                 raise
+            too_long = error
             _go_on(exchange, attempt, error)
         except UpstreamRejected as error:
             if not others or not (plan.escapes_refusals and isinstance(error, ContentRefused)):
@@ -179,6 +191,8 @@ async def _walk(exchange: Exchange, attempts: Sequence[Attempt], plan: Plan, run
                 return answer
             exchange.skipped.append((attempt.model.name, BREAKER_OPEN))
             BREAKER_SKIPS.labels(attempt.model.provider.name, attempt.model.name).inc()
+    if too_long is not None and _is_all_too_long(exchange):
+        raise too_long  # waiting makes no window larger
     raise _nobody(exchange, None, wait_seconds=_least_wait(attempts, runtime))
 
 
@@ -186,8 +200,14 @@ def _go_on(exchange: Exchange, attempt: Attempt, error: UpstreamError) -> None:
     if isinstance(error, NotGoodEnough):
         exchange.end_attempt(usage=error.usage, is_reported=error.is_reported, finish_reason=error.finish_reason)
         return
-    exchange.end_attempt(error, usage=error.usage, is_reported=error.is_reported)
+    exchange.end_attempt(error, usage=error.usage, is_reported=error.is_reported, finish_reason=error.finish_reason)
     FALLBACKS.labels(attempt.model.provider.name, attempt.model.name, error.code).inc()
+
+
+def _is_all_too_long(exchange: Exchange) -> bool:
+    return all(isinstance(item.error, ContextOverflow) for item in exchange.ended) and all(
+        reason == NO_LARGER for _, reason in exchange.skipped
+    )
 
 
 async def _try(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 
+from billing import prices
 from gateway.errors import GatewayError
 from gateway.pipeline.exchange import Ended, Exchange
 from gateway.stores import usage_record
@@ -121,6 +122,7 @@ def _record(
     is_final: bool = True,
 ) -> UsageRecord:
     request = exchange.request
+    price = model.price if model else None
     return UsageRecord(
         id=exchange.id_of_attempt(attempt),
         request_id=exchange.request_id,
@@ -162,6 +164,7 @@ def _record(
         opens_model=_opens(exchange, attempt, model),
         context_tokens_before=exchange.context.tokens_before if exchange.context else None,
         context_tokens_after=exchange.context.tokens_after if exchange.context else None,
+        prefix_saved_nanousd=prices.cache_saved_nanousd(price, usage) if price is not None else 0,
     )
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import logging
+import math
 import time
 from functools import partial
 from typing import Any
@@ -28,6 +29,7 @@ from gateway.errors import (
 )
 from gateway.pipeline import demand as demands
 from gateway.pipeline import record, shares
+from gateway.pipeline.applying import pace_at_refusal
 from gateway.pipeline.demand import Terms
 from gateway.pipeline.exchange import Exchange, PaceLeft
 from gateway.pipeline.observability import HOLD_WAITS
@@ -102,6 +104,7 @@ async def reserve(exchange: Exchange, request: Request, plan: Plan, runtime: Run
         elif kind == b"closed":
             await asyncio.sleep(int(verdict[1]) / 1000 + 0.01)
         elif kind == b"mark":
+            await shares.look(exchange, terms.applying.counters, runtime, but=int(verdict[1]) - 1)
             _degrade(exchange, terms.applying.counters[int(verdict[1]) - 1], int(verdict[2]))
         elif kind == b"replay":
             raise Repeated(verdict[1])
@@ -110,6 +113,7 @@ async def reserve(exchange: Exchange, request: Request, plan: Plan, runtime: Run
             await runtime.accounts.room(tenant_id, min(pause, deadline - time.monotonic()))
             pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
         else:
+            exchange.pace = pace_at_refusal(terms.applying, verdict)
             raise _refusal(terms, verdict)
 
 
@@ -245,7 +249,7 @@ def _rate_refusal(terms: Terms, verdict: list[Any]) -> RateLimited:
     amount = pace.requests_per_minute if metric == "requests" else pace.tokens_per_minute
     wait = max(0.05, int(verdict[3]) / 1000)
     return RateLimited(
-        f"The limit of {amount} {metric} per minute of {who} is reached ({int(verdict[4])} used). Try again in {wait:.0f} s.",
+        f"The limit of {amount} {metric} per minute of {who} is reached ({int(verdict[4])} used). Try again in {math.ceil(wait)} s.",
         code=f"{metric}_per_minute_exceeded",
         retry_after_seconds=wait,
         detail={"limit": f"{metric} per minute of {who}", "amount": amount, "used": int(verdict[4])},

@@ -61,6 +61,11 @@ class AnswerStream:
             self._error = InternalError("Tollgate failed while relaying the stream.")
             raise self._error from error
 
+    def fail(self, error: GatewayError) -> None:
+        """Nothing more will be sent of it, for a reason of ours; `close` settles it as cut."""
+        if not self._has_ended and self._error is None:
+            self._error = error
+
     def _taken(self) -> bytes:
         """What has been read and not passed on yet."""
         out = b"".join(self._opened.out)
@@ -76,7 +81,7 @@ class AnswerStream:
         """
         opened = self._opened
         has_all = self._has_ended or (opened.relay.is_complete and self._error is None)
-        if client_left and not has_all and self._error is None and not self.exchange.is_settled:
+        if client_left and not self._knows_all() and self._error is None and not self.exchange.is_settled:
             await self._listen_on()
         opened.upstream.close()
         self.exchange.lap("stream")
@@ -102,6 +107,11 @@ class AnswerStream:
             await self._remember()
         return cost
 
+    def _knows_all(self) -> bool:
+        """Whether there is nothing more to learn from the provider: it has said how the answer ends, and what it used."""
+        relay = self._opened.relay
+        return self._has_ended or (relay.is_complete and relay.usage is not None)
+
     async def _remember(self) -> None:
         exchange = self.exchange
         assert exchange.request is not None
@@ -115,7 +125,7 @@ class AnswerStream:
             async with asyncio.timeout(self._runtime.left_stream_seconds):
                 while await self._opened.take_in():
                     self._opened.out.clear()
-                    if self._opened.relay.is_complete:
+                    if self._knows_all():
                         return
         except (TimeoutError, GatewayError):
             pass  # what has come until then counts

@@ -21,6 +21,7 @@ from gateway.pipeline import (
     context_summary,
     credentials,
     last_resort,
+    prefix_cache,
     provider_client,
     reservation,
     router,
@@ -120,6 +121,7 @@ async def _admit(exchange: Exchange, validated: Request, runtime: Runtime) -> Ad
                 request, exchange.snapshot, exchange.key, signals.of(exchange, request, runtime)
             )
             exchange.lap("route")
+            prefix_cache.decide(exchange, request, plan, runtime)
             await reservation.reserve(exchange, request, plan, runtime)
             exchange.lap("reserve")
             return Admitted(plan, request)

@@ -14,7 +14,7 @@ from billing import prices
 from gateway import tokens
 from gateway.errors import GatewayError, StoreUnavailable, UpstreamError
 from gateway.pipeline import observability, record
-from gateway.pipeline.exchange import Exchange
+from gateway.pipeline.exchange import NOTHING_CACHED, Exchange, PrefixCached
 from gateway.providers.relay import Relay
 from gateway.stores import counters, usage_record
 from gateway.stores.accounts import Accounts
@@ -141,6 +141,8 @@ async def _settle(
     if exchange.is_settled:
         return None
     exchange.is_settled = True
+    if exchange.prefix is not None:
+        exchange.prefix.answered(usage)
     if exchange.settled_for is not None:
         usage, source = _NOTHING, NONE  # its call has a record of its own
     cost = _cost(exchange.attempt, usage)
@@ -163,12 +165,13 @@ async def _settle(
         earlier = record.of_ended(exchange, item, cost=item_cost)
         observability.count(earlier)
         records.append(usage_record.encode(earlier))
-        used.add(item.attempt, item.usage or _NOTHING, item_cost or 0)
+        used.add(item.attempt, item.usage or _NOTHING, item_cost or 0, earlier.prefix_saved_nanousd)
         cost = None if cost is None or item_cost is None else cost + item_cost
     records.append(usage_record.encode(line))
     if line.attempt:
-        used.add(exchange.attempt, usage, line.cost_nanousd)
+        used.add(exchange.attempt, usage, line.cost_nanousd, line.prefix_saved_nanousd)
     exchange.cost_nanousd = used.nanousd
+    exchange.prefix_cache = used.prefix_cache
     hold = exchange.hold
     await accounts.settle(
         Settlement(
@@ -216,10 +219,17 @@ class _Used:
     def __init__(self) -> None:
         self.tokens = 0
         self.nanousd = 0
+        self.prefix_cache = NOTHING_CACHED
         self._models: dict[str, tuple[int, int]] = {}
 
-    def add(self, attempt: Attempt | None, usage: Usage, nanousd: int) -> None:
+    def add(self, attempt: Attempt | None, usage: Usage, nanousd: int, saved_nanousd: int) -> None:
         tokens = usage.input_tokens + usage.output_tokens
+        read, written, saved = self.prefix_cache
+        self.prefix_cache = PrefixCached(
+            read + usage.cache_read_tokens,
+            written + usage.cache_write_5m_tokens + usage.cache_write_1h_tokens,
+            saved + saved_nanousd,
+        )
         self.tokens += tokens
         self.nanousd += nanousd
         if attempt is not None:

@@ -5,32 +5,30 @@ What only rules ask about is worked out only where there are rules, or several m
 
 from __future__ import annotations
 
-import hashlib
-from typing import Any
-
 from gateway import tokens
 from gateway.pipeline import shares
 from gateway.pipeline.exchange import Exchange
+from gateway.routing import conversations
 from gateway.routing.conversations import Turn
 from gateway.runtime import Runtime
 from gateway.types import Conversation, Request, Signals
 
-BEGINNING = 4096  # characters of a message that tell a conversation from others
 _NO_CONVERSATION = Conversation("")
 
 
 def of(exchange: Exchange, request: Request, runtime: Runtime) -> Signals:
     """The request's signals. Its tier is the one this process knows; the reserve step tells if it has changed."""
     snapshot, end_user = exchange.snapshot, request.labels.end_user
+    exchange.tier = runtime.snapshots.tier(snapshot.tenant_id, end_user) if end_user else ""
     is_open_question = bool(snapshot.rules) or request.model_asked.startswith("task/")
     return Signals(
         at=exchange.accepted_ms / 1000,
-        tier=runtime.snapshots.tier(snapshot.tenant_id, end_user) if end_user else "",
+        tier=exchange.tier,
         input_tokens=input_tokens(request) if is_open_question else 0,
         conversation=_remembered(exchange, request, runtime) if is_open_question else _NO_CONVERSATION,
         health=runtime.breakers.health,
         cheaper=exchange.cheaper,
-        budget_shares=shares.known(exchange),
+        budget_shares=shares.by_name(exchange),
     )
 
 
@@ -55,13 +53,5 @@ def input_tokens(request: Request) -> int:
 
 
 def conversation(request: Request, caller: str) -> Conversation:
-    """The conversation by what stays the same from turn to turn: who calls, for whom, and how it began."""
-    body: Any = request.body
-    messages = getattr(body, "messages", None) or []
-    began = [str(getattr(body, "system", None) or "")[:BEGINNING]]
-    for message in messages:
-        began.append(str(message.content)[:BEGINNING])
-        if message.role == "user":
-            break
-    parts = "\x00".join([caller, request.labels.end_user, *began])
-    return Conversation(hashlib.blake2b(parts.encode("utf-8", "replace"), digest_size=16).hexdigest())
+    """The conversation of a request as it came."""
+    return Conversation(conversations.key_of(request, caller))

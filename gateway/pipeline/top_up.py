@@ -10,7 +10,8 @@ import time
 import msgspec
 
 from billing import limits
-from gateway.errors import BudgetSpent, StoreUnavailable
+from billing.limits import Counter
+from gateway.errors import BudgetHeld, BudgetSpent, RateLimited, StoreUnavailable
 from gateway.pipeline import demand as demands
 from gateway.pipeline import record
 from gateway.pipeline.exchange import Exchange
@@ -34,18 +35,19 @@ def is_needed(exchange: Exchange, plan: Plan) -> bool:
 async def reserve(exchange: Exchange, request: Request, plan: Plan, runtime: Runtime) -> None:
     """Hold what one more call may take, at an output cap that may be lower. Atomic; a refusal takes nothing.
 
-    Raises `BudgetSpent` where there is no room for another call, or `StoreUnavailable`.
+    Raises `BudgetSpent` where there is no room for another call, `BudgetHeld` where others hold it, or `StoreUnavailable`.
     """
-    terms = demands.terms(exchange, request, plan, exchange.tier, runtime)
-    lines = [
-        msgspec.structs.replace(line, mark=0)
-        for line in terms.demand.counters
+    one_call = msgspec.structs.replace(plan, cascade=None)
+    terms = demands.terms(exchange, request, one_call, exchange.tier, runtime)
+    affected = [
+        (line, counter)
+        for line, counter in zip(terms.demand.counters, terms.applying.counters, strict=True)
         if line.metric != METRICS[limits.REQUESTS] and line.model not in exchange.left_out
     ]
     wanted = terms.demand.output_wanted if exchange.output_cap is None else exchange.output_cap
     demand = msgspec.structs.replace(
         terms.demand,
-        counters=lines,
+        counters=[msgspec.structs.replace(line, mark=0) for line, _ in affected],
         rings=[],
         slots=[],
         output_wanted=wanted,
@@ -64,6 +66,7 @@ async def reserve(exchange: Exchange, request: Request, plan: Plan, runtime: Run
         reserved_at=time.monotonic(),
     )
     version = exchange.snapshot.version
+    kind, verdict = b"", []
     for _ in range(MOST_TRIES):
         verdict = await runtime.accounts.reserve(hold, version)
         kind = verdict[0]
@@ -74,13 +77,60 @@ async def reserve(exchange: Exchange, request: Request, plan: Plan, runtime: Run
             return
         if kind == b"stale":
             version = int(verdict[1])
-        elif kind == b"held":
+        elif kind == b"held" and int(verdict[3]) > _own(exchange, affected[int(verdict[1]) - 1][0].metric):
             await runtime.accounts.room(hold.tenant_id, PAUSE_SECONDS)
-        elif kind == b"spent":
+        elif kind in (b"held", b"spent"):
+            kind = b"spent"  # what it holds itself is used up
             break
         else:
             raise StoreUnavailable("The counters are being restored. Try again in a moment.", retry_after_seconds=1)
-    raise BudgetSpent(
-        "Calls for this request failed and were charged; what is left of a budget does not pay for another one.",
-        code="budget_spent",
+    if kind not in (b"spent", b"held"):
+        raise StoreUnavailable(
+            "The configuration changes faster than it can be read. Try again.", retry_after_seconds=1
+        )
+    raise _refusal(affected[int(verdict[1]) - 1][1], int(verdict[2]), int(verdict[3]), is_held=kind == b"held")
+
+
+def _own(exchange: Exchange, metric: int) -> int:
+    """What the request itself holds of a metric: it stays held until the request is settled."""
+    own = 0
+    for hold in (exchange.hold, *exchange.top_ups):
+        if hold is not None:
+            demand = counters.decode(hold.demand)
+            output = hold.output_cap * demand.choices
+            tokens, nanousd = (
+                demand.input_tokens + output,
+                demand.input_nanousd + output * demand.output_pico // 1000 + 1,
+            )
+            own += tokens if metric == METRICS[limits.TOKENS] else nanousd
+    return own
+
+
+def _refusal(counter: Counter, used: int, held: int, *, is_held: bool) -> RateLimited:
+    limit, end = counter.limit, counter.window.end
+    amounts = {"limit": counter.amount, "used": used, "held": held}
+    detail: dict[str, object] = {
+        "budget": limit.name,
+        "scope": limit.dimension,
+        "metric": limit.metric,
+        "window": limit.window,
+        **(
+            {name: value / limits.NANO_PER_USD for name, value in amounts.items()}
+            if limit.metric == limits.USD
+            else amounts
+        ),
+    }
+    failed = "Calls for this request failed and were charged;"
+    if is_held:
+        return BudgetHeld(
+            f"{failed} other requests hold what is left of the budget “{limit.name}”. Try again in a moment.",
+            retry_after_seconds=1.0,
+            detail=detail,
+            source=limit.source,
+        )
+    return BudgetSpent(
+        f"{failed} what is left of the budget “{limit.name}” does not pay for another one.",
+        retry_after_seconds=max(1.0, end - time.time()) if end is not None else None,
+        detail=detail,
+        source=limit.source,
     )

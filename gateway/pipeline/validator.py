@@ -25,6 +25,7 @@ _DECODERS: dict[Endpoint, msgspec.json.Decoder[Any]] = {
     Endpoint.COUNT_TOKENS: msgspec.json.Decoder(bodies.CountTokensBody),
     Endpoint.EMBEDDINGS: msgspec.json.Decoder(bodies.EmbeddingsBody),
 }
+_RESULT = msgspec.json.Decoder(list[bodies.Part])
 _TOP_LEVEL = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 MAX_END_USER = 200
@@ -102,16 +103,38 @@ def _needs(endpoint: Endpoint, body: Any) -> frozenset[str]:
     needs = {"chat"}
     if getattr(body, "stream", None):
         needs.add("streaming")
-    if body.tools:
+    if body.tools or getattr(body, "functions", None):
         needs.add("tools")
-    response_format = getattr(body, "response_format", None)
-    if response_format is not None and response_format.type == "json_schema":
+    if any(wanted.type == "json_schema" for wanted in _formats(body)):
         needs.add("json_schema")
     for message in body.messages:
-        if isinstance(message.content, list) and any(part.type in _IMAGE_PARTS for part in message.content):
+        if isinstance(message.content, list) and any(map(_is_image, message.content)):
             needs.add("vision")
             break
     return frozenset(needs)
+
+
+def _formats(body: Any) -> list[bodies.ResponseFormat]:
+    """The forms of output that are asked for, by whichever name."""
+    config = getattr(body, "output_config", None)
+    given = (
+        getattr(body, "response_format", None),
+        getattr(body, "output_format", None),
+        config.format if config is not None else None,
+    )
+    return [wanted for wanted in given if wanted is not None]
+
+
+def _is_image(part: bodies.Part) -> bool:
+    """Also the result of a tool that holds one."""
+    if part.type != "tool_result":
+        return part.type in _IMAGE_PARTS
+    if b'"image"' not in bytes(part.content):
+        return False
+    try:
+        return any(inner.type == "image" for inner in _RESULT.decode(part.content))
+    except msgspec.ValidationError:
+        return False  # a text; the provider checks it
 
 
 def _labels(body: Any, headers: Mapping[str, str]) -> Labels:

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import msgspec
 
+from gateway import tokens
 from gateway.errors import Unsupported, UpstreamFailed
-from gateway.providers import failures, metadata
+from gateway.prefix.marks import NONE, Marks
+from gateway.providers import cache_marks, failures, metadata
 from gateway.providers.relay import Relay
 from gateway.providers.sse import Event
 from gateway.providers.translate.usage import MessagesUsage
@@ -61,9 +63,9 @@ _answers = msgspec.json.Decoder(_Answer)
 _events = msgspec.json.Decoder(_Event)
 
 
-def prepare(request: Request, model: Model, output_cap: int | None) -> WireRequest:
-    """The call to make, with that output cap (None: the endpoint has no output). Raises `InvalidRequest` for what cannot be said in
-    Anthropic's format."""
+def prepare(request: Request, model: Model, output_cap: int | None, marks: Marks = NONE) -> WireRequest:
+    """The call to make, with those marks and that output cap (None: the endpoint has no output). Raises `InvalidRequest` for what
+    cannot be said in Anthropic's format."""
     provider = model.provider
     path = _PATHS.get(request.endpoint)
     if path is None:
@@ -75,10 +77,12 @@ def prepare(request: Request, model: Model, output_cap: int | None) -> WireReque
             raw["max_tokens"] = msgspec.Raw(b"%d" % output_cap)
         if "metadata" in raw:
             metadata.without_labels(raw, keep=("user_id",))
+        if marks is not NONE:
+            cache_marks.into_raw(raw, request, marks)
         body = msgspec.json.encode(raw)
     else:
         assert output_cap is not None
-        body = translated_request(request, model, output_cap)
+        body = translated_request(request, model, output_cap, marks)
     return WireRequest(url=provider.base_url + path, headers=_headers(provider, request), body=body)
 
 
@@ -145,7 +149,7 @@ class _PassThrough:
         if parsed.type == "content_block_delta":
             delta = parsed.delta
             if delta is not None:
-                self.produced_bytes += len((delta.text or delta.thinking or delta.partial_json or "").encode())
+                self.produced_bytes += tokens.written(delta.text or delta.thinking or delta.partial_json or "")
                 self.deltas += 1
         elif parsed.type == "message_start":
             if parsed.message is not None and parsed.message.usage is not None:
@@ -165,6 +169,9 @@ class _PassThrough:
     def _take(self, newer: MessagesUsage) -> None:
         self._counts.update(newer)
         self.usage = self._counts.counted()
+
+    def end(self) -> None:
+        pass
 
     def finish(self) -> bytes:
         return b""

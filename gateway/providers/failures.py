@@ -16,6 +16,7 @@ from gateway.errors import (
     UpstreamCredentialRefused,
     UpstreamError,
     UpstreamFailed,
+    UpstreamOutOfCredit,
     UpstreamOverloaded,
     UpstreamRateLimited,
     UpstreamRejected,
@@ -25,7 +26,9 @@ from gateway.types import Provider
 
 MAX_MESSAGE = 2_000
 OVERLOADED = frozenset({503, 529})
-CREDENTIAL_REFUSED = frozenset({401, 402, 403})
+CREDENTIAL_REFUSED = frozenset({401, 403})
+OUT_OF_CREDIT = 402
+LONGEST_RETRY_AFTER_SECONDS = 86_400.0  # what a provider asks for beyond that is no use to anybody
 
 # What looks like an API key, whole or with its middle masked, as providers like to quote it back.
 _KEY_LIKE = re.compile(r"\b(?:sk|pk|rk|xai|gsk|AIza|key)[-_][A-Za-z0-9_\-*.…]{6,}|\bBearer\s+\S+", re.IGNORECASE)
@@ -46,7 +49,27 @@ def from_response(provider: Provider, status: int, headers: Mapping[str, str], b
         return UpstreamFailed(
             f"{provider.name} answered with a redirect; its base URL is wrong.", provider_status=status
         )
-    retry_after = retry_after_seconds(headers)
+    if status == OUT_OF_CREDIT or code == "insufficient_quota" or _NO_CREDIT.search(message):
+        return UpstreamOutOfCredit(
+            f"The gateway's account at {provider.name} is out of credit: {message}",
+            error_type=kind,
+            provider_status=status,
+        )
+    error = _of_status(provider, status, kind, code, message, param, retry_after_seconds(headers))
+    if headers.get("x-should-retry") == "false":
+        error.may_retry = False
+    return error
+
+
+def _of_status(
+    provider: Provider,
+    status: int,
+    kind: str,
+    code: str | None,
+    message: str,
+    param: str | None,
+    retry_after: float | None,
+) -> UpstreamError:
     if status == 429:
         return UpstreamRateLimited(
             message, code=code, error_type=kind, provider_status=status, retry_after_seconds=retry_after, param=param
@@ -60,6 +83,7 @@ def from_response(provider: Provider, status: int, headers: Mapping[str, str], b
     return _rejected(kind, code, message)(message, code=code, error_type=kind, provider_status=status, param=param)
 
 
+_NO_CREDIT = re.compile(r"credit balance is too low", re.IGNORECASE)
 _TOO_LONG = re.compile(r"prompt is too long|maximum context length|context window|context_length", re.IGNORECASE)
 _AGAINST_POLICY = frozenset({"content_filter", "content_policy_violation", "content_policy"})
 
@@ -97,15 +121,19 @@ def retry_after_seconds(headers: Mapping[str, str]) -> float | None:
     """How long the provider asks to wait (RFC 9110: seconds or a date; `retry-after-ms` is OpenAI's)."""
     try:
         if "retry-after-ms" in headers:
-            return max(0.0, float(headers["retry-after-ms"]) / 1000)
+            return _bounded(float(headers["retry-after-ms"]) / 1000)
         value = headers.get("retry-after")
         if value is None:
             return None
         if value.strip().replace(".", "", 1).isdigit():
-            return float(value)
-        return max(0.0, (parsedate_to_datetime(value) - dt.datetime.now(dt.UTC)).total_seconds())
+            return _bounded(float(value))
+        return _bounded((parsedate_to_datetime(value) - dt.datetime.now(dt.UTC)).total_seconds())
     except (ValueError, TypeError):
         return None
+
+
+def _bounded(seconds: float) -> float:
+    return max(0.0, min(seconds, LONGEST_RETRY_AFTER_SECONDS))
 
 
 def _read(body: bytes) -> tuple[str, str, str | None, str | None]:

@@ -9,11 +9,13 @@ from typing import Any
 
 import msgspec
 
-from gateway import bodies
+from gateway import bodies, tokens
 from gateway.errors import Unsupported, UpstreamFailed
-from gateway.providers import failures, metadata
+from gateway.prefix.marks import NONE, Marks
+from gateway.providers import cache_marks, failures, metadata
 from gateway.providers.relay import Relay
 from gateway.providers.sse import Event
+from gateway.providers.translate.reasons import REFUSAL
 from gateway.providers.translate.usage import ChatUsage
 from gateway.providers.translation import translated_answer, translated_relay, translated_request
 from gateway.types import Endpoint, Model, Provider, ProviderAnswer, Request, Surface, Usage, WireRequest
@@ -34,9 +36,15 @@ class _Delta(msgspec.Struct):
     tool_calls: msgspec.Raw = msgspec.Raw()
 
 
+class _Message(msgspec.Struct):
+    refusal: str | None = None
+
+
 class _Choice(msgspec.Struct):
     delta: _Delta | None = None
+    message: _Message | None = None
     finish_reason: str | None = None
+    index: int = 0
 
 
 class _Answer(msgspec.Struct):
@@ -50,18 +58,18 @@ class _Answer(msgspec.Struct):
 _answers = msgspec.json.Decoder(_Answer)
 
 
-def prepare(request: Request, model: Model, output_cap: int | None) -> WireRequest:
-    """The call to make, with that output cap (None: the endpoint has no output). Raises `InvalidRequest` for what cannot be said in
-    OpenAI's format."""
+def prepare(request: Request, model: Model, output_cap: int | None, marks: Marks = NONE) -> WireRequest:
+    """The call to make, with those marks and that output cap (None: the endpoint has no output). Raises `InvalidRequest` for what
+    cannot be said in OpenAI's format."""
     provider = model.provider
     path = _PATHS.get(request.endpoint)
     if path is None:
         raise Unsupported(f"{provider.name} cannot {request.endpoint.value}.", param="model")
     if request.endpoint.surface is Surface.OPENAI:
-        body = _own_body(request, model, output_cap)
+        body = _own_body(request, model, output_cap, marks)
     else:
         assert output_cap is not None
-        body = translated_request(request, model, output_cap)
+        body = translated_request(request, model, output_cap, marks)
     return WireRequest(url=provider.base_url + path, headers=_headers(provider, request), body=body)
 
 
@@ -74,8 +82,8 @@ def _headers(provider: Provider, request: Request) -> dict[str, str]:
     return headers
 
 
-def _own_body(request: Request, model: Model, output_cap: int | None) -> bytes:
-    """The caller's own bytes but for the model's name, the output cap, Tollgate's labels, and usage asked for in every stream."""
+def _own_body(request: Request, model: Model, output_cap: int | None, marks: Marks) -> bytes:
+    """The caller's own bytes but for the model's name, the output cap, Tollgate's labels, usage asked for in every stream, and marks."""
     raw = dict(request.raw)
     raw["model"] = msgspec.Raw(msgspec.json.encode(model.upstream_id))
     if output_cap is not None:
@@ -84,6 +92,8 @@ def _own_body(request: Request, model: Model, output_cap: int | None) -> bytes:
         metadata.without_labels(raw, keep=())
     if request.is_stream:
         raw["stream_options"] = _stream_options(raw.get("stream_options"))
+    if marks is not NONE:
+        cache_marks.into_raw(raw, request, marks)
     return msgspec.json.encode(raw)
 
 
@@ -110,11 +120,16 @@ def read_answer(request: Request, model: Model, content: bytes) -> ProviderAnswe
         raise UpstreamFailed(f"{model.provider.name} sent an answer that cannot be read.") from error
     if answer.error is not None and not answer.choices:
         raise _reported(model.provider, answer.error)
-    finish_reason = answer.choices[0].finish_reason or "" if answer.choices else ""
+    finish_reason = _finish_reason(answer.choices[0]) if answer.choices else ""
     body = content if request.endpoint.surface is Surface.OPENAI else translated_answer(request, model, content)
     return ProviderAnswer(
         body=body, usage=answer.usage.counted() if answer.usage else None, finish_reason=finish_reason
     )
+
+
+def _finish_reason(choice: _Choice) -> str:
+    refuses = choice.message is not None and choice.message.refusal
+    return REFUSAL if refuses else choice.finish_reason or ""
 
 
 def relay(request: Request, model: Model) -> Relay:
@@ -128,11 +143,15 @@ def relay(request: Request, model: Model) -> Relay:
 class _PassThrough:
     """OpenAI's stream to an OpenAI caller: its bytes, less the usage chunk that only Tollgate asked for."""
 
-    __slots__ = ("_provider", "_wants_usage", "deltas", "finish_reason", "is_complete", "produced_bytes", "usage")
+    __slots__ = (
+        "_lacks_done", "_provider", "_unfinished", "_wants_usage", "deltas", "finish_reason", "is_complete", "produced_bytes", "usage",
+    )  # fmt: skip
 
     def __init__(self, provider: Provider, *, wants_usage: bool) -> None:
         self._provider = provider
         self._wants_usage = wants_usage
+        self._unfinished: set[int] = set()  # choices that have begun and not ended
+        self._lacks_done = False
         self.usage: Usage | None = None
         self.finish_reason = ""
         self.produced_bytes = 0
@@ -157,22 +176,31 @@ class _PassThrough:
             if not chunk.choices and not self._wants_usage:
                 return b""
         for choice in chunk.choices or ():
-            if choice.finish_reason:
-                self.finish_reason = choice.finish_reason
             if choice.delta is not None:
                 self._count(choice.delta)
+                if choice.delta.refusal:
+                    self.finish_reason = REFUSAL
+            if choice.finish_reason:
+                self._unfinished.discard(choice.index)
+                self.finish_reason = REFUSAL if self.finish_reason == REFUSAL else choice.finish_reason
+            else:
+                self._unfinished.add(choice.index)
         return event.raw
 
     def _count(self, delta: _Delta) -> None:
-        size = len((delta.content or delta.reasoning_content or delta.refusal or "").encode()) + len(
-            bytes(delta.tool_calls)
-        )
+        size = tokens.written(delta.content or delta.reasoning_content or delta.refusal or "")
+        size += len(bytes(delta.tool_calls))
         if size:
             self.produced_bytes += size
             self.deltas += 1
 
+    def end(self) -> None:
+        """Some servers send no [DONE]: what they said of each choice tells that it was all."""
+        if not self.is_complete and self.finish_reason and not self._unfinished:
+            self.is_complete = self._lacks_done = True
+
     def finish(self) -> bytes:
-        return b""
+        return b"data: [DONE]\n\n" if self._lacks_done else b""
 
 
 def _reported(provider: Provider, error: dict[str, Any] | str) -> Exception:

@@ -9,8 +9,8 @@ from gateway.types import Usage
 
 
 class Relay(Protocol):
-    """Readable at any time: `usage` (None until the provider reports any), `finish_reason`, how much was produced, and whether the
-    provider said that the stream is over."""
+    """Readable at any time: `usage` (None until the provider reports any), `finish_reason`, how much was produced (as `tokens.written`
+    counts), and whether the provider said that the stream is over."""
 
     @property
     def usage(self) -> Usage | None: ...
@@ -25,6 +25,10 @@ class Relay(Protocol):
 
     def feed(self, event: Event) -> bytes:
         """The caller's bytes for `event`. Raises an `UpstreamError` if the provider reports one or sends what cannot be read."""
+        ...
+
+    def end(self) -> None:
+        """The provider's stream is over; `is_complete` then says whether that was all of it."""
         ...
 
     def finish(self) -> bytes:

@@ -7,7 +7,8 @@ from typing import Any
 import msgspec
 
 from gateway.errors import InvalidRequest, UpstreamFailed
-from gateway.providers import failures
+from gateway.prefix.marks import NONE, Marks
+from gateway.providers import cache_marks, failures
 from gateway.providers.relay import Relay
 from gateway.providers.sse import Event
 from gateway.providers.translate import chat_to_messages, messages_to_chat, responses
@@ -17,8 +18,9 @@ from gateway.providers.translate.types import MalformedUpstream, TranslationErro
 from gateway.types import Endpoint, Model, Request, Usage
 
 
-def translated_request(request: Request, model: Model, output_cap: int) -> bytes:
-    """The body in the provider's format, with that output cap. Raises `InvalidRequest` naming the field that cannot be said there."""
+def translated_request(request: Request, model: Model, output_cap: int, marks: Marks = NONE) -> bytes:
+    """The body in the provider's format, with that output cap and those marks. Raises `InvalidRequest` naming the field that cannot be
+    said there."""
     body: dict[str, Any] = msgspec.json.decode(request.content)
     try:
         if request.endpoint is Endpoint.CHAT:
@@ -35,6 +37,8 @@ def translated_request(request: Request, model: Model, output_cap: int) -> bytes
             )
     except TranslationError as error:
         raise InvalidRequest(error.message, param=error.param, code="untranslatable") from error
+    if marks is not NONE:
+        cache_marks.into_body(translated, model.provider.surface, marks)
     return msgspec.json.encode(translated)
 
 
@@ -94,6 +98,9 @@ class _Translating:
             raise UpstreamFailed(f"{self._model.provider.name} sent a stream that cannot be read.") from error
         except UpstreamStreamError as error:
             raise failures.from_event(self._model.provider, error.kind, error.message, error.code) from error
+
+    def end(self) -> None:
+        pass
 
     def finish(self) -> bytes:
         return self._stream.finish()

@@ -6,12 +6,12 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from gateway.routing import conditions
-from gateway.routing.conditions import Models, Never, Tasks
+from gateway.routing.conditions import BudgetShare, Models, Never, Tasks
 from gateway.types import Model, Rule, Snapshot, Task
 
 
 class Oddity(NamedTuple):
-    """`rule_id` is empty for what concerns a task, `task` for what concerns a rule."""
+    """`rule_id` is empty for what concerns a task, `task` for what concerns a rule, both for what concerns a budget."""
 
     rule_id: str
     task: str
@@ -26,6 +26,7 @@ def of(snapshot: Snapshot) -> list[Oddity]:
         found += [Oddity(rule.id, "", text) for text in _beside(rule, snapshot.rules[:index])]
     for task in snapshot.tasks.values():
         found += [Oddity("", task.slug, text) for text in _of_task(task)]
+    found += [Oddity("", "", text) for text in _of_budgets(snapshot)]
     return found
 
 
@@ -38,7 +39,24 @@ def _of_rule(rule: Rule, snapshot: Snapshot) -> Iterable[str]:
         if isinstance(condition, Tasks):
             for slug in sorted(condition.slugs - snapshot.tasks.keys()):
                 yield f"{said} asks for task/{slug}, which there is not."
+        if (
+            isinstance(condition, BudgetShare)
+            and condition.budget
+            and rule.is_own
+            and not _is_there(condition.budget, snapshot)
+        ):
+            yield f"{said} asks for the budget “{condition.budget}”, which is not in use."
     yield from (f"{said}: {text}" for text in _of_chain(rule.targets, rule.choice.quality_floor))
+
+
+def _is_there(budget: str, snapshot: Snapshot) -> bool:
+    return any(limit.name == budget for limit in snapshot.limits.limits)
+
+
+def _of_budgets(snapshot: Snapshot) -> Iterable[str]:
+    for limit in snapshot.limits.limits:
+        if limit.cheaper_model and limit.cheaper_model not in snapshot.models:
+            yield f"The budget “{limit.name}” calls for {limit.cheaper_model} when it runs low, which there is not."
 
 
 def _of_task(task: Task) -> Iterable[str]:

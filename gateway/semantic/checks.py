@@ -21,10 +21,10 @@ from billing import windows
 from gateway.caching.semantic import Asked
 from gateway.models import SemanticCheck, SemanticEntry, SemanticLabel
 from gateway.semantic import terms, watch
-from gateway.semantic.isolation import acting_for
 from gateway.semantic.terms import Terms
 from gateway.stores.nearest import Candidate
 from gateway.types import Surface
+from tenants import tenancy
 from tenants.models import Tenant
 
 logger = logging.getLogger(__name__)
@@ -110,7 +110,7 @@ def _spent(tenant_id: UUID, task: str, now: dt.datetime) -> int:
 
 def _answer(check: SemanticCheck) -> str | None:
     """What the hit was given; None if the entry is gone, or was answered anew since."""
-    with acting_for(check.tenant_id):
+    with tenancy.entered(check.tenant_id):
         entry = SemanticEntry.objects.filter(
             tenant_id=check.tenant_id, id=check.entry_id, request_id=check.origin
         ).first()

@@ -1,7 +1,7 @@
 """Keeps answers that may be given again, and takes them out: one by one, by what they belong to, and in the end.
 
 Answers come through a stream of the tenant's, so that keeping them costs a request nothing but one command it does not wait for. All that
-is done here is done within one tenant, and PostgreSQL holds it to that (`isolation`).
+is done here is done within one tenant, and PostgreSQL holds it to that (`tenancy.entered`).
 """
 
 from __future__ import annotations
@@ -25,10 +25,9 @@ from gateway.caching import semantic
 from gateway.caching.semantic import Given
 from gateway.models import SemanticEntry
 from gateway.semantic import purges
-from gateway.semantic.isolation import acting_for
 from gateway.semantic.purges import Purge
 from gateway.types import Surface
-from tenants import redis_keys
+from tenants import redis_keys, tenancy
 from tenants.ids import uuid7
 from tenants.models import Tenant
 
@@ -150,7 +149,7 @@ def _write(tenant_id: UUID, rows: list[Row]) -> int:
         [HalfVector(row[name]).to_text() if name == "embedding" else row[name] for name in COLUMNS] for row in rows
     ]
     try:
-        with acting_for(tenant_id), connection.cursor() as cursor:
+        with tenancy.entered(tenant_id), connection.cursor() as cursor:
             cursor.executemany(KEEP, values)
     except REFUSED:
         return sum(_write_one(tenant_id, one) for one in values)
@@ -159,7 +158,7 @@ def _write(tenant_id: UUID, rows: list[Row]) -> int:
 
 def _write_one(tenant_id: UUID, values: list[Any]) -> bool:
     try:
-        with acting_for(tenant_id), connection.cursor() as cursor:
+        with tenancy.entered(tenant_id), connection.cursor() as cursor:
             cursor.execute(KEEP, values)
     except REFUSED:
         logger.exception("PostgreSQL refuses an answer of tenant %s, and it is not kept", tenant_id)
@@ -169,7 +168,7 @@ def _write_one(tenant_id: UUID, values: list[Any]) -> bool:
 
 def evict(tenant_id: UUID, entry_id: UUID) -> bool:
     """Take one entry out, such as one that got a thumb down; whether it was there. In force for every search from then on."""
-    with acting_for(tenant_id):
+    with tenancy.entered(tenant_id):
         deleted, _ = SemanticEntry.objects.filter(tenant_id=tenant_id, id=entry_id).delete()
     return bool(deleted)
 
@@ -181,6 +180,6 @@ def purge(redis: Redis, tenant_id: UUID, what: Purge) -> int:
     In force when this returns. Safe to run twice. Raises what Redis or PostgreSQL raise; what was done until then stays done.
     """
     purges.mark(redis, tenant_id, what, timezone.now())
-    with acting_for(tenant_id):
+    with tenancy.entered(tenant_id):
         deleted, _ = what.of(SemanticEntry.objects.filter(tenant_id=tenant_id)).delete()
     return deleted

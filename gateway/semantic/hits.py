@@ -19,8 +19,7 @@ from redis import Redis
 from gateway.caching.semantic import Hit
 from gateway.models import SemanticCheck, SemanticHit, SemanticLabel
 from gateway.semantic import entries
-from gateway.semantic.isolation import acting_for
-from tenants import encryption, redis_keys
+from tenants import encryption, redis_keys, tenancy
 from tenants.models import Tenant
 
 logger = logging.getLogger(__name__)
@@ -87,7 +86,7 @@ def _store(tenant_id: UUID, hits: list[Hit]) -> int:
         SemanticCheck.objects.bulk_create([check for check in checks if check is not None], ignore_conflicts=True)
         # In one order, so that two workers wait for each other and never crosswise.
         counted = sorted((_uuid(hit.entry_id), _at(hit)) for hit in new)
-        with acting_for(tenant_id), connection.cursor() as cursor:
+        with tenancy.entered(tenant_id), connection.cursor() as cursor:
             cursor.executemany(_COUNT, [(at, tenant_id, entry_id) for entry_id, at in counted])
     return len(new)
 

@@ -14,7 +14,7 @@ from django.db import connection
 from gateway.models import SemanticCheck, SemanticHit
 from gateway.semantic import indexes
 from gateway.semantic.indexes import Scope
-from gateway.semantic.isolation import acting_for
+from tenants import tenancy
 
 HITS_KEPT = dt.timedelta(days=14)
 CHECKS_KEPT = dt.timedelta(days=365)
@@ -40,7 +40,7 @@ def tend(tenant_ids: Iterable[UUID], now: dt.datetime) -> Tended:
     ended = evicted = 0
     large: list[Scope] = []
     for tenant_id in tenant_ids:
-        with acting_for(tenant_id):
+        with tenancy.entered(tenant_id):
             gone = _end(tenant_id, now)
             counted = _count(tenant_id)
             made_room = _make_room(tenant_id, counted)

@@ -1,7 +1,8 @@
 """A gateway process's own books: what its requests hold, what it has just settled, and what could not be settled while Redis was away.
 
-Once a second it prolongs the leases of requests under way. Where Redis has lost its data it puts their holds back, and the records of
-the last seconds into the stream (the drain drops those that the log has). Where Redis has been away it replays the spool.
+Once a second it prolongs the leases of requests under way. Where Redis has lost data, or may have (it was started again), it puts their
+holds back and repeats the settlements of the last seconds (the drain drops records that the log has). Where Redis has been away it
+replays the spool.
 """
 
 from __future__ import annotations
@@ -23,7 +24,6 @@ from gateway.stores import counters
 from gateway.stores.counters import Hold, Settlement
 from gateway.stores.redis import RedisStore
 from gateway.stores.spool import Spool, SpoolError
-from tenants import redis_keys
 
 logger = logging.getLogger(__name__)
 
@@ -49,7 +49,7 @@ class Accounts:
         self._holds: dict[str, Hold] = {}
         self._restoring: dict[str, asyncio.Future[None]] = {}
         self._waiting: defaultdict[UUID, deque[asyncio.Future[None]]] = defaultdict(deque)
-        self._recent: deque[tuple[float, UUID, tuple[bytes, ...]]] = deque()
+        self._recent: deque[tuple[float, UUID, Settlement]] = deque()
         self._epochs: dict[UUID, str] = {}
         self._looking: dict[UUID, asyncio.Task[None]] = {}
         self._unanswered: set[str] = set()  # reservations whose request went away before the reply came
@@ -212,13 +212,13 @@ class Accounts:
             await self._restore(epoch, lost)
 
     async def _put_back(self, tenant_id: UUID, epoch: str, lost: list[Hold]) -> None:
-        """Redis has lost the tenant's data. What this process knows of it goes back, before requests are admitted again."""
-        records = [record for _, owner, kept in self._recent if owner == tenant_id for record in kept]
-        logger.warning("tenant %s: %s holds and %s records go back to Redis", tenant_id, len(lost), len(records))
-        stream = redis_keys.usage_stream(tenant_id)
-        # All at once: one after the other could take longer than requests are kept waiting.
+        """Redis has lost of the tenant's data. What this process knows goes back, before requests are admitted again."""
+        recent = [settlement for _, owner, settlement in self._recent if owner == tenant_id]
+        logger.warning("tenant %s: %s holds and %s settlements go back to Redis", tenant_id, len(lost), len(recent))
+        # All at once: one after the other could take longer than requests are kept waiting. A settlement is made again rather than its
+        # records alone, as the hold that it released may be there again.
         await asyncio.gather(
-            self._restore(epoch, lost), *(self.redis.call("XADD", stream, "*", "r", record) for record in records)
+            self._restore(epoch, lost), *(counters.settle(self.redis, settlement) for settlement in recent)
         )
         self._epochs[tenant_id] = epoch
 
@@ -248,8 +248,7 @@ class Accounts:
 
     def _note(self, settlement: Settlement) -> None:
         """Remember what Redis has just been told, in case it forgets before it is drained."""
-        if settlement.records:
-            self._recent.append((time.monotonic(), UUID(settlement.tenant_id), settlement.records))
+        self._recent.append((time.monotonic(), UUID(settlement.tenant_id), settlement))
 
     async def close(self) -> None:
         """Stop looking after the books; what the spool holds stays for the next process."""

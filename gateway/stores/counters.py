@@ -16,10 +16,12 @@ from billing import limits
 from gateway.stores.redis import RedisStore, Script
 from tenants import redis_keys
 
-RESERVE = Script("ring", "reserve")
-SETTLE = Script("ring", "settle")
-_RESTORE = Script("restore")
-_RENEW = Script("renew")
+RESERVE = Script("ring", "run", "reserve")
+SETTLE = Script("ring", "run", "settle")
+OPEN = Script("run", "open")
+IS_OPEN = Script("run", "is_open")
+_RESTORE = Script("run", "restore")
+_RENEW = Script("run", "renew")
 
 METRICS = {limits.REQUESTS: 1, limits.TOKENS: 2, limits.USD: 3}
 TENANT_HASH, USER_HASH = 1, 2
@@ -187,7 +189,7 @@ async def settle(redis: RedisStore, settlement: Settlement) -> str:
 
 
 async def renew(redis: RedisStore, tenant_id: UUID, request_ids: list[str], lease_ms: int) -> tuple[str, list[str]]:
-    """Prolong leases; returns the epoch ('' if the counters are lost) and the requests whose holds are gone."""
+    """Prolong leases; returns the epoch ('' if the counters are lost or may have lost something) and the requests whose holds are gone."""
     keys = [redis_keys.counters(tenant_id), redis_keys.leases(tenant_id)]
     epoch, gone = await redis.run(_RENEW, keys, [lease_ms, *request_ids])
     return epoch.decode(), [item.decode() for item in gone]

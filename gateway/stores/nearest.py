@@ -19,8 +19,8 @@ from gateway import answers
 from gateway.answers import Words
 from gateway.caching import semantic
 from gateway.types import Surface
+from tenants.tenancy import ROLE
 
-ROLE = "tollgate_tenant"
 LOOKED_AT = 150  # by an index of its own; among so many the nearest is found in more than 98 of 100 searches
 SERVER_SHARE = 0.9  # of the budget: then PostgreSQL gives up itself, and is not thought to be away
 FOUND, NONE, LATE, BUSY, FAILED, AWAY = "found", "none", "late", "busy", "failed", "away"

@@ -1,28 +1,24 @@
-"""One connection pool to Redis for the event loop, and commands sent together.
+"""The event loop's Redis: commands and scripts, on one server or a cluster.
 
-Commands that requests issue within the same turn of the event loop leave as one pipeline: under load a round trip, its system
-calls and redis-py's own work are shared by all of them. A failure of one command reaches only who sent it; Redis being
-unreachable raises `StoreUnavailable` for all of them.
+Commands that requests issue within the same turn of the event loop leave together: under load a round trip and its system calls are
+shared by all of them. An error reply to one command reaches only who sent it; Redis being unreachable raises `StoreUnavailable` for
+all of them.
 """
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import logging
 from pathlib import Path
 from typing import Any
 
-from redis.asyncio import Redis, RedisCluster
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
-from redis.exceptions import NoScriptError, RedisError, ResponseError
+from redis.exceptions import NoScriptError, ResponseError
 
 from gateway.errors import StoreUnavailable
+from gateway.stores.redis_cluster import ClusterLink
+from gateway.stores.redis_link import Link, LinkDown
 
 logger = logging.getLogger(__name__)
-
-MAX_BATCH = 512
 
 
 class Script:
@@ -38,26 +34,14 @@ class RedisStore:
     """The event loop's Redis. Every method raises `StoreUnavailable` when Redis cannot be reached or does not answer in time."""
 
     def __init__(self, url: str, *, timeout_seconds: float, is_cluster: bool = False) -> None:
-        client: Any = RedisCluster if is_cluster else Redis
-        self._client = client.from_url(
-            url,
-            socket_timeout=timeout_seconds,
-            socket_connect_timeout=timeout_seconds,
-            retry=Retry(NoBackoff(), 1),  # once, on a fresh connection: an idle one may have been closed
-            health_check_interval=0,
-            decode_responses=False,
-        )
-        self._waiting: list[tuple[tuple[Any, ...], asyncio.Future[Any]]] = []
-        self._flushes: set[asyncio.Task[None]] = set()
+        self._link: Link | ClusterLink = (ClusterLink if is_cluster else Link)(url, timeout_seconds=timeout_seconds)
 
     async def call(self, *command: Any) -> Any:
-        """The reply to one command. An error reply raises redis-py's `ResponseError`."""
-        loop = asyncio.get_running_loop()
-        reply: asyncio.Future[Any] = loop.create_future()
-        if not self._waiting:
-            loop.call_soon(self._flush)
-        self._waiting.append((command, reply))
-        return await reply
+        """The reply to one command, in the types of RESP 3. An error reply raises redis-py's `ResponseError`."""
+        try:
+            return await self._link.send(command)
+        except LinkDown as error:
+            raise _unavailable() from error
 
     async def run(self, script: Script, keys: list[str], args: list[Any]) -> Any:
         """Run a script: atomic, one round trip (two the first time after Redis lost its script cache).
@@ -66,54 +50,21 @@ class RedisStore:
         """
         try:
             try:
-                return await self.call("EVALSHA", script.sha1, len(keys), *keys, *args)
+                return await self._link.send(("EVALSHA", script.sha1, len(keys), *keys, *args))
             except NoScriptError:
-                return await self.call("EVAL", script.text, len(keys), *keys, *args)
+                return await self._link.send(("EVAL", script.text, len(keys), *keys, *args))
+        except LinkDown as error:
+            raise _unavailable() from error
         except ResponseError as error:
             logger.error("Redis refuses a script: %s", error)
             raise _unavailable() from error
 
     async def quiet(self) -> None:
         """Wait until everything sent so far has been answered or has failed, whether anybody waits for it or not."""
-        await asyncio.sleep(0)  # what has been asked for in this turn is sent at its end
-        if self._flushes:
-            await asyncio.wait(set(self._flushes))
+        await self._link.quiet()
 
     async def close(self) -> None:
-        await self._client.aclose()
-
-    def _flush(self) -> None:
-        while self._waiting:
-            batch, self._waiting = self._waiting[:MAX_BATCH], self._waiting[MAX_BATCH:]
-            task = asyncio.ensure_future(self._send(batch))
-            self._flushes.add(task)
-            task.add_done_callback(self._flushes.discard)
-
-    async def _send(self, batch: list[tuple[tuple[Any, ...], asyncio.Future[Any]]]) -> None:
-        pipeline = self._client.pipeline(transaction=False)
-        for command, _ in batch:
-            pipeline.execute_command(*command)
-        try:
-            replies = await pipeline.execute(raise_on_error=False)
-        except Exception as error:  # uvloop, for one, raises RuntimeError for a connection that is just being closed
-            if not isinstance(error, RedisError | OSError | TimeoutError):
-                logger.exception("a batch for Redis failed")
-            logger.warning("Redis: %s: %s", type(error).__name__, error)
-            for _, reply in batch:
-                if not reply.done():
-                    failure = _unavailable()
-                    failure.__cause__ = error
-                    reply.set_exception(failure)
-            return
-        for (_, reply), value in zip(batch, replies, strict=True):
-            if reply.done():
-                continue  # its request is gone
-            if isinstance(value, ResponseError):
-                reply.set_exception(value)
-            elif isinstance(value, Exception):  # of one node of a cluster
-                reply.set_exception(_unavailable())
-            else:
-                reply.set_result(value)
+        await self._link.close()
 
 
 def _unavailable() -> StoreUnavailable:

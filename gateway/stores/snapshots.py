@@ -23,6 +23,7 @@ from tenants.tiers import DEFAULT_TIER
 
 logger = logging.getLogger(__name__)
 MAX_AGE_SECONDS = 900  # prices in the catalog change on given days
+RETRY_SECONDS = 5.0  # between two tries to read a tenant anew while PostgreSQL is down; meanwhile requests go on
 UNKNOWN_KEY_SECONDS = 5  # a key just made is never among them: nobody could have guessed it
 UNKNOWN_KEYS_KEPT = 10_000
 TIERS_KEPT = 100_000
@@ -38,6 +39,7 @@ class Snapshots:
         self._tenant_of_key: OrderedDict[str, UUID] = OrderedDict()
         self._unknown_keys: OrderedDict[str, float] = OrderedDict()
         self._threads = threads
+        self._put_off: dict[UUID, float] = {}  # tenants that could not be read anew, and when to try again
         self._tiers: OrderedDict[tuple[UUID, str], str] = OrderedDict()
 
     async def for_key(self, secret_sha256: str) -> Snapshot | None:
@@ -48,10 +50,17 @@ class Snapshots:
             if tenant_id is None:
                 return None
         snapshot = self._by_tenant.get(tenant_id)
-        if snapshot is None or time.monotonic() - snapshot.loaded_at > MAX_AGE_SECONDS:
+        if snapshot is None or self._is_due(tenant_id, snapshot):
             return await self._load_or_keep(tenant_id, snapshot)
         self._by_tenant.move_to_end(tenant_id)
         return snapshot
+
+    def _is_due(self, tenant_id: UUID, snapshot: Snapshot) -> bool:
+        """Whether it is to be read anew, though nobody has edited anything."""
+        now = time.monotonic()
+        if now - snapshot.loaded_at <= MAX_AGE_SECONDS and time.time() < snapshot.valid_until:
+            return False
+        return now >= self._put_off.get(tenant_id, 0.0)
 
     def tier(self, tenant_id: UUID, end_user: str) -> str:
         """Which tier the end user is believed to be in; the reserve step knows, and says so if it is another one."""
@@ -80,6 +89,7 @@ class Snapshots:
         except StoreUnavailable:
             if old is None:
                 raise
+            self._put_off[tenant_id] = time.monotonic() + RETRY_SECONDS
             logger.warning(
                 "PostgreSQL is down: tenant %s goes on with configuration version %s", tenant_id, old.version
             )
@@ -91,6 +101,7 @@ class Snapshots:
         if snapshot is None:
             self._by_tenant.pop(tenant_id, None)
             return None
+        self._put_off.pop(tenant_id, None)
         self._by_tenant[tenant_id] = snapshot
         self._by_tenant.move_to_end(tenant_id)
         _shrink(self._by_tenant, self._capacity)

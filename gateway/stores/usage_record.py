@@ -15,7 +15,8 @@ class UsageRecord(msgspec.Struct, array_like=True, frozen=True):
     """Units: tokens, nano-dollars, milliseconds since 1970 (`accepted_ms`), milliseconds, microseconds per step.
 
     `is_final`: it tells how the request ended; the others are attempts that failed before. `opens_model`: the request's first call of
-    that model, so that a budget of requests of the model counts it.
+    that model, so that a budget of requests of the model counts it. `prefix_saved_nanousd`: what the provider's cache saved, less than
+    nothing where writing to it cost more.
     """
 
     id: UUID
@@ -58,6 +59,7 @@ class UsageRecord(msgspec.Struct, array_like=True, frozen=True):
     opens_model: bool = True
     context_tokens_before: int | None = None
     context_tokens_after: int | None = None
+    prefix_saved_nanousd: int = 0
 
 
 REPORTED, ESTIMATED, HELD, NONE = "reported", "estimated", "held", "none"  # where the usage comes from

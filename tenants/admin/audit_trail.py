@@ -15,6 +15,7 @@ from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, DropdownFilter, RangeDateTimeFilter
 
+from tenants import audit, sites, visits
 from tenants.admin import changes, scope
 from tenants.admin.badges import badge
 from tenants.admin.base import HouseAdmin
@@ -40,7 +41,7 @@ class KindFilter(DropdownFilter):
         return queryset.filter(content_type_id=self.value()) if self.value() else queryset
 
 
-@admin.register(LogEntry)
+@sites.register(LogEntry)
 class AuditTrailAdmin(HouseAdmin):
     list_display = ["timestamp", "who", "did", "kind", "row", "changed", "remote_addr"]
     list_display_links = ["timestamp"]
@@ -56,14 +57,11 @@ class AuditTrailAdmin(HouseAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[LogEntry]:
         entries: QuerySet[LogEntry] = super().get_queryset(request)
-        if scope.is_operator(request):
-            return entries
-        return entries.filter(
-            additional_data__tenant_id__in=[str(pk) for pk in scope.tenant_ids(request, scope.EDITORS)]
-        )
+        return entries if scope.is_operator(request) else audit.of_tenant(entries, visits.of(request).tenant)
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return scope.is_operator(request) or bool(scope.tenant_ids(request, scope.EDITORS))
+        visit = visits.found(request)
+        return scope.is_operator(request) if visit is None else visit.may("view", "audit")
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

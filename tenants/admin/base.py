@@ -1,11 +1,13 @@
 """What every page of the admin shares: tenants kept apart, the audit trail as history, and refusals that say what to do.
 
-Rules of one model are in its own module; which person belongs where is `tenants.admin.scope`'s.
+The same pages serve the operators' site and the consoles (`tenants.sites`). In a console the tenant is given, so lists and forms do not
+name it, and what one may do is what one's role may do with the page's `subject` (`tenants.roles`). Rules of one model are in its own
+module.
 """
 
 from __future__ import annotations
 
-from typing import Any, NoReturn
+from typing import Any
 
 from django import forms
 from django.contrib.admin import display
@@ -21,19 +23,27 @@ from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin, StackedInline, TabularInline
 from unfold.widgets import UnfoldAdminTextareaWidget
 
-from tenants import audit
+from tenants import audit, roles, visits
 from tenants.admin import changes, scope
-from tenants.admin.scope import Role
+from tenants.models import Tenant
+from tenants.roles import Action
 
 HISTORY_PER_PAGE = 25
 
 
 class WholeRowForm(forms.ModelForm):
-    """A form that also checks constraints over the tenant, which is fixed once a row exists and so is no field of the form."""
+    """A form that also checks constraints over the tenant where it is no field of the form: once a row exists, and in a console."""
+
+    console_tenant: Tenant | None = None  # whose the new row is going to be
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.console_tenant is not None and self.instance._state.adding:
+            self.instance.tenant = self.console_tenant
 
     def _get_validation_exclusions(self) -> set[str]:
         excluded: set[str] = super()._get_validation_exclusions()  # type: ignore[misc]
-        if not self.instance._state.adding:
+        if not self.instance._state.adding or self.console_tenant is not None:
             excluded.discard("tenant")
         return excluded
 
@@ -52,11 +62,7 @@ class ScopedChoices:
     def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         related = self.admin_site._registry.get(db_field.remote_field.model)
         if related is not None and "queryset" not in kwargs:
-            rows = related.get_queryset(request)
-            if db_field.name == "tenant" and not scope.is_operator(request):
-                rows = rows.filter(pk__in=scope.tenant_ids(request, getattr(self, "editing_roles", scope.EDITORS)))
-                kwargs.setdefault("required", True)  # nobody but an operator makes a row for every tenant
-            kwargs["queryset"] = rows
+            kwargs["queryset"] = related.get_queryset(request)
         return super().formfield_for_foreignkey(db_field, request, **kwargs)  # type: ignore[misc]
 
 
@@ -86,16 +92,26 @@ class HouseAdmin(ScopedChoices, ModelAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return scope.is_operator(request)
 
-    def _get_obj_does_not_exist_redirect(self, request: HttpRequest, opts: Any, object_id: str) -> NoReturn:
-        raise Http404(_("There is no such %(name)s.") % {"name": opts.verbose_name})
+    def log_addition(self, *args: Any) -> None:
+        """Nothing: the audit trail is written wherever a row is saved."""
+
+    log_change = log_addition
+
+    def log_deletions(self, *args: Any) -> None:
+        """Nothing, as above."""
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        """Raises `Http404` where there is no such row for the person, before anybody asks what they may do with it."""
+        row = super().get_object(request, object_id, from_field)
+        if row is None:
+            raise Http404
+        return row
 
     def history_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         """The row's part of the audit trail."""
         row = self.get_object(request, unquote(object_id))
-        if row is None:
-            raise Http404
         if not self.has_view_permission(request, row):
             raise PermissionDenied
         page = Paginator(audit.history_of(row), HISTORY_PER_PAGE).get_page(request.GET.get("p"))
@@ -133,50 +149,62 @@ class HouseAdmin(ScopedChoices, ModelAdmin):
 
 
 class TenantScopedAdmin(HouseAdmin):
-    """Rows of a tenant: its members see them, and those with an editing role change them."""
+    """Rows of a tenant. In its console the members see them, and change them as far as their role may."""
 
+    subject = ""  # in `tenants.roles.RIGHTS`
     tenant_path = "tenant"
     fixed_tenant_field = "tenant"  # what stands in its place on a row's page; "owner" where there may be none
     is_shared = False  # rows without a tenant are the operator's, which members may look at
-    editing_roles: frozenset[Role] = scope.EDITORS
-    members_may = frozenset({"view", "add", "change", "delete"})
 
     def tenant_id_of(self, row: models.Model) -> Any:
         return getattr(row, self.tenant_path if self.tenant_path == "pk" else f"{self.tenant_path}_id")
+
+    def maker_id_of(self, row: Any) -> Any:
+        """Who made the row, for roles that change only their own."""
+        return row.created_by_id
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         rows: QuerySet[Any] = super().get_queryset(request)
         if scope.is_operator(request):
             return rows
         allowed = Q(**{f"{self.tenant_path}__in": scope.tenant_ids(request)})
-        if self.is_shared and scope.tenant_ids(request):
+        if self.is_shared:
             allowed |= Q(**{f"{self.tenant_path}__isnull": True})
         return rows.filter(allowed)
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        if scope.is_operator(request):
-            return True
-        if "view" not in self.members_may or not scope.tenant_ids(request):
-            return False
-        if not isinstance(obj, models.Model):
-            return True
-        tenant_id = self.tenant_id_of(obj)
-        return tenant_id in scope.tenant_ids(request) or (self.is_shared and tenant_id is None)
+        return self._may(request, "view", obj)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        return scope.is_operator(request) or self._member_may(request, "add", None)
+        return self._may(request, "add", None)
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return scope.is_operator(request) or self._member_may(request, "change", obj)
+        return self._may(request, "change", obj)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return scope.is_operator(request) or self._member_may(request, "delete", obj)
+        return self._may(request, "delete", obj)
 
-    def _member_may(self, request: HttpRequest, what: str, row: Any) -> bool:
-        editable = scope.tenant_ids(request, self.editing_roles) if what in self.members_may else frozenset()
+    def _may(self, request: HttpRequest, action: Action, row: Any) -> bool:
+        visit = visits.found(request)
+        if visit is None:
+            return scope.is_operator(request)
+        if not visit.may(action, self.subject):
+            return False
         if not isinstance(row, models.Model):
-            return bool(editable)
-        return self.tenant_id_of(row) in editable
+            return True
+        tenant_id = self.tenant_id_of(row)
+        if action == "view":
+            return tenant_id == visit.tenant.pk or (self.is_shared and tenant_id is None)
+        if tenant_id != visit.tenant.pk:
+            return False
+        return not roles.only_own(visit.role, self.subject) or self.maker_id_of(row) == request.user.pk
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        form = super().get_form(request, obj, change, **kwargs)
+        visit = visits.found(request)
+        if visit is not None and self.tenant_path == "tenant":
+            form.console_tenant = visit.tenant
+        return form
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
         """The tenant is chosen once: what refers to a row relies on it."""
@@ -185,31 +213,40 @@ class TenantScopedAdmin(HouseAdmin):
         return [*fixed, self.fixed_tenant_field] if is_fixed else fixed
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> list[Any]:
+        """On a row's page with whose it is; in a console only if it is not the tenant's."""
         fieldsets = list(super().get_fieldsets(request, obj))
-        if obj is None or self.fixed_tenant_field == "tenant":
-            return fieldsets
-        place = {"tenant": self.fixed_tenant_field}
-        return [
-            (name, {**options, "fields": [place.get(field, field) for field in options["fields"]]})
-            for name, options in fieldsets
-        ]
+        shown = self.fixed_tenant_field if obj is not None else "tenant"
+        if visits.found(request) is not None and (obj is None or self.tenant_id_of(obj) is not None):
+            shown = ""
+        return [(name, {**options, "fields": _with_tenant_as(shown, options["fields"])}) for name, options in fieldsets]
+
+    def get_list_display(self, request: HttpRequest) -> list[str]:
+        columns = list(super().get_list_display(request))
+        return [name for name in columns if name != "tenant"] if visits.found(request) is not None else columns
 
     @display(description=_("Owner"), ordering="tenant__name")
     def owner(self, row: Any) -> Any:
         return row.tenant or _("Operator")
-
-    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
-        initial: dict[str, Any] = super().get_changeform_initial_data(request)
-        editable = scope.tenant_ids(request, self.editing_roles)
-        if not scope.is_operator(request) and len(editable) == 1:
-            initial.setdefault("tenant", next(iter(editable)))
-        return initial
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
         changes = super().get_changelist_instance(request)
         if not scope.is_operator(request):
             changes.list_editable = ()  # the list asks no permission for each row
         return changes
+
+
+def _with_tenant_as(shown: str, fields: Any) -> list[Any]:
+    """The fields with `shown` in the tenant's place; without it if that is empty."""
+    placed: list[Any] = []
+    for field in fields:
+        if isinstance(field, (list, tuple)):
+            line = _with_tenant_as(shown, field)
+            placed += [tuple(line)] if line else []
+        elif field != "tenant":
+            placed.append(field)
+        elif shown:
+            placed.append(shown)
+    return placed
 
 
 class Part(ScopedChoices):

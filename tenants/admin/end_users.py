@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
 
+from tenants import sites
 from tenants.admin.base import TenantScopedAdmin
 from tenants.admin.filters import TenantFilter
 from tenants.models import EndUser
 
 
-@admin.register(EndUser)
+@sites.register(EndUser)
 class EndUserAdmin(TenantScopedAdmin):
+    subject = "end_users"
     list_display = ["external_id", "tenant", "tier", "created_at"]
     list_select_related = ["tenant"]
     list_filter = [TenantFilter]

@@ -9,7 +9,6 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import DropdownFilter
 
-from tenants.admin import scope
 from tenants.models import Tenant
 
 OPERATOR = "operator"
@@ -22,9 +21,7 @@ class TenantFilter(DropdownFilter):
     parameter_name = "tenant"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        tenants = Tenant.objects.order_by("name")
-        if not scope.is_operator(request):
-            tenants = tenants.filter(pk__in=scope.tenant_ids(request))
+        tenants = Tenant.objects.order_by("name")  # in a console there is one, and so no choice
         choices: list[tuple[str, Any]] = [(str(pk), name) for pk, name in tenants.values_list("pk", "name")]
         if getattr(model_admin, "is_shared", False):
             choices.insert(0, (OPERATOR, _("The operator's, for every tenant")))

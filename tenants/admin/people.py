@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from allauth.account.models import EmailAddress
+from allauth.mfa.models import Authenticator
+from allauth.socialaccount.models import SocialAccount, SocialApp, SocialToken
+from allauth.usersessions.models import UserSession
 from django.contrib import admin
 from django.contrib.admin import display
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
@@ -15,14 +19,15 @@ from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import BooleanRadioFilter, ChoicesDropdownFilter
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
-from tenants.admin import scope
+from tenants import sites
 from tenants.admin.badges import badge
 from tenants.admin.base import HouseAdmin, PartInline, TenantScopedAdmin
 from tenants.admin.filters import TenantFilter
 from tenants.models import Membership
 
-admin.site.unregister(User)
-admin.site.unregister(Group)
+admin.site.unregister([User, Group])
+# Second factors, sessions and the like are their person's own business, at /account/.
+admin.site.unregister([EmailAddress, Authenticator, SocialAccount, SocialApp, SocialToken, UserSession])
 
 ROLE_COLOURS = {
     Membership.Role.OWNER: "primary",
@@ -43,7 +48,7 @@ class MembershipsInline(PartInline):
         return rows.select_related("user", "tenant")
 
 
-@admin.register(User)
+@sites.register(User, in_console=False)
 class UserAdmin(DjangoUserAdmin, HouseAdmin):  # type: ignore[misc]
     form = UserChangeForm
     add_form = UserCreationForm
@@ -54,7 +59,6 @@ class UserAdmin(DjangoUserAdmin, HouseAdmin):  # type: ignore[misc]
     list_display = ["username", "email", "standing", "is_active", "last_login", "date_joined"]
     list_filter = [
         ("is_active", BooleanRadioFilter),
-        ("is_staff", BooleanRadioFilter),
         ("is_superuser", BooleanRadioFilter),
     ]
     search_fields = ["username", "email", "first_name", "last_name"]
@@ -66,10 +70,10 @@ class UserAdmin(DjangoUserAdmin, HouseAdmin):  # type: ignore[misc]
         (
             _("Access"),
             {
-                "fields": ["is_active", "is_staff", "is_superuser"],
+                "fields": ["is_active", "is_superuser"],
                 "description": _(
-                    "Staff log in here and see the tenants they belong to, as their role allows. "
-                    "A superuser is an operator and sees everything."
+                    "A superuser is an operator: they see every tenant, here and in its console. Everybody else works in "
+                    "the consoles of the tenants they belong to."
                 ),
             },
         ),
@@ -86,23 +90,19 @@ class UserAdmin(DjangoUserAdmin, HouseAdmin):  # type: ignore[misc]
 
     @display(description=_("Standing"))
     def standing(self, user: User) -> str:
-        if user.is_superuser:
-            return badge(_("Operator"), "primary")
-        return badge(_("Staff"), "info") if user.is_staff else badge(_("No access here"))
+        return badge(_("Operator"), "primary") if user.is_superuser else badge(_("Member"))
 
     def get_inlines(self, request: HttpRequest, obj: User | None) -> list[Any]:
         return list(self.inlines) if obj is not None else []
 
 
-@admin.register(Group)
+@sites.register(Group, in_console=False)
 class GroupAdmin(DjangoGroupAdmin, HouseAdmin):  # type: ignore[misc]
     search_fields = ["name"]
 
 
-@admin.register(Membership)
+@sites.register(Membership, in_console=False)
 class MembershipAdmin(TenantScopedAdmin):
-    editing_roles = scope.OWNERS
-    members_may = frozenset({"view", "change", "delete"})
     list_display = ["user", "tenant", "role_label", "created_at"]
     list_display_links = ["user"]
     list_select_related = ["user", "tenant"]

@@ -1,15 +1,16 @@
-"""Tenants, with the people who run them."""
+"""Tenants, with the people who run them. In a console there is one: its settings."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from django.contrib import admin
 from django.contrib.admin import display
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import BooleanRadioFilter
 
+from tenants import sites, visits
 from tenants.admin import scope
 from tenants.admin.badges import badge
 from tenants.admin.base import PartInline, TenantScopedAdmin
@@ -17,7 +18,7 @@ from tenants.models import Membership, Tenant
 
 
 class MembershipInline(PartInline):
-    """Who belongs to the tenant. Operators edit it here; owners on the membership's own page."""
+    """Who belongs to the tenant."""
 
     model = Membership
     fields = ["user", "role"]
@@ -28,14 +29,11 @@ class MembershipInline(PartInline):
     def get_queryset(self, request: HttpRequest) -> Any:
         return super().get_queryset(request).select_related("user", "tenant")
 
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return scope.is_operator(request)
 
-
-@admin.register(Tenant)
+@sites.register(Tenant)
 class TenantAdmin(TenantScopedAdmin):
+    subject = "tenant"
     tenant_path = "pk"
-    members_may = frozenset({"view", "change"})
     deletion_hint = _(
         "Switch the tenant off instead: its keys are refused from the next request on, and nothing is lost."
     )
@@ -49,7 +47,7 @@ class TenantAdmin(TenantScopedAdmin):
         (
             None,
             {
-                "fields": ["name", "slug", "timezone", "is_active", "created_at"],
+                "fields": ["name", "slug", "timezone", "log_days", "is_active", "created_at"],
                 "description": _(
                     "A tenant has its own keys, limits, rules and request log, and never sees another tenant's."
                 ),
@@ -62,9 +60,26 @@ class TenantAdmin(TenantScopedAdmin):
     def state(self, tenant: Tenant) -> str:
         return badge(_("Active"), "success") if tenant.is_active else badge(_("Switched off"), "danger")
 
+    def get_inlines(self, request: HttpRequest, obj: Tenant | None) -> list[Any]:
+        return list(self.inlines) if scope.is_operator(request) else []  # in a console there is a page for the team
+
     def get_readonly_fields(self, request: HttpRequest, obj: Tenant | None = None) -> list[str]:
         fixed = super().get_readonly_fields(request, obj)
         return fixed if scope.is_operator(request) else [*fixed, "slug", "is_active"]
 
     def get_prepopulated_fields(self, request: HttpRequest, obj: Tenant | None = None) -> dict[str, Any]:
         return {} if obj is not None else dict(super().get_prepopulated_fields(request, obj))
+
+    def save_model(self, request: HttpRequest, obj: Tenant, form: Any, change: bool) -> None:
+        """In a console only what has changed: the database lets it write the name and the time zone, and nothing else."""
+        if scope.is_operator(request):
+            super().save_model(request, obj, form, change)
+        elif form.changed_data:
+            obj.save(update_fields=form.changed_data)
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        visit = visits.found(request)
+        if visit is not None:
+            return HttpResponseRedirect(reverse("console:tenants_tenant_change", args=[visit.tenant.pk]))
+        response: HttpResponse = super().changelist_view(request, extra_context)
+        return response

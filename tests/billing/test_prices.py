@@ -84,5 +84,35 @@ def test_knows_when_there_is_no_price(kind, model, ref):
     assert prices.resolve(kind=kind, upstream_id=model, price_ref=ref, at=NOW) is None
 
 
+@pytest.mark.parametrize(
+    ("kind", "model", "usage", "nanousd"),
+    [
+        # 3, read 0.30, written 3.75 and 6 USD per million tokens: 4 000 x 2.70 - 200 x 0.75 - 100 x 3 = 10 350 microdollars
+        ("anthropic", "claude-sonnet-4-5", Usage(4400, 4000, 200, 100, 20), 10_350_000),
+        ("anthropic", "claude-sonnet-4-5", Usage(4400, 0, 2000, 0, 20), -1_500_000),
+        # above 200 000 tokens of input all of them cost twice as much, and so does what is saved
+        ("anthropic", "claude-sonnet-4-5", Usage(200_001, 4000, 200, 100, 20), 20_700_000),
+        ("openai", "gpt-4o", Usage(2000, 1024, 0, 0, 5), 1_280_000),  # 2.50, read 1.25
+        ("openai", "gpt-4o", Usage(2000, 0, 900, 0, 5), 0),  # its writes cost nothing
+        ("openai", "gpt-6-luna", Usage(3000, 0, 2000, 0, 5), -50_000),  # 0.10, written 0.125
+        ("openai", "gpt-4o", Usage(2000, 0, 0, 0, 5), 0),
+    ],
+)
+def test_what_a_cache_saves_is_what_reads_save_less_what_writes_cost_on_top(kind, model, usage, nanousd):
+    found = price(kind, model)
+    assert prices.cache_saved_nanousd(found, usage) == nanousd
+    plain = Usage(input_tokens=usage.input_tokens, output_tokens=usage.output_tokens)
+    assert prices.cost_nanousd(found, plain) - prices.cost_nanousd(found, usage) == nanousd
+
+
+def test_savings_are_rounded_once_half_up():
+    override = prices.Override(
+        input=Decimal("0.0005"), output=Decimal(0), cache_read=Decimal(0), cache_write_5m=Decimal("0.001")
+    )
+    odd = price("openai", "x", override=override)
+    assert [prices.cache_saved_nanousd(odd, Usage(9, read)) for read in (0, 1, 2, 3)] == [0, 1, 1, 2]
+    assert [prices.cache_saved_nanousd(odd, Usage(9, 0, written)) for written in (1, 2, 3)] == [0, -1, -1]
+
+
 def test_shows_nanodollars_as_exact_dollars():
     assert prices.usd(1_234_567_891) == Decimal("1.234567891")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 import time
 from collections import Counter
@@ -10,6 +11,7 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from django.utils import timezone
 
 from gateway import drain
 from gateway.models import RequestLog
@@ -17,7 +19,7 @@ from tenants import api_keys, redis_keys
 from tests.e2e.books import asks, check_ledger, refusals, request_id, slow_models, tokens_of, used_in_ledger
 from tests.e2e.load import BROKEN, Shot, by_prompt, fire, insist
 from tests.e2e.own_stores import Cable, OwnRedis
-from tests.gateway.budgets import NANO, budget
+from tests.gateway.budgets import NANO, budget, plan
 from tests.gateway.live import Gateway, World, wait_until
 
 BUDGET = 50
@@ -114,8 +116,15 @@ def under_way(simulator: Any, amount: int) -> None:
     wait_until(lambda: simulator.totals()["requests"] >= amount, seconds=30)
 
 
-@pytest.mark.parametrize("is_empty", [True, False], ids=["empty", "with its data"])
-def test_redis_killed_and_restarted_lets_no_more_through(world, bystander, simulator, own, pair, is_empty):
+LOSSES = {
+    "everything": OwnRedis.forget,
+    "nothing": lambda own: None,
+    "the last moment": lambda own: own.forget_the_last(30_000),
+}
+
+
+@pytest.mark.parametrize("lost", LOSSES)
+def test_redis_killed_and_restarted_lets_no_more_through(world, bystander, simulator, own, pair, lost):
     budget(world, BUDGET)
     slow_models(world)
     books = Books(own, world)
@@ -129,8 +138,7 @@ def test_redis_killed_and_restarted_lets_no_more_through(world, bystander, simul
         under_way(simulator, 24)
         own.kill()
         time.sleep(AWAY_SECONDS)
-        if is_empty:
-            own.forget()
+        LOSSES[lost](own)
         own.start()
 
     shots += insist(fired, kill)
@@ -242,3 +250,21 @@ def test_postgresql_gone_and_back_loses_and_doubles_nothing(world, bystander, si
     rows = books.rows()
     assert len(rows) == 400
     assert {request_id(row) for row in check_ledger(rows, world)} == {shot.request_id for shot in served}
+
+
+def test_limits_that_end_while_postgresql_is_gone_end_once_it_is_back(world, pair, cable):
+    made = plan(world, max_output_tokens=50)
+    ends = timezone.now() + dt.timedelta(seconds=3)
+    made.subscriptions.update(ended_at=ends)
+
+    def caps() -> set[str]:
+        return {shot.headers.get("x-tollgate-max-tokens", str(shot.status)) for shot in fire(asks(world, pair, 10))}
+
+    assert caps() == {"50"}
+    cable.cut()
+    try:
+        wait_until(lambda: timezone.now() > ends)
+        assert caps() == {"50"}
+    finally:
+        cable.mend()
+    wait_until(lambda: caps() == {"500"})

@@ -41,10 +41,11 @@ def free_port() -> int:
 
 
 def test_environment(**more: str) -> dict[str, str]:
-    """What a child process needs to work on the test database."""
+    """What a child process needs to work on the test database, and to call tenants' providers at the simulator."""
     name = connection.settings_dict["NAME"]
     url = urlsplit(os.environ["DATABASE_URL"])
-    return {**os.environ, "DATABASE_URL": url._replace(path=f"/{name}").geturl(), **more}
+    own = {"DATABASE_URL": url._replace(path=f"/{name}").geturl(), "TOLLGATE_OUTBOUND_ALLOW": "127.0.0.1/32"}
+    return {**os.environ, **own, **more}
 
 
 test_environment.__test__ = False  # type: ignore[attr-defined]

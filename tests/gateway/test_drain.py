@@ -13,7 +13,7 @@ from django.db import connection, connections
 from django_redis import get_redis_connection
 
 from gateway import drain, ledger
-from gateway.models import RequestLog
+from gateway.models import LogChange, RequestLog
 from gateway.pipeline.exchange import new_request_id
 from gateway.stores import usage_record
 from gateway.stores.usage_record import UsageRecord
@@ -31,7 +31,7 @@ def make_record(tenant_id: UUID, **changes: Any) -> UsageRecord:
         provider="p", is_stream=False, status=200, outcome="ok", error_type="", error_message="", finish_reason="end_turn",
         cache="bypass", input_tokens=1000, cache_read_tokens=600, cache_write_5m_tokens=100, cache_write_1h_tokens=50,
         output_tokens=20, reasoning_tokens=5, usage_source="reported", cost_nanousd=1_234_567_891, is_priced=True,
-        latency_ms=12.5, ttft_ms=None, steps_us={"reserve": 200},
+        latency_ms=12.5, ttft_ms=None, steps_us={"reserve": 200}, prefix_saved_nanousd=-1_000_000_002,
     )  # fmt: skip
     return msgspec.structs.replace(record, **changes)
 
@@ -58,10 +58,11 @@ def test_writes_every_field_of_a_record(tenant, redis):
     assert drain.drain(redis, tenant.id) == drain.Drained(inserted=1)
     row = RequestLog.objects.get(id=record.id)
     for name in UsageRecord.__struct_fields__:
-        if name not in {"accepted_ms", "cost_nanousd", "tags"}:
+        if name not in {"accepted_ms", "cost_nanousd", "prefix_saved_nanousd", "tags"}:
             assert getattr(row, name) == getattr(record, name), name
     assert row.accepted_at == dt.datetime.fromtimestamp(record.accepted_ms / 1000, dt.UTC)
     assert row.cost_usd == Decimal("1.234567891")
+    assert row.prefix_saved_usd == Decimal("-1.000000002")
     assert row.tags == ["a", "b"]
     assert redis.xlen(redis_keys.usage_stream(tenant.id)) == 0
 
@@ -149,6 +150,44 @@ def test_takes_records_of_a_tenant_that_is_gone(redis):
 def test_tells_which_tenants_have_records_waiting(tenant, redis):
     put(make_record(tenant.id))
     assert drain.waiting(redis, [uuid4(), tenant.id]) == [tenant.id]
+
+
+def changes(tenant: Tenant) -> list[tuple[UUID, bool]]:
+    """What waits to be added up: the row, and whether it went away."""
+    return [
+        (change.record_id, change.was is not None) for change in LogChange.objects.filter(tenant=tenant).order_by("seq")
+    ]
+
+
+def test_notes_each_new_row_once_for_those_who_add_up(tenant, redis):
+    record = make_record(tenant.id)
+    put(record)
+    drain.drain(redis, tenant.id)
+    put(record)
+    drain.drain(redis, tenant.id)
+    assert changes(tenant) == [(record.id, False)]
+
+
+def test_notes_nothing_of_a_batch_that_is_rolled_back(tenant, redis):
+    put(make_record(tenant.id, finish_reason="a\x00b"))
+    drain.drain(redis, tenant.id)
+    assert changes(tenant) == []
+
+
+@pytest.mark.parametrize("is_seen", [True, False])
+def test_notes_what_was_replaced_as_it_was_unless_nobody_has_seen_it(tenant, redis, is_seen):
+    real = make_record(tenant.id)
+    held = msgspec.structs.replace(real, usage_source=usage_record.HELD, outcome="abandoned", input_tokens=4000)
+    put(held)
+    drain.drain(redis, tenant.id)
+    if is_seen:
+        LogChange.objects.all().delete()
+    put(real)
+    drain.drain(redis, tenant.id)
+    assert changes(tenant) == ([(real.id, True)] if is_seen else []) + [(real.id, False)]
+    if is_seen:
+        was = LogChange.objects.exclude(was=None).get().was
+        assert (was["input_tokens"], was["usage_source"]) == (4000, "held")
 
 
 @pytest.mark.django_db(transaction=True)

@@ -10,7 +10,7 @@ from django.utils import timezone
 from django_redis import get_redis_connection
 
 from billing.models import DailyUsage
-from gateway import reconciliation, tasks
+from gateway import ledger, reconciliation, tasks
 from tenants import redis_keys
 from tests.gateway.budgets import budget, counter
 
@@ -85,6 +85,21 @@ def test_daily_sums_are_rebuilt_from_the_log(used):
     assert reconciliation.reconcile(used.tenant.id).days_rebuilt
     assert sorted(rows.values_list("day", "dimension", "subject", "requests", "input_tokens", "cost_usd")) == before
     assert not reconciliation.reconcile(used.tenant.id)
+
+
+def test_days_that_the_log_has_no_more_are_not_rebuilt(used):
+    """A tenant that keeps its requests for a day would lose the rest of its ledger."""
+    today = timezone.now().astimezone(ledger.zone_of(used.tenant.id)).date()
+    long_ago, yesterday = today - dt.timedelta(days=20), today - dt.timedelta(days=1)
+    sums = {"requests": 5, "input_tokens": 50, "cache_read_tokens": 0, "output_tokens": 5, "cost_usd": 1}
+    for day in (long_ago, yesterday):
+        DailyUsage.objects.create(tenant=used.tenant, day=day, dimension="tenant", subject="", **sums)
+    used.tenant.log_days = 1
+    used.tenant.save(update_fields=["log_days"])
+    DailyUsage.objects.filter(tenant=used.tenant, dimension="tenant", day=today).update(requests=99)
+    reconciliation.reconcile(used.tenant.id)
+    rows = DailyUsage.objects.filter(tenant=used.tenant, dimension="tenant")
+    assert rows.get(day=long_ago).requests == 5
 
 
 def test_a_tenant_without_counters_is_left_alone(world):

@@ -145,3 +145,16 @@ def test_half_the_bound_is_what_is_likely_but_no_less_than_the_estimate():
     body, _ = chat("word " * 1000)
     assert tokens.likely(body, 10_000) == 5_000
     assert tokens.likely(body, 10) == tokens.of_request(body)
+
+
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [
+        ("The quick brown fox jumps over the lazy dog.", 11),
+        ("我们今天去学校看书,明天再来。", 15),
+        ("こんにちは、世界", 8),
+        ("déjà", 2),
+    ],
+)
+def test_what_a_model_has_written_is_estimated_by_its_script(text, count):
+    assert tokens.estimate(tokens.written(text)) == count

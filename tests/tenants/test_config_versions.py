@@ -81,11 +81,6 @@ def test_end_users_are_no_configuration(cast: Cast):
     assert raised(cast, lambda: EndUser.objects.create(tenant=cast.acme.tenant, external_id="new")) == (False, False)
 
 
-def test_a_row_that_moves_raises_both_versions(cast: Cast):
-    keys = ApiKey.objects.filter(pk=cast.acme.key.api_key.pk)
-    assert raised(cast, lambda: keys.update(tenant=cast.globex.tenant)) == (True, True)
-
-
 def test_every_configuration_table_has_its_trigger(db: None):
     from django.apps import apps
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from gateway import tokens
 from gateway.providers.translate import ids, reasons
 from gateway.providers.translate import usage as usages
 from gateway.providers.translate.types import MalformedUpstream, UpstreamStreamError
@@ -153,7 +154,7 @@ class ChatFromMessages:
         if not text:
             return b""
         self._has_text = True
-        self.produced_bytes += len(text.encode())
+        self.produced_bytes += tokens.written(text)
         return self._chunk(delta)
 
     def _block_start(self, block: _Block | None) -> bytes:

@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from gateway import tokens
 from gateway.providers.translate import ids, reasons
 from gateway.providers.translate import usage as usages
 from gateway.providers.translate.types import MalformedUpstream, UpstreamStreamError
@@ -131,7 +132,7 @@ class MessagesFromChat:
                 if choice.delta is not None:
                     out += self._delta(choice.delta)
                 if choice.finish_reason:
-                    self.finish_reason = choice.finish_reason
+                    self.finish_reason = reasons.REFUSAL if self._has_refused else choice.finish_reason
                     self.is_complete = True  # some servers send no [DONE]
         return out
 
@@ -158,6 +159,7 @@ class MessagesFromChat:
             out += self._text("text", delta.content)
         if delta.refusal:
             self._has_refused = True
+            self.finish_reason = reasons.REFUSAL
             out += self._text("text", delta.refusal)
         for call in delta.tool_calls or ():
             out += self._call(call)
@@ -165,7 +167,7 @@ class MessagesFromChat:
 
     def _text(self, kind: str, text: str) -> bytes:
         self.deltas += 1
-        self.produced_bytes += len(text.encode())
+        self.produced_bytes += tokens.written(text)
         if not self._must_wait():
             return self._tell(kind, text)
         last = self._waiting[-1] if self._waiting else None
@@ -196,7 +198,7 @@ class MessagesFromChat:
         tool, is_new = self._tool(call)
         arguments = call.function.arguments if call.function is not None else None
         if arguments:
-            self.produced_bytes += len(arguments.encode())
+            self.produced_bytes += tokens.written(arguments)
             if tool.is_told and arguments.strip():
                 raise MalformedUpstream("arguments of a tool call that was over")
             tool.arguments += arguments

@@ -22,6 +22,7 @@ MESSAGES_OF_CHAT = {
     "content_filter": "refusal",
 }
 REFUSED = "The model declined to answer."
+REFUSAL = "refusal"  # what is noted of an answer that is nothing but OpenAI's “refusal”, which ends with “stop”
 
 
 def of_chat(finish_reason: str | None, *, has_refused: bool, has_calls: bool) -> str:

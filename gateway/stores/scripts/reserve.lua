@@ -12,6 +12,7 @@
 --
 -- A counter is two fields of a hash: its name holds what was used, "h" and its name what is held. One that is missing is zero only if
 -- its window began after counting did; else, and where it is far below zero because that is under way, the ledger is asked ("seed").
+-- The epoch says since when counting goes on, and in which run of the server; an end user's counters count in the epoch they name.
 -- A limit that was made or changed within the window wants its counter verified since ("v" and its name): it may not have been counted.
 -- A model whose own budget has no room is left out as long as the plan has another one; nothing is held in what counts it.
 --
@@ -51,7 +52,7 @@ if KEYS[7] then
 end
 
 -- One read for each hash.
-local names, at = { { 'epoch' }, {} }, {}
+local names, at = { { 'epoch' }, { 'epoch' } }, {}
 local function want(hash, field)
   local list = names[hash]
   list[#list + 1] = field
@@ -65,11 +66,15 @@ end
 for _, item in ipairs(rings) do at[item] = want(item[1], item[2]) end
 for _, item in ipairs(slots) do at[item] = want(item[1], item[2]) end
 local values = { redis.call('HMGET', KEYS[2], unpack(names[1])), {} }
-if #names[2] > 0 then values[2] = redis.call('HMGET', KEYS[5], unpack(names[2])) end
-
-local epoch = values[1][1]
+local epoch = current(values[1][1])
 if not epoch then return { 'unknown' } end
-local since_ms, open_ms = string.match(epoch, '^[^:]*:(%d+):(%d+)$')
+local asks_user, is_user_begun = #names[2] > 1, true
+if asks_user then
+  values[2] = redis.call('HMGET', KEYS[5], unpack(names[2]))
+  is_user_begun = values[2][1] == epoch
+  if not is_user_begun then values[2] = {} end
+end
+local since_ms, open_ms = string.match(epoch, '^[^:]*:(%d+):(%d+):')
 since_ms, open_ms = tonumber(since_ms), tonumber(open_ms)
 if now_ms < open_ms then return { 'closed', open_ms - now_ms } end
 
@@ -85,7 +90,10 @@ for index, item in ipairs(rings) do
     unseeded_rings[#unseeded_rings + 1] = index
   end
 end
-if #unseeded + #unseeded_rings > 0 then return { 'seed', unseeded, unseeded_rings } end
+if #unseeded + #unseeded_rings > 0 then
+  if asks_user then begin_user(KEYS[5], epoch, demand[14]) end
+  return { 'seed', unseeded, unseeded_rings }
+end
 
 for index, item in ipairs(slots) do
   local busy = tonumber(values[item[1]][at[item]] or '0')
@@ -206,6 +214,7 @@ for _, item in ipairs(slots) do
 end
 if #sets[1] > 0 then redis.call('HSET', KEYS[2], unpack(sets[1])) end
 if #sets[2] > 0 then
+  if not is_user_begun then begin_user(KEYS[5], epoch, 0) end
   redis.call('HSET', KEYS[5], unpack(sets[2]))
   if demand[14] > 0 then redis.call('EXPIRE', KEYS[5], demand[14]) else redis.call('PERSIST', KEYS[5]) end
 end

@@ -48,7 +48,7 @@ else
     demand, released, outcome = cmsgpack.unpack(was[4]), { 0, 0, 0 }, 'corrected'
     requests, tokens, nano = requests - was[1], tokens - was[2], nano - was[3]
     redis.call('HDEL', KEYS[6], id)
-  elseif ARGV[6] ~= '' and redis.call('HGET', KEYS[2], 'epoch') == ARGV[6] then
+  elseif ARGV[6] ~= '' and current(redis.call('HGET', KEYS[2], 'epoch')) == ARGV[6] then
     return 'again'
   elseif ARGV[7] ~= '' then
     demand, released = cmsgpack.unpack(ARGV[7]), { 0, 0, 0 }

@@ -14,6 +14,7 @@ from kombu import Connection
 from config.embedded import layout as layouts
 from config.embedded import redis
 from config.embedded.layout import Layout
+from tests.gateway.live import wait_until
 
 
 def test_it_listens_on_a_private_socket_only(layout: Layout) -> None:
@@ -32,6 +33,7 @@ def test_data_survives_a_killed_server(layout: Layout) -> None:
     with _client(layout) as client:
         client.set("spent", 41)
         client.incr("spent")
+        wait_until(lambda: _is_written(client))
     os.kill(server.pid, signal.SIGKILL)
     assert server.wait(5)
 
@@ -107,6 +109,12 @@ def test_celery_works_over_its_socket(folder: Path, name: str) -> None:
 )
 def test_a_url_is_spelt_as_celery_wants_it(ours: str, celerys: str) -> None:
     assert redis.broker_url(ours) == celerys
+
+
+def _is_written(client: client_library.Redis) -> bool:
+    """Whether the append-only file has everything: its writing waits for a sync that is under way, for up to 2 s."""
+    found = client.info("persistence")
+    return found["aof_buffer_length"] == 0 == found["aof_pending_bio_fsync"]
 
 
 def _client(layout: Layout) -> client_library.Redis:

@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from tenants import api_keys
 from tenants.models import ApiKey
-from tests.cast import Cast, logged_in
+from tests.cast import Cast, at_work, logged_in
 
 pytestmark = pytest.mark.django_db
 
@@ -101,7 +101,7 @@ def test_a_change_keeps_the_tenant_and_the_secret(cast: Cast):
 
 def test_revoking_asks_first_and_then_revokes(cast: Cast):
     key = cast.acme.key.api_key
-    client = logged_in(cast.ada)
+    client = at_work(cast.ada)
     address = reverse("admin:tenants_apikey_revoke", args=[key.pk])
     assert "cannot be taken back" in client.get(address).content.decode()
     key.refresh_from_db()
@@ -129,7 +129,7 @@ def test_the_list_says_which_keys_work(cast: Cast):
     ApiKey.objects.filter(pk=expired.pk).update(expires_at=timezone.now() - dt.timedelta(days=1))
     gone = api_keys.create(cast.acme.tenant, name="lost bot").api_key
     api_keys.revoke(gone)
-    client = logged_in(cast.ada)
+    client = at_work(cast.ada)
     names = {"active": "Acme bot", "expired": "old bot", "revoked": "lost bot"}
     for state in names:
         content = client.get(reverse("admin:tenants_apikey_changelist"), {"state": state}).content.decode()
@@ -139,14 +139,14 @@ def test_the_list_says_which_keys_work(cast: Cast):
 @pytest.mark.parametrize("person", ["charlie", "vera"])
 def test_others_cannot_revoke(cast: Cast, person: str):
     key = cast.acme.key.api_key
-    response = logged_in(getattr(cast, person)).post(reverse("admin:tenants_apikey_revoke", args=[key.pk]))
+    response = at_work(getattr(cast, person)).post(reverse("admin:tenants_apikey_revoke", args=[key.pk]))
     assert response.status_code == (404 if person == "charlie" else 403)
     key.refresh_from_db()
     assert key.revoked_at is None
 
 
 def test_a_developer_makes_keys_and_changes_only_those(cast: Cast):
-    client = logged_in(cast.bob)
+    client = at_work(cast.bob)
     own, _, _ = made(client, cast)
     assert own.created_by == cast.bob
     for key, status in ((own, 302), (cast.acme.key.api_key, 403)):
@@ -157,6 +157,6 @@ def test_a_developer_makes_keys_and_changes_only_those(cast: Cast):
 
 
 def test_a_member_makes_no_key_for_another_tenant(cast: Cast):
-    response = logged_in(cast.ada).post(ADD, form(cast, tenant=str(cast.globex.tenant.pk)))
-    assert response.status_code == 200
-    assert not ApiKey.objects.filter(name="new bot").exists()
+    response = at_work(cast.ada).post(ADD, form(cast, tenant=str(cast.globex.tenant.pk)))
+    assert response.status_code == 201
+    assert ApiKey.objects.get(name="new bot").tenant == cast.acme.tenant

@@ -22,7 +22,7 @@ from gateway.stores.redis import RedisStore
 from gateway.types import Model as Called
 from gateway.types import Provider, Secret
 from tenants import redis_keys
-from tests.cast import Cast, logged_in
+from tests.cast import Cast, at_work, in_console, logged_in
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -62,7 +62,7 @@ def state_of(model: Model) -> breaker_states.BreakerState:
 def row_of(client: Client, model: Model, url: str = TABLE) -> str:
     """The text of a model's line."""
     rows = re.findall(r"<tr>.*?</tr>", client.get(url).content.decode(), re.DOTALL)
-    (row,) = [row for row in rows if f"/admin/gateway/model/{model.pk}/change/" in row]
+    (row,) = [row for row in rows if f"/gateway/model/{model.pk}/change/" in row]
     return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", row)).split())
 
 
@@ -118,7 +118,7 @@ def test_the_list_of_models_has_the_state(cast: Cast, redis):
 def test_members_see_their_models_and_the_shared_ones_but_not_what_others_call(cast: Cast, redis):
     call_sync(cast.model, well=15, badly=6)
     call_sync(cast.acme.model, well=3)
-    vera, charlie = logged_in(cast.vera), logged_in(cast.charlie)
+    vera, charlie = at_work(cast.vera), at_work(cast.charlie)
     assert "0 of 3 failed" in row_of(vera, cast.acme.model)
     assert "Closed" in row_of(vera, cast.model)
     assert "of 21 failed" not in row_of(vera, cast.model)
@@ -131,7 +131,7 @@ def test_members_see_their_models_and_the_shared_ones_but_not_what_others_call(c
 
 @pytest.mark.parametrize("who", ["alice", "vera", "charlie"])
 def test_members_look_but_do_not_touch(cast: Cast, redis, who: str):
-    client = logged_in(getattr(cast, who))
+    client = at_work(getattr(cast, who))
     assert "hx-post" not in client.get(TABLE).content.decode()
     for model in (cast.model, cast.acme.model):
         url = reverse("admin:gateway_model_breaker", args=[model.pk, "open"])
@@ -203,12 +203,13 @@ def test_without_redis_the_page_says_so(cast: Cast, settings):
 def test_who_is_not_logged_in_gets_the_page_loaded_anew(cast: Cast, redis):
     response = Client().get(TABLE)
     assert (response.status_code, response.content, response["HX-Refresh"]) == (200, b"", "true")
-    assert Client().get(PAGE)["Location"].startswith(reverse("admin:login"))
+    assert Client().get(PAGE)["Location"].startswith(reverse("account_login"))
 
 
 def test_the_sidebar_leads_to_it(cast: Cast):
-    for person in (cast.olga, cast.vera):
-        assert f'href="{PAGE}"' in logged_in(person).get(reverse("admin:index")).content.decode()
+    assert f'href="{PAGE}"' in logged_in(cast.olga).get(reverse("admin:index")).content.decode()
+    vera = in_console(cast.vera, cast.acme.tenant)
+    assert f'href="{vera.at(PAGE)}"' in vera.get(vera.home).content.decode()
 
 
 @pytest.mark.parametrize(("url", "title"), [(PAGE, "Circuit breakers"), ("/admin/gateway/model/", "Models")])

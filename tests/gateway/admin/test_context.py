@@ -9,7 +9,7 @@ import pytest
 from django.urls import reverse
 
 from gateway.models import ContextPolicy, Model, Task
-from tests.cast import Cast, logged_in, request_row
+from tests.cast import Cast, at_work, request_row
 
 pytestmark = pytest.mark.django_db
 
@@ -46,7 +46,7 @@ def form(task: Task, **fields: Any) -> dict[str, Any]:
 
 
 def save(person: Any, task: Task, **fields: Any) -> Any:
-    return logged_in(person).post(reverse("admin:gateway_task_change", args=[task.pk]), form(task, **fields))
+    return at_work(person).post(reverse("admin:gateway_task_change", args=[task.pk]), form(task, **fields))
 
 
 def test_is_made_on_the_tasks_page_and_belongs_to_its_tenant(cast: Cast):
@@ -55,13 +55,13 @@ def test_is_made_on_the_tasks_page_and_belongs_to_its_tenant(cast: Cast):
     assert response.status_code == 302, response.content.decode()
     policy = ContextPolicy.objects.get(task=task)
     assert (policy.tenant, policy.keep_messages, policy.summary_model) == (cast.acme.tenant, 6, cast.acme.model)
-    history = logged_in(cast.ada).get(reverse("admin:gateway_task_history", args=[task.pk])).content.decode()
+    history = at_work(cast.ada).get(reverse("admin:gateway_task_history", args=[task.pk])).content.decode()
     assert "keep the last messages" in html.unescape(history).lower()
 
 
 def test_the_page_explains_every_field(cast: Cast):
     ContextPolicy.objects.create(task=cast.acme.task)
-    page = logged_in(cast.ada).get(reverse("admin:gateway_task_change", args=[cast.acme.task.pk])).content.decode()
+    page = at_work(cast.ada).get(reverse("admin:gateway_task_change", args=[cast.acme.task.pk])).content.decode()
     text = html.unescape(page)
     for field in ContextPolicy._meta.get_fields():
         if getattr(field, "help_text", "") and field.editable:
@@ -117,7 +117,7 @@ def test_only_who_may_edit_the_task_may_edit_its_policy(cast: Cast):
 def test_the_request_log_shows_what_became_of_the_context(cast: Cast):
     row = request_row(cast.acme.tenant, cast.acme.key.api_key, context_tokens_before=12_000, context_tokens_after=7_200)
     address = reverse("admin:gateway_requestlog_change", args=[row.pk])
-    page = logged_in(cast.ada).get(address).content.decode()
+    page = at_work(cast.ada).get(address).content.decode()
     assert "about 12,000 tokens as sent → 7,200 to the model (40% less)" in page
     other = reverse("admin:gateway_requestlog_change", args=[cast.acme.request.pk])
-    assert "tokens as sent" not in logged_in(cast.ada).get(other).content.decode()
+    assert "tokens as sent" not in at_work(cast.ada).get(other).content.decode()

@@ -167,6 +167,7 @@ def test_a_large_list_is_estimated(cast: Cast, monkeypatch: pytest.MonkeyPatch):
         ("0", True, "$0"),
         ("0", False, "not priced"),
         ("0.000000001", True, "$0.000000001"),
+        ("-0.0015", True, "−$0.0015"),
     ],
 )
 def test_a_cost_has_the_digits_it_needs(amount: str, is_priced: bool, text: str):
@@ -189,3 +190,16 @@ def test_no_steps_are_no_bars():
 )
 def test_durations_have_a_fitting_unit(microseconds: float, text: str):
     assert timeline.duration(microseconds) == text
+
+
+def test_a_request_s_page_says_what_the_provider_s_cache_saved(cast: Cast):
+    key = cast.acme.key.api_key
+    said = "saved by the provider's cache"
+    for saved, shown in (("0.010350000", "$0.01035"), ("-0.001500000", "−$0.0015")):
+        row = request_row(cast.acme.tenant, key, prefix_saved_usd=saved)
+        content = logged_in(cast.ada).get(f"{LIST}{row.pk}/change/").content.decode()
+        assert said in content
+        assert shown in content
+    assert logged_in(cast.charlie).get(f"{LIST}{row.pk}/change/").status_code in (302, 404)
+    without = request_row(cast.acme.tenant, key, cache_read_tokens=0)
+    assert said not in logged_in(cast.ada).get(f"{LIST}{without.pk}/change/").content.decode()

@@ -28,6 +28,10 @@ BAD = {
     "wrong type": (b'{"model":"gpt-4o","max_tokens":5,"messages":"hi"}', 400),
     "no messages": (b'{"model":"gpt-4o","max_tokens":5}', 400),
     "number for a model": (b'{"model":7,"max_tokens":5,"messages":[{"role":"user","content":"x"}]}', 400),
+    "a cap beyond all reckoning": (
+        b'{"model":"gpt-4o","max_tokens":9223372036854775808,"messages":[{"role":"user","content":"x"}]}',
+        400,
+    ),
     "unknown model": (b'{"model":"nope","max_tokens":5,"messages":[{"role":"user","content":"x"}]}', 404),
     "unknown task": (b'{"model":"task/nope","max_tokens":5,"messages":[{"role":"user","content":"x"}]}', 404),
     "too large": (b'{"model":"' + b"x" * 1_100_000 + b'"}', 413),

@@ -13,6 +13,7 @@ from billing.models import BudgetRaise
 from tenants import api_keys
 from tenants.models import EndUser
 from tests.gateway.budgets import NANO, budget, counter, error, plan
+from tests.gateway.live import wait_until
 
 
 def test_a_spent_budget_refuses_and_nothing_is_sent_or_charged(world, simulator):
@@ -94,6 +95,17 @@ def test_a_raise_holds_for_its_time(world):
         budget=row, amount=99, starts_at=now - dt.timedelta(hours=2), ends_at=now - dt.timedelta(hours=1), reason="old"
     )
     assert [world.chat().status, world.chat().status] == [200, 429]
+
+
+def test_a_raise_ends_by_itself(world):
+    row = budget(world, 1)
+    ends = timezone.now() + dt.timedelta(seconds=2)
+    BudgetRaise.objects.create(
+        budget=row, amount=9, starts_at=ends - dt.timedelta(hours=1), ends_at=ends, reason="launch"
+    )
+    assert [world.chat().status for _ in range(2)] == [200, 200]
+    wait_until(lambda: timezone.now() > ends)
+    assert error(world.chat()) == (429, "budget_spent")
 
 
 def test_money_is_counted_to_the_nano_dollar(world):

@@ -129,3 +129,43 @@ def test_the_threshold_follows_from_labelled_answers(world, simulator):
     simulator.behave(output_text="3 + 2 = 7, so it may be 7 or 9. However, that is not right.")
     reply = world.chat("task/sums", prompt="Ann has 3 apples and gets 2 more. How many apples does she have?")
     assert reply.headers["x-tollgate-cascade"].startswith("escalated")
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+def test_where_a_budget_pays_for_no_third_call_the_first_answer_has_to_do(world, simulator, stream):
+    """The better model's call has cost something and failed; what is left does not pay for the one behind it."""
+    budget(world, 400, "tokens")
+    world.model("strong", "openai", upstream_id="gpt-4o?fault=slow_first_byte&first_byte_ms=20000")
+    task = cascade(world, strong="strong", first_byte_ms=300, **ACCEPTED_FROM_NONE)
+    third = next(model for model in world.tenant_models() if model.name == "claude-sonnet-4-5")
+    TaskFallback.objects.create(task=task, position=2, model=third)
+    reply = world.chat("task/sums", prompt="word " * 20, max_tokens=300, stream=stream)
+    assert (reply.status, reply.headers["x-tollgate-model"]) == (200, "weak")
+    assert text_of(reply, stream=stream)
+    rows = world.records(3)
+    final = next(row for row in rows if row.is_final)
+    assert (final.attempt, final.outcome, final.model_served, final.cost_usd) == (0, "ok", "weak", 0)
+    assert [(row.model_served, row.outcome) for row in rows if row is not final] == [
+        ("weak", "escalated"),
+        ("strong", "upstream_error"),
+    ]
+    assert counter(world, "tokens") == (sum(row.input_tokens + row.output_tokens for row in rows), 0)
+    assert "claude-sonnet-4-5" not in simulator.totals()["by_model"]
+
+
+SCHEMA = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"], "additionalProperties": False}
+
+
+@pytest.mark.parametrize("surface", ["chat", "message"])
+def test_an_answer_that_violates_the_schema_escalates_in_either_format(world, simulator, surface):
+    world.model("weak", "openai", upstream_id='gpt-4o-mini?output_text={"n": "four"}')
+    cascade(world, **ACCEPTED_FROM_ANY)
+    form = {"type": "json_schema", "schema": SCHEMA}
+    asked = (
+        {"response_format": {"type": "json_schema", "json_schema": {"name": "n", "schema": SCHEMA}}}
+        if surface == "chat"
+        else {"output_config": {"format": form}}
+    )
+    reply = getattr(world, surface)("task/sums", **asked)
+    assert (reply.status, reply.headers["x-tollgate-model"]) == (200, "claude-sonnet-4-5")
+    assert "violates_schema" in reply.headers["x-tollgate-cascade"]

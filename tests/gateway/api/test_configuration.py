@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 from django.db import connection
+from django.utils import timezone
 from django_redis import get_redis_connection
 
+from billing.models import Plan, Subscription
 from gateway.models import Model, RoutingRule, RoutingTarget, Task, TaskFallback
 from tenants import api_keys, redis_keys
-from tests.gateway.live import Gateway
+from tests.gateway.budgets import plan
+from tests.gateway.live import Gateway, wait_until
 
 
 def test_every_process_sees_an_edit_on_its_next_request(world, tmp_path):
@@ -133,3 +138,15 @@ def test_a_credential_is_changed_between_two_requests(world, simulator):
     world.chat()
     sent = [dict(received["headers"])["authorization"] for received in simulator.requests()]
     assert sent == ["Bearer sk-sim-credential-0123456789", "Bearer sk-sim-another"]
+
+
+def test_a_subscription_that_ends_limits_no_more_from_that_moment_on(world):
+    """Nobody edits anything then, so no version tells."""
+    made = plan(world, max_output_tokens=50)
+    ends = timezone.now() + dt.timedelta(seconds=2)
+    made.subscriptions.update(ended_at=ends)
+    next_one = Plan.objects.create(name="next", slug=f"next-{world.tenant.slug}", max_output_tokens=60)
+    Subscription.objects.create(tenant=world.tenant, plan=next_one, started_at=ends)
+    assert world.chat(max_tokens=100).headers["x-tollgate-max-tokens"] == "50"
+    wait_until(lambda: timezone.now() > ends)
+    assert world.chat(max_tokens=100).headers["x-tollgate-max-tokens"] == "60"

@@ -13,6 +13,7 @@ from gateway.models import ContextPolicy, Model, Task
 from simulator import chat_requests, messages_requests
 from tenants import api_keys
 from tests.gateway import budgets
+from tests.gateway.api.test_routing_rules import add_rule, served
 from tests.gateway.live import Reply, World, wait_until
 
 LOREM = "The meeting was moved to the second floor because the lift is being repaired until Thursday. "
@@ -297,3 +298,17 @@ def test_another_tenants_summary_is_never_seen(world, simulator, simulator_proce
     )
     policy(theirs, summarises=True, summary_model=other.model("gpt-4o-mini", "openai"))
     assert chat(other, talk(6)).headers["x-tollgate-context"].endswith("; summary=miss")
+
+
+def test_a_conversation_keeps_its_model_though_its_beginning_is_left_out(world, simulator, task):
+    policy(task)
+    targets = {world.model(name, "openai", upstream_id="gpt-4o"): 1 for name in ("a", "b")}
+    add_rule(world, targets, strategy="weighted", tasks=["desk"])
+    for start in ("one", "two", "three"):
+        messages = [{"role": "user", "content": start}]
+        found = set()
+        for turn in range(8):
+            found.add(served(chat(world, messages)))
+            messages += [{"role": "assistant", "content": "yes"}, {"role": "user", "content": f"and then {turn}?"}]
+        assert len(found) == 1
+    assert len(sent(simulator)["messages"]) < len(messages) - 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 
 import pytest
 from django_redis import get_redis_connection
@@ -10,7 +11,7 @@ from django_redis import get_redis_connection
 from gateway.models import Model, Task, TaskFallback
 from tenants import redis_keys
 from tests.gateway.budgets import budget, counter
-from tests.gateway.live import World
+from tests.gateway.live import World, wait_until
 
 FAULTS = ["429", "500", "503", "529", "reset", "bad_json", "hang"]
 
@@ -182,6 +183,8 @@ def test_a_failed_call_that_cost_something_leaves_a_budget_no_room_for_another(w
     chain(world, "ill", "claude-sonnet-4-5")
     reply = world.chat("task/chain", max_tokens=100)
     assert (reply.status, reply.json()["error"]["code"]) == (429, "budget_spent")
+    assert reply.json()["error"]["detail"]["budget"] == "tokens budget"
+    assert (reply.headers["x-should-retry"], int(reply.headers["retry-after"]) > 1) == ("false", True)
     assert simulator.totals()["requests"] == 1
     used, held = counter(world, "tokens")
     assert 0 < used <= 160
@@ -204,3 +207,82 @@ def test_the_next_call_is_held_on_top_and_given_back(world, simulator, stream):
     assert counter(world, "requests") == (1, 0)
     holds = get_redis_connection("default").hkeys(redis_keys.holds(world.tenant.id))
     assert holds == []
+
+
+REFUSING = {
+    "by its finish reason": ("openai", "gpt-4o?finish=content_filter&chunks_per_write=100"),
+    "in OpenAI's own field": ("openai", "gpt-4o?finish=refusal"),  # its first words say so
+    "as Anthropic does": ("anthropic", "claude-sonnet-4-5?finish=refusal&chunks_per_write=100"),
+    "with an error": ("openai", "gpt-4o?status=400&error_code=content_policy_violation"),
+}
+
+
+@pytest.mark.parametrize("surface", ["chat", "message"])
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+@pytest.mark.parametrize("how", REFUSING)
+def test_what_one_refuses_the_next_is_asked_where_the_task_says_so(world, simulator, how, stream, surface):
+    budget(world, 1_000_000, "tokens")
+    kind, upstream_id = REFUSING[how]
+    world.model("prude", kind, upstream_id=upstream_id)
+    task = chain(world, "prude", "gpt-4o", escapes_refusals=True)
+    reply = getattr(world, surface)("task/chain", stream=stream)
+    assert (reply.status, reply.headers["x-tollgate-model"]) == (200, "gpt-4o")
+    assert reply.headers["x-tollgate-fallback-from"].startswith("prude: content_")
+    first, last = world.records(2)
+    assert (first.model_served, first.is_final, last.outcome) == ("prude", False, "ok")
+    assert first.usage_source == ("none" if how == "with an error" else "reported")
+    assert counter(world, "tokens") == (sum(row.input_tokens + row.output_tokens for row in (first, last)), 0)
+    task.escapes_refusals = False
+    task.save()
+    assert getattr(world, surface)("task/chain", stream=stream).headers["x-tollgate-model"] == "prude"
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+def test_a_refusal_is_given_all_the_same_where_nobody_has_a_better_answer(world, simulator, stream):
+    budget(world, 1_000_000, "tokens")
+    world.model("prude", "openai", upstream_id="gpt-4o?finish=refusal")
+    failing(world, "500", kind="anthropic")
+    chain(world, "prude", "ill", escapes_refusals=True)
+    reply = world.chat("task/chain", stream=stream)
+    assert (reply.status, reply.headers["x-tollgate-model"]) == (200, "prude")
+    assert b'"refusal":"' in reply.body
+    assert reply.headers["x-tollgate-fallback-from"] == "ill: upstream_failed"
+    rows = world.records(int(reply.headers["x-tollgate-attempts"]) + 1)
+    refused, *failed, final = sorted(rows, key=lambda row: (row.is_final, row.attempt))
+    assert (refused.model_served, refused.error_type, refused.usage_source) == ("prude", "content_refused", "reported")
+    assert {(row.model_served, row.error_type) for row in failed} == {("ill", "upstream_failed")}
+    assert (final.attempt, final.outcome, final.model_served, final.cost_usd) == (0, "ok", "prude", 0)
+    assert counter(world, "tokens") == (refused.input_tokens + refused.output_tokens, 0)
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+def test_what_is_too_long_for_every_model_is_the_request_s_own_fault(world, simulator, stream):
+    """Trying again helps nobody, so it is no 503."""
+    for name in ("small", "other"):
+        world.model(name, "openai", upstream_id="gpt-4o?context_window=5", context_window=100_000)
+    chain(world, "small", "other")
+    reply = world.chat("task/chain", prompt="a question of more than five tokens, as anybody can see", stream=stream)
+    assert (reply.status, reply.json()["error"]["code"]) == (400, "context_length_exceeded")
+    assert simulator.totals()["requests"] == 1
+    assert "retry-after" not in reply.headers
+
+
+def test_that_it_is_too_long_is_said_with_openai_s_code_whoever_says_it(world, simulator):
+    world.model("small", "anthropic", upstream_id="claude-sonnet-4-5?context_window=5")
+    reply = world.chat("small", prompt="a question of more than five tokens, as anybody can see")
+    assert (reply.status, reply.json()["error"]["code"]) == (400, "context_length_exceeded")
+
+
+def test_where_others_hold_what_the_next_call_needs_the_refusal_may_be_retried(world, simulator):
+    budget(world, 1500, "tokens")
+    failing(world, "bad_json", output_tokens=90)
+    chain(world, "ill", "claude-sonnet-4-5")
+    simulator.behave(model="gpt-4o", latency_ms=3000, times=1)
+    slow = threading.Thread(target=lambda: world.chat("gpt-4o", max_tokens=1200))
+    slow.start()
+    wait_until(lambda: counter(world, "tokens")[1] > 0)
+    reply = world.chat("task/chain", max_tokens=100)
+    assert (reply.status, reply.json()["error"]["code"]) == (429, "budget_held")
+    assert reply.json()["error"]["detail"]["budget"] == "tokens budget"
+    assert "x-should-retry" not in reply.headers
+    slow.join()

@@ -70,3 +70,26 @@ def test_concurrency_of_an_end_user(world, simulator):
     assert world.chat(user="bob").status == 200
     slow.join()
     assert world.chat(user="ada").status == 200
+
+
+def test_a_refusal_says_what_is_left_too(world, simulator):
+    secret = api_keys.create(world.tenant, name="k", requests_per_minute=1).secret
+    body = {"model": "claude-sonnet-4-5", "max_tokens": 100, "messages": [{"role": "user", "content": "hello"}]}
+    assert world.post("/v1/messages", body, secret=secret).status == 200
+    openai, anthropic = (world.post(path, body, secret=secret) for path in ("/v1/chat/completions", "/v1/messages"))
+    assert (openai.status, anthropic.status) == (429, 429)
+    limit, left = (openai.headers[f"x-ratelimit-{name}-requests"] for name in ("limit", "remaining"))
+    assert (limit, left, openai.headers["x-ratelimit-reset-requests"]) == ("1", "0", "1m3s")
+    assert anthropic.headers["anthropic-ratelimit-requests-remaining"] == "0"
+    assert f"Try again in {openai.headers['retry-after']} s" in openai.json()["error"]["message"]
+
+
+def test_a_refusal_for_tokens_says_how_many_are_left(world, simulator):
+    plan(world, tokens_per_minute=1000)
+    simulator.behave(input_tokens=500, reported_output_tokens=400)
+    assert world.chat(max_tokens=500).status == 200
+    refused = world.chat(prompt="word " * 100, max_tokens=100)
+    assert error(refused) == (429, "tokens_per_minute_exceeded")
+    assert refused.headers["x-ratelimit-limit-tokens"] == "1000"
+    assert refused.headers["x-ratelimit-remaining-tokens"] == "100"
+    assert "x-ratelimit-limit-requests" not in refused.headers

@@ -9,7 +9,7 @@ import pytest
 
 from gateway.models import RoutingRule, RoutingTarget, Task, TaskFallback
 from tenants.models import EndUser
-from tests.gateway.budgets import error
+from tests.gateway.budgets import budget, error
 
 
 @pytest.fixture
@@ -216,8 +216,6 @@ class TestExplain:
         assert self.explain(world, "task/none")["refusal"]["code"] == "task_not_found"
 
     def test_knows_how_far_budgets_are_used(self, world, models):
-        from tests.gateway.budgets import budget
-
         budget(world, 4, name="Calls")
         add_rule(world, [models["small"]], name="late", budget="Calls", budget_share=50)
         assert self.explain(world)["passed_over"][0]["because"] == (
@@ -226,6 +224,38 @@ class TestExplain:
         for _ in range(2):
             assert world.chat().status == 200
         assert self.explain(world)["rule"] == {"name": "late", "owner": "tenant"}
+
+    def test_knows_the_shares_of_the_request_s_own_tags_and_models(self, world, models):
+        budget(world, 4, name="Each tag", scope="tag")
+        budget(world, 4, name="Large", scope="model", subject="gpt-4o")
+        add_rule(world, [models["small"]], name="tag", position=1, budget="Each tag", budget_share=50)
+        add_rule(world, [models["small"]], name="model", position=2, budget="Large", budget_share=75)
+        a = {"metadata": {"tags": ["a"]}}
+        for _ in range(2):
+            assert served(world.chat(**a)) == "gpt-4o"
+        assert self.explain(world, **a)["rule"] == {"name": "tag", "owner": "tenant"}
+        assert self.explain(world)["rule"] is None
+        assert served(world.chat()) == "gpt-4o"
+        assert self.explain(world)["rule"] == {"name": "model", "owner": "tenant"}
+        assert [served(world.chat()), served(world.chat(**a))] == ["small", "small"]
+
+    def test_tells_of_a_budget_that_calls_for_a_cheaper_model(self, world, models):
+        budget(world, 4, name="Low", cheaper_at=50, cheaper_model="small")
+        assert self.explain(world)["degraded_by"] is None
+        for _ in range(2):
+            assert served(world.chat()) == "gpt-4o"
+        told = self.explain(world)
+        assert (told["degraded_by"], [item["model"] for item in told["attempts"]]) == ("Low", ["small"])
+        assert told["attempts"][0]["reason"] == "budget Low"
+        assert served(world.chat()) == "small"
+
+    def test_tells_of_a_budget_that_is_used_up(self, world):
+        budget(world, 1, name="One")
+        assert self.explain(world)["refusal"] is None
+        assert world.chat().status == 200
+        told, refused = self.explain(world), world.chat().json()["error"]
+        assert told["refusal"] == {"code": refused["code"], "message": refused["message"]}
+        assert [item["model"] for item in told["attempts"]] == ["gpt-4o"]
 
     def test_warns_of_rules_that_never_match(self, world, models):
         add_rule(world, [models["small"], models["large"]], name="all", position=1)

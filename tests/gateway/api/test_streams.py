@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import socket
 import time
+from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
 
 import pytest
 
 from simulator import tokens
-from tests.gateway.live import wait_until
+from tests.gateway.budgets import budget, counter
+from tests.gateway.live import Gateway, wait_until
 
 SURFACES = ["openai", "anthropic"]
 MODELS = ["gpt-4o", "claude-sonnet-4-5"]
@@ -149,3 +152,53 @@ def test_a_client_that_left_gives_its_place_back(world, simulator):
         assert world.post("/v1/chat/completions", body, secret=made.secret).status == 429
     simulator.reset()
     wait_until(lambda: world.post("/v1/chat/completions", body, secret=made.secret).status == 200)
+
+
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("surface", SURFACES)
+def test_what_was_produced_in_chinese_counts_a_token_a_character(world, simulator, surface, model):
+    """Though the provider packs many characters into an event, and is cut before it tells what it counted."""
+    text = "我们今天去学校看书" * 20
+    simulator.behave(output_text=text, tokens_per_chunk=40, fault="cut", fault_after_chunks=2, chunk_ms=50)
+    reply = call(world, surface, model)
+    (row,) = world.records()
+    produced = text_of(dataclasses.replace(reply, body=b"\n\n".join(reply.events()[:-1])), surface)
+    assert (row.outcome, row.usage_source) == ("cut", "estimated")
+    assert len(produced) >= 40
+    assert row.output_tokens == len(produced)
+
+
+@pytest.mark.parametrize("surface", SURFACES)
+def test_a_connection_that_breaks_when_all_has_come_is_no_fault(world, simulator, surface):
+    """The simulator cuts it after the last chunk, before [DONE]."""
+    simulator.behave(output_tokens=10, tokens_per_chunk=10, fault="cut", fault_after_chunks=2, chunk_ms=20)
+    reply = call(world, surface, "gpt-4o")
+    assert reply.events()[-1].startswith(b"data: [DONE]" if surface == "openai" else b"event: message_stop")
+    assert b"error" not in reply.body
+    (row,) = world.records()
+    assert (row.outcome, row.finish_reason) == ("ok", "stop")
+
+
+def test_streams_under_way_when_the_process_is_stopped_end_with_an_error_event(world, simulator, tmp_path):
+    """It waits for them for a while first."""
+    simulator.behave(chunk_ms=100, output_tokens=400)
+    budget(world, 1_000_000, "tokens")
+    message = {"max_tokens": 500, "stream": True, "messages": [{"role": "user", "content": "hello"}]}
+    asks = {
+        "/v1/chat/completions": {"model": "gpt-4o", **message},
+        "/v1/messages": {"model": "claude-sonnet-4-5", **message},
+    }
+    with Gateway.running(tmp_path) as stopped, ThreadPoolExecutor(2) as pool:
+        beside = dataclasses.replace(world, gateway=stopped)
+        streams = [pool.submit(beside.post, path, body) for path, body in asks.items()]
+        wait_until(lambda: len(simulator.requests()) == 2)
+        stopped.child.stop(seconds=20)
+        openai, anthropic = (stream.result() for stream in streams)
+    assert json.loads(openai.events()[-1].removeprefix(b"data: "))["error"]["code"] == "gateway_stopped"
+    assert anthropic.events()[-1].startswith(b"event: error\n")
+    rows = world.records(2)
+    assert {(row.outcome, row.error_type, row.usage_source) for row in rows} == {
+        ("cut", "gateway_stopped", "estimated")
+    }
+    assert all(0 < row.output_tokens < 400 for row in rows)
+    assert counter(world, "tokens") == (sum(row.input_tokens + row.output_tokens for row in rows), 0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.gateway.api.test_fallback import chain
 from tests.gateway.live import CREDENTIAL
 
 OPENAI, ANTHROPIC = "gpt-4o", "claude-sonnet-4-5"
@@ -130,3 +131,43 @@ def test_redirects_are_not_followed(world, simulator):
     provider.save()
     assert world.chat().status in {404, 502}
     assert simulator.requests() == []
+
+
+OUT_OF_CREDIT = {
+    "OpenAI": (OPENAI, {"fault": "insufficient_quota"}),
+    "Anthropic": (ANTHROPIC, {"fault": "insufficient_quota"}),
+    "anyone, by its status": (OPENAI, {"status": 402, "error_message": "Payment required."}),
+}
+
+
+@pytest.mark.parametrize("who", OUT_OF_CREDIT)
+def test_a_provider_s_account_without_credit_is_no_fault_of_the_request_s(world, simulator, who):
+    model, behaviour = OUT_OF_CREDIT[who]
+    simulator.behave(**behaviour)
+    reply = world.chat(model)
+    assert (reply.status, reply.json()["error"]["code"]) == (502, "upstream_out_of_credit")
+    assert reply.headers["x-should-retry"] == "false"
+    assert simulator.totals()["requests"] == 1
+
+
+def test_where_an_account_has_no_credit_the_next_model_answers(world, simulator):
+    world.model("poor", "anthropic", upstream_id="claude-sonnet-4-5?fault=insufficient_quota")
+    chain(world, "poor", "gpt-4o")
+    reply = world.chat("task/chain")
+    assert (reply.status, reply.headers["x-tollgate-model"]) == (200, "gpt-4o")
+    assert reply.headers["x-tollgate-fallback-from"] == "poor: upstream_out_of_credit"
+
+
+def test_what_a_provider_says_is_not_to_be_retried_is_not(world, simulator):
+    simulator.behave(fault="429", should_retry=False)
+    reply = world.chat()
+    assert (reply.status, reply.headers["x-should-retry"]) == (429, "false")
+    assert simulator.totals()["requests"] == 1
+
+
+@pytest.mark.parametrize("header", [{"retry-after": "9" * 400}, {"retry-after-ms": "inf"}, {"retry-after-ms": "nan"}])
+def test_a_wish_to_wait_that_is_no_time_is_no_fault_of_ours(world, simulator, header):
+    simulator.behave(fault="429", headers=header, should_retry=False)
+    reply = world.chat()
+    assert reply.status == 429
+    assert 1 <= int(reply.headers["retry-after"]) <= 86_400

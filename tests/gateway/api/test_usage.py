@@ -45,6 +45,25 @@ def test_budgets_come_from_the_ledger_where_nothing_is_counted_yet(world):
     assert counter(world, "requests") == (0, 0)
 
 
+def test_what_each_task_model_or_tag_has_used_is_told_for_those_that_are_named(world):
+    budget(world, 5, "requests", name="Each tag", scope="tag")
+    budget(world, 5, "requests", name="Tag b", scope="tag", subject="b")
+    budget(world, 5, "requests", name="Each model", scope="model")
+    assert world.chat(metadata={"tags": ["a", "b"]}).status == 200
+    assert named(get(world, "/v1/budgets")).keys() == {"Tag b"}
+    found = get(world, "/v1/budgets?tag=a&tag=c&model=gpt-4o").json()["data"]
+    assert {(item["name"], item["subject"], item["used"]) for item in found} == {
+        ("Each tag", "a", 1),
+        ("Each tag", "c", 0),
+        ("Tag b", "b", 1),
+        ("Each model", "gpt-4o", 1),
+    }
+    assert error(get(world, "/v1/budgets?" + "&".join(f"tag={number}" for number in range(21)))) == (
+        400,
+        "invalid_request",
+    )
+
+
 def test_a_tier_s_limit_is_the_end_user_s(world):
     plan(world, usd_per_month=5).tiers.create(tier="free", tokens_per_day=1000)
     found = get(world, "/v1/budgets?user=ada").json()["data"]

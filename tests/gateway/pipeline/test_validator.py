@@ -86,6 +86,7 @@ def test_takes_openais_own_fields_for_the_end_user(field):
     [
         (b',"stream":true', "streaming"),
         (b',"tools":[{"type":"function"}]', "tools"),
+        (b',"functions":[{"name":"f"}]', "tools"),
         (b',"response_format":{"type":"json_schema"}', "json_schema"),
     ],
 )
@@ -97,6 +98,33 @@ def test_sees_what_a_request_needs_of_a_model(extra, need):
 def test_sees_images():
     body = b'{"model":"m","messages":[{"role":"user","content":[{"type":"text","text":"x"},{"type":"image_url","image_url":{}}]}]}'
     assert validate(Endpoint.CHAT, body, {}).needs == {"chat", "vision"}
+
+
+MESSAGES = b'{"model":"m","max_tokens":9,"messages":[{"role":"user","content":%s}]%s}'
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [b',"output_config":{"format":{"type":"json_schema","schema":{}}}', b',"output_format":{"type":"json_schema"}'],
+)
+def test_sees_a_schema_in_anthropic_s_format(extra):
+    assert validate(Endpoint.MESSAGES, MESSAGES % (b'"x"', extra), {}).needs == {"chat", "json_schema"}
+    assert validate(Endpoint.MESSAGES, MESSAGES % (b'"x"', b',"output_config":{"effort":"low"}'), {}).needs == {"chat"}
+
+
+@pytest.mark.parametrize(
+    ("content", "sees"),
+    [
+        (b'[{"type":"text","text":"x"},{"type":"image","source":{}}]', True),
+        (b'[{"type":"image","source":{}}]', True),
+        (b'[{"type":"text","text":"an \\"image\\""}]', False),
+        (b'"an \\"image\\""', False),
+        (b'{"image":1}', False),
+    ],
+)
+def test_sees_images_that_a_tool_gave(content, sees):
+    result = b'[{"type":"tool_result","tool_use_id":"t","content":%s}]' % content
+    assert ("vision" in validate(Endpoint.MESSAGES, MESSAGES % (result, b""), {}).needs) == sees
 
 
 def test_keeps_unknown_fields_as_they_came():

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import msgspec
+
+from billing.limits import Limit, Limits
 from gateway.routing import oddities
-from gateway.routing.conditions import Models, Never, Tags, Tasks
+from gateway.routing.conditions import BudgetShare, Models, Never, Tags, Tasks
 from tests.gateway.routing.ground import CLAUDE, model, rule, snapshot, task
 
 A, B = model("a"), model("b", provider=CLAUDE)
@@ -67,3 +70,19 @@ def test_models_that_are_never_used():
         "Rule “r”: unpriced has no price and is never used.",
         "Rule “r”: unpriced, poor is below the least quality of 60, or of unknown quality, and is left out.",
     ]
+
+
+def test_a_budget_that_there_is_not_or_no_more():
+    asks = rule(A, B, name="asks", conditions=(BudgetShare("Team", 80),))
+    found = oddities.of(snapshot((A, B), rules=(asks,), budgets=("Other",)))
+    assert [item.text for item in found] == ["Rule “asks” asks for the budget “Team”, which is not in use."]
+    assert texts(rule(A, B, name="operator's", is_own=False, conditions=(BudgetShare("Team", 80),))) == []
+    assert not oddities.of(snapshot((A, B), rules=(asks,), budgets=("Team",)))
+
+
+def test_a_budget_that_calls_for_a_model_that_there_is_not():
+    made = snapshot((A, B))
+    low = Limit("b", "Low", "tenant", "usd", "month", 1, cheaper_at=80, cheaper_model="gone")
+    fine = Limit("c", "Fine", "tenant", "usd", "month", 1, cheaper_at=80, cheaper_model="a")
+    found = oddities.of(msgspec.structs.replace(made, limits=Limits(limits=(low, fine))))
+    assert [item.text for item in found] == ["The budget “Low” calls for gone when it runs low, which there is not."]

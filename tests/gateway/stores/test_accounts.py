@@ -16,6 +16,7 @@ from gateway.stores import counters
 from gateway.stores.accounts import Accounts
 from gateway.stores.counters import CounterLine, Demand, Hold, Settlement
 from gateway.stores.redis import RedisStore
+from gateway.stores.redis_link import Link
 from gateway.stores.spool import Spool
 from tenants import redis_keys
 
@@ -26,16 +27,12 @@ DEMAND = Demand(
 )  # fmt: skip
 
 
-class SlowFirst(RedisStore):
-    """Its first batch leaves late, as where a connection has to be made for it."""
+class SlowLink(Link):
+    """Its commands leave late, as where a connection has to be made for them."""
 
-    is_first = True
-
-    async def _send(self, batch: list[tuple[tuple[Any, ...], asyncio.Future[Any]]]) -> None:
-        if self.is_first:
-            self.is_first = False
-            await asyncio.sleep(0.3)
-        await super()._send(batch)
+    async def _open(self) -> Any:
+        await asyncio.sleep(0.3)
+        return await super()._open()
 
 
 async def nothing(_: UUID) -> None:
@@ -47,10 +44,11 @@ async def test_a_request_that_goes_away_before_its_reservation_is_answered_leave
     tenant_id = uuid4()
     plain = get_redis_connection("default")
     plain.set(redis_keys.config_version(tenant_id), 1)
-    plain.hset(redis_keys.counters(tenant_id), "epoch", f"{uuid4().hex}:0:0")
+    plain.hset(redis_keys.counters(tenant_id), "epoch", f"{uuid4().hex}:0:0:{plain.info('server')['run_id']}")
     for script in (counters.RESERVE, counters.SETTLE):
         plain.script_load(script.text)
-    store = SlowFirst(settings.REDIS_URL, timeout_seconds=5.0)
+    store = RedisStore(settings.REDIS_URL, timeout_seconds=5.0)
+    store._link = SlowLink(settings.REDIS_URL, timeout_seconds=5.0)
     accounts = Accounts(store, Spool(tmp_path), lease_seconds=60, reopen=nothing)
     request_id = uuid4().hex
     hold = Hold(tenant_id, request_id, "", "", counters.encode(DEMAND), b"", 0, "", time.monotonic())

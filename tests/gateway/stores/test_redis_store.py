@@ -3,34 +3,155 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 
 import pytest
 from django.conf import settings
-from redis.asyncio.client import Pipeline
+from redis.exceptions import ResponseError
 
 from gateway.errors import StoreUnavailable
 from gateway.stores.redis import RedisStore
 
+EVENT_LOOPS = ("uvloop", "asyncio")  # the gateway runs on the former, other processes on the latter
+HELLO = b"%1\r\n+proto\r\n:3\r\n"
+Behaviour = Callable[[asyncio.StreamReader, asyncio.StreamWriter, int], Awaitable[None]]
 
-@pytest.mark.parametrize("error", [ConnectionResetError("gone"), RuntimeError("the handler is closed")], ids=repr)
-async def test_a_batch_that_fails_in_any_way_fails_everybody_in_it(monkeypatch, error):
-    async def fails(*_: Any, **__: Any) -> None:
-        raise error
 
-    store = RedisStore(settings.REDIS_URL, timeout_seconds=2.0)
-    with monkeypatch.context() as broken:
-        broken.setattr(Pipeline, "execute", fails)
-        async with asyncio.timeout(5):
-            found = await asyncio.gather(store.call("PING"), store.call("PING"), return_exceptions=True)
-    assert [type(item) for item in found] == [StoreUnavailable] * 2
-    assert await store.call("PING") in {b"PONG", True}
-    await store.close()
+@asynccontextmanager
+async def serving(behaviour: Behaviour) -> AsyncIterator[RedisStore]:
+    """A store whose server greets, and then does as told; it is told the number of the connection."""
+    connections = 0
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal connections
+        connections += 1
+        number = connections
+        assert b"HELLO" in await reader.read(1000)
+        writer.write(HELLO)
+        await behaviour(reader, writer, number)
+        writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        store = RedisStore(f"redis://127.0.0.1:{server.sockets[0].getsockname()[1]}/0", timeout_seconds=0.5)
+        try:
+            async with asyncio.timeout(10):
+                yield store
+        finally:
+            await store.close()
+
+
+async def three(store: RedisStore) -> list[object]:
+    return await asyncio.gather(*(store.call("INCR", name) for name in "abc"), return_exceptions=True)
 
 
 async def test_an_error_reply_reaches_only_who_asked():
     store = RedisStore(settings.REDIS_URL, timeout_seconds=2.0)
     wrong, right = await asyncio.gather(store.call("GET"), store.call("ECHO", "a"), return_exceptions=True)
+    assert isinstance(wrong, ResponseError)
     assert "wrong number of arguments" in str(wrong)
     assert right == b"a"
     await store.close()
+
+
+async def test_replies_come_to_who_asked_however_they_are_cut_up():
+    async def drip(reader, writer, _):
+        await reader.read(1000)
+        for byte in b":1\r\n:2\r\n:3\r\n":
+            writer.write(bytes([byte]))
+            await writer.drain()
+            await asyncio.sleep(0.001)
+        await reader.read(1000)
+
+    async with serving(drip) as store:
+        assert await three(store) == [1, 2, 3]
+
+
+async def test_a_connection_that_breaks_is_made_again_and_what_had_no_reply_is_sent_once_more():
+    got: list[bytes] = []
+
+    async def break_once(reader, writer, number):
+        got.append(await reader.read(1000))
+        writer.write(b":1\r\n" if number == 1 else b":2\r\n:3\r\n")
+        if number > 1:
+            await reader.read(1000)
+
+    async with serving(break_once) as store:
+        assert await three(store) == [1, 2, 3]
+        assert [packed.count(b"INCR") for packed in got] == [3, 2]
+
+
+async def test_a_server_that_breaks_every_connection_is_given_up_after_the_second():
+    numbers: list[int] = []
+
+    async def break_off(reader, writer, number):
+        await reader.read(1000)
+        numbers.append(number)
+
+    async with serving(break_off) as store:
+        assert [type(item) for item in await three(store)] == [StoreUnavailable] * 3
+        assert numbers == [1, 2]
+
+
+async def test_a_server_that_does_not_answer_fails_everybody_in_time_and_is_called_anew_afterwards():
+    async def hang_once(reader, writer, number):
+        await reader.read(1000)
+        if number > 1:
+            writer.write(b":7\r\n")
+        await reader.read(1000)
+
+    async with serving(hang_once) as store:
+        assert [type(item) for item in await three(store)] == [StoreUnavailable] * 3
+        assert await store.call("INCR", "a") == 7
+
+
+async def test_what_is_no_reply_fails_everybody():
+    async def babble(reader, writer, _):
+        await reader.read(1000)
+        writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+        await reader.read(1000)
+
+    async with serving(babble) as store:
+        assert [type(item) for item in await three(store)] == [StoreUnavailable] * 3
+
+
+async def test_a_request_that_goes_away_does_not_take_another_s_reply():
+    async def count(reader, writer, _):
+        await reader.read(1000)
+        await asyncio.sleep(0.1)
+        writer.write(b":1\r\n:2\r\n")
+        await reader.read(1000)
+
+    async with serving(count) as store:
+        first, second = (asyncio.ensure_future(store.call("INCR", name)) for name in "ab")
+        await asyncio.sleep(0.05)
+        first.cancel()
+        assert await second == 2
+
+
+@pytest.mark.parametrize("url", ["redis://127.0.0.1:1/0", "unix:///nowhere/redis.sock"])
+async def test_a_server_that_is_not_there_is_told_at_once(url):
+    store = RedisStore(url, timeout_seconds=5.0)
+    async with asyncio.timeout(2):
+        assert [type(item) for item in await three(store)] == [StoreUnavailable] * 3
+    await store.close()
+
+
+async def test_a_name_and_a_password_and_a_database_are_taken_from_the_url():
+    sent = []
+
+    async def serve(reader, writer):
+        sent.append(await reader.read(1000))
+        writer.write(HELLO + b"+OK\r\n")
+        await reader.read(1000)
+        writer.write(b":1\r\n")
+        await reader.read(1000)
+        writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        store = RedisStore(f"redis://ann:p%40ss@127.0.0.1:{server.sockets[0].getsockname()[1]}/3", timeout_seconds=1.0)
+        assert await store.call("INCR", "a") == 1
+        await store.close()
+    words = sent[0].split(b"\r\n")
+    assert words[words.index(b"AUTH") :: 2][:3] == [b"AUTH", b"ann", b"p@ss"]
+    assert words[words.index(b"SELECT") :: 2][:2] == [b"SELECT", b"3"]

@@ -26,6 +26,7 @@ from gateway.stores.counters import METRICS, TENANT_HASH, USER_HASH, CounterLine
 from gateway.stores.redis import RedisStore, Script
 from gateway.stores.usage_record import HELD, REPORTED, UsageRecord
 from tenants import redis_keys
+from tests.gateway.live import wait_until
 
 HOLDINGS = Script("holdings")
 USER, SLOT, LEASE_MS = "alice", "slot|own", 60_000
@@ -72,6 +73,11 @@ class Request(msgspec.Struct):
     is_open: bool = True  # neither settled nor swept
     is_repeatable: bool = False  # settled once, in its own epoch, which is the present one
     settlement: Settlement | None = None
+
+
+PROBE = Demand(
+    LEASE_MS, USER, "free", 0, 1, 1, 1, 0, 0, [line(owner, limits.REQUESTS, 9) for owner in (TENANT_HASH, USER_HASH)], [], [], "", 0
+)  # fmt: skip
 
 
 def amounts(demand: Demand, cap: int) -> Usage:
@@ -122,7 +128,7 @@ class Books(RuleBasedStateMachine):
         self.redis.delete(*self.keys, redis_keys.config_version(self.tenant_id))
 
     def open(self, since_ms: int) -> str:
-        epoch = f"{uuid4().hex}:{since_ms}:0"
+        epoch = f"{uuid4().hex}:{since_ms}:0:{self.redis.info('server')['run_id']}"
         self.redis.set(redis_keys.config_version(self.tenant_id), 1)
         self.redis.hset(self.hashes[TENANT_HASH], "epoch", epoch)
         return epoch
@@ -247,11 +253,40 @@ class Books(RuleBasedStateMachine):
             item.is_held = item.is_expired = item.is_swept = item.is_repeatable = False
             if item.is_open and data.draw(st.booleans()):
                 self.restore(item)
+        self.seed(data)
+
+    @precondition(lambda self: len(self.those(lambda item: item.is_held)) > 1)
+    @rule(data=st.data())
+    def find_another_run(self, data: st.DataObject) -> None:
+        """The server was started again with its data, or most of it: what was held stays held, and the counters are read again."""
+        held = self.those(lambda item: item.is_held)
+        lost = data.draw(st.sampled_from(held)) if data.draw(st.booleans()) else None
+        if lost is not None:  # it was admitted in the last moment
+            self.redis.hdel(self.holds, lost.hold.request_id)
+            self.redis.zrem(self.leases, lost.hold.request_id)
+        self.redis.hset(self.hashes[TENANT_HASH], "epoch", self.epoch[:-1] + "?")
+        renewal = counters.renew(self.store, self.tenant_id, [], LEASE_MS)
+        assert self.runner.run(renewal) == ("", [])
+        assert self.ask(PROBE)[1] == [b"unknown"]
+        opening = (counters.OPEN.text, 2, self.hashes[TENANT_HASH], self.holds, uuid4().hex, 0, 0)
+        assert [self.redis.eval(*opening), self.redis.eval(*opening)] == [1, 0]
+        self.epoch = self.redis.hget(self.hashes[TENANT_HASH], "epoch").decode()
+        wait_until(lambda: self.ask(PROBE)[1][0] != b"closed")
+        for item in self.requests:
+            item.is_repeatable = False
+        if lost is not None:
+            lost.is_held = lost.is_expired = False
+            self.restore(lost)
+        self.seed(data)
+
+    def seed(self, data: st.DataObject) -> None:
+        """What `gateway.ledger` does with counters that are not known."""
+        begin = self.ask(PROBE)[1]
+        assert begin == [b"seed", [1, 2], []]
         for owner, field in COUNTERS:
             self.redis.hsetnx(self.hashes[owner], field, SEEDING)
         missing = [self.counted(*counter)[0] - SEEDING for counter in COUNTERS]
-        probe = Demand(LEASE_MS, USER, "free", 0, 1, 1, 1, 0, 0, [line(TENANT_HASH, limits.REQUESTS, 9)], [], [], "", 0)
-        assert self.ask(probe)[1] == [b"seed", [1], []]
+        assert self.ask(PROBE)[1] == [b"seed", [1, 2], []]
         if (going := self.those(lambda item: item.is_open)) and data.draw(st.booleans()):
             self.settle(data.draw(st.sampled_from(going)), 1, 101, 50)
         for (owner, field), difference in zip(COUNTERS, missing, strict=True):

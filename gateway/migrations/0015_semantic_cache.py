@@ -18,6 +18,8 @@ import tenants.encryption
 import tenants.ids
 from django.db import migrations, models
 
+from tenants.rls import EnableTenantRls
+
 # Vectors stay in the row, so that comparing many of them fetches nothing from elsewhere; what is long leaves it as soon as a row is
 # longer than 2 kB. Room is left on each page for rows whose hits are counted. A scope says much about whose it is: without knowing that,
 # PostgreSQL takes a large scope for a small one and compares all of it.
@@ -28,55 +30,6 @@ ALTER TABLE gateway_semanticentry SET (toast_tuple_target = 1024, fillfactor = 9
 CREATE STATISTICS semantic_entry_scopes (dependencies, mcv) ON tenant_id, scope FROM gateway_semanticentry;
 """
 
-# Searches work in the role `tollgate_tenant`: it sees one tenant's rows, and none without `app.tenant_id`. Who has said which tenant a
-# transaction is about is bound to it as well, whatever the role (FORCE: the table's owner, too; a superuser never is).
-# Roles belong to the whole server, so it may be there already, or another database's migration may be making it right now.
-ROLE = """
-DO $$
-BEGIN
-    FOR attempt IN 1..40 LOOP
-        BEGIN
-            IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'tollgate_tenant') THEN
-                CREATE ROLE tollgate_tenant NOLOGIN;
-            END IF;
-            IF NOT pg_has_role(current_user, 'tollgate_tenant', 'SET') THEN
-                EXECUTE format('GRANT tollgate_tenant TO %I WITH SET TRUE, INHERIT FALSE', current_user);
-            END IF;
-            IF NOT has_schema_privilege('tollgate_tenant', current_schema(), 'USAGE') THEN
-                EXECUTE format('GRANT USAGE ON SCHEMA %I TO tollgate_tenant', current_schema());
-            END IF;
-            EXIT;
-        EXCEPTION
-            WHEN duplicate_object OR unique_violation OR internal_error THEN
-                PERFORM pg_sleep(0.1);
-            WHEN insufficient_privilege THEN
-                RAISE EXCEPTION 'The login % may not make the role tollgate_tenant, in which the semantic cache is searched.', current_user
-                    USING HINT = format('Let a superuser run, once for the server: CREATE ROLE tollgate_tenant NOLOGIN; '
-                        'GRANT tollgate_tenant TO %I WITH SET TRUE, INHERIT FALSE;', current_user);
-        END;
-    END LOOP;
-    IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'tollgate_tenant' AND (rolsuper OR rolbypassrls)) THEN
-        RAISE EXCEPTION 'The role tollgate_tenant bypasses row-level security, so it binds nobody. Take that away from it.';
-    END IF;
-END $$;
-"""
-TENANT = "nullif(current_setting('app.tenant_id', true), '')::uuid"
-POLICIES = f"""
-GRANT SELECT, INSERT, UPDATE, DELETE ON gateway_semanticentry TO tollgate_tenant;
-ALTER TABLE gateway_semanticentry ENABLE ROW LEVEL SECURITY;
-ALTER TABLE gateway_semanticentry FORCE ROW LEVEL SECURITY;
-CREATE POLICY semantic_rows ON gateway_semanticentry USING (true);
-CREATE POLICY semantic_bound ON gateway_semanticentry AS RESTRICTIVE TO tollgate_tenant USING (tenant_id = {TENANT});
-CREATE POLICY semantic_entered ON gateway_semanticentry AS RESTRICTIVE USING ({TENANT} IS NULL OR tenant_id = {TENANT});
-"""
-NO_POLICIES = """
-DROP POLICY semantic_entered ON gateway_semanticentry;
-DROP POLICY semantic_bound ON gateway_semanticentry;
-DROP POLICY semantic_rows ON gateway_semanticentry;
-ALTER TABLE gateway_semanticentry NO FORCE ROW LEVEL SECURITY;
-ALTER TABLE gateway_semanticentry DISABLE ROW LEVEL SECURITY;
-REVOKE ALL ON gateway_semanticentry FROM tollgate_tenant;
-"""
 TRIGGER = (
     "CREATE TRIGGER raise_config_version AFTER INSERT OR DELETE OR UPDATE OF task, check_percent, judge, usd_per_day, threshold, measure, is_off "
     "ON gateway_semanticwatch FOR EACH ROW EXECUTE FUNCTION tollgate_raise_config_version()"
@@ -110,8 +63,7 @@ def move_earlier_answers(apps, schema_editor):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('gateway', '0010_context'),
-        ('tenants', '0006_counted_since'),
+        ('gateway', '0013_request_log_changes'),
     ]
 
     operations = [
@@ -281,8 +233,12 @@ class Migration(migrations.Migration):
             constraint=models.UniqueConstraint(fields=('tenant', 'task'), name='semantic_watch_once'),
         ),
         migrations.RunSQL(STORAGE, migrations.RunSQL.noop),
-        migrations.RunSQL(ROLE, migrations.RunSQL.noop),
-        migrations.RunSQL(POLICIES, NO_POLICIES),
+        # Searches and the worker that keeps answers work in the console's role, too: it is what binds them to one tenant.
+        EnableTenantRls("SemanticEntry"),
+        EnableTenantRls("SemanticHit", console="SELECT"),
+        EnableTenantRls("SemanticLabel", console="SELECT"),
+        EnableTenantRls("SemanticCheck", console="SELECT"),
+        EnableTenantRls("SemanticWatch"),
         migrations.RunSQL(TRIGGER, "DROP TRIGGER raise_config_version ON gateway_semanticwatch"),
         migrations.RunPython(move_earlier_answers, migrations.RunPython.noop),
         migrations.DeleteModel(

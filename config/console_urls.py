@@ -1,0 +1,16 @@
+"""Every address within a tenant's console, as it stands behind /t/<slug>. The middleware puts this in place of `config.urls`."""
+
+from django.urls import include, path
+from django.utils.module_loading import autodiscover_modules
+
+from tenants.sites import console
+
+autodiscover_modules("pages")  # the apps' own pages of the console; those of models come with their admin
+
+urlpatterns = [
+    path("statements/", include("billing.urls")),
+    path("", console.urls),
+]
+handler403 = "tenants.console.errors.forbidden"
+handler404 = "tenants.console.errors.not_found"
+handler500 = "tenants.console.errors.failed"

@@ -1,0 +1,29 @@
+"""Pages for what went wrong. They say what to do next, ask no database, and tell nobody whether a thing is there that is not theirs."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest, HttpResponse
+from django.template.loader import render_to_string
+from django.utils.translation import gettext as _
+
+from tenants import sites
+
+
+def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
+    text = _("Your role does not allow this. An owner of the tenant can change it.")
+    return _page(request, 403, _("Not allowed"), text)
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    text = _("It may have been deleted, or it belongs to a tenant that you are no member of.")
+    return _page(request, 404, _("There is nothing here"), text)
+
+
+def failed(request: HttpRequest) -> HttpResponse:
+    text = _("The error has been noted in Tollgate's log. Nothing was changed. Please try again in a moment.")
+    return _page(request, 500, _("Something went wrong"), text)
+
+
+def _page(request: HttpRequest, status: int, title: str, text: str) -> HttpResponse:
+    context = {**sites.frame(request), "title": title, "text": text, "status": status}
+    return HttpResponse(render_to_string("console/error.html", context), status=status)

@@ -1,0 +1,54 @@
+"""The console's first page: cards that say how things stand, or what to do next."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext as _
+
+from tenants import sites, visits
+
+
+@dataclass(frozen=True)
+class Card:
+    """What a card shows. `template`, if given, is included below the text, with the card's `context`.
+
+    `step` is for what a new tenant does first: such cards stand on top, in this order, until they are done.
+    """
+
+    title: str
+    icon: str
+    text: str
+    link: str = ""
+    link_text: str = ""
+    template: str = ""
+    context: dict[str, Any] | None = None
+    step: int = 0
+
+
+CardMaker = Callable[[HttpRequest], Card | None]
+_makers: list[tuple[int, CardMaker]] = []
+
+
+def card(*, order: int) -> Callable[[CardMaker], CardMaker]:
+    """Register a function that makes a card, or None for those whom it does not concern. Low orders come first."""
+
+    def register(maker: CardMaker) -> CardMaker:
+        _makers.append((order, maker))
+        return maker
+
+    return register
+
+
+def home(request: HttpRequest) -> HttpResponse:
+    cards = [made for _order, make in sorted(_makers, key=lambda item: item[0]) if (made := make(request)) is not None]
+    context = {
+        "title": _("Home"),
+        "steps": sorted((card for card in cards if card.step), key=lambda card: card.step),
+        "cards": [card for card in cards if not card.step],
+        "is_switched_off": not visits.of(request).tenant.is_active,
+    }
+    return sites.console.render(request, "console/home.html", context)

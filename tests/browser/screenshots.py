@@ -1,0 +1,107 @@
+"""`make screenshots`: pictures of every page in docs/screenshots/, light and dark, on data that is made for it and thrown away.
+
+PostgreSQL, Redis, the simulator and the server are started for it; a few requests of the demonstration's tenants fill the log. Names as
+arguments take those pictures only.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+FOLDER = Path(tempfile.mkdtemp(prefix="tollgate-screenshots-"))
+FOLDER.chmod(0o711)
+os.environ["TOLLGATE_VAR"] = str(FOLDER)
+os.environ["DJANGO_SETTINGS_MODULE"] = "config.settings"
+
+from config.embedded import session  # noqa: E402
+
+PICTURES = Path(__file__).resolve().parents[2] / "docs" / "screenshots"
+COLOURS = 128
+PROMPTS = (
+    ("gpt-6-luna", "Where is my order?", "customer-1001"),
+    ("claude-haiku-5-5", "Summarise this thread for me.", "customer-1002"),
+    ("task/chat-support", "My invoice is wrong.", "customer-2001"),
+    ("task/classify", "Is this spam?", "customer-1001"),
+    ("no-such-model", "Anybody there?", ""),
+)
+
+
+def main(names: list[str]) -> None:
+    services = session.start(FOLDER / "services", durable=False)
+    os.environ["DATABASE_URL"], os.environ["REDIS_URL"] = services.database_url, services.redis_url
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"  # Playwright's loop runs in this thread
+    try:
+        import django
+
+        django.setup()
+        walk(names)
+    finally:
+        services.stop()
+
+
+def walk(names: list[str]) -> None:
+    from django.core.management import call_command
+
+    from simulator.process import SimulatorProcess
+    from tests.browser import browsing
+    from tests.gateway.live import Gateway
+
+    call_command("migrate", verbosity=0)
+    with SimulatorProcess() as simulator:
+        told = io.StringIO()
+        call_command("seed_demo", simulator_url=simulator.base_url, json=True, stdout=told)
+        with Gateway.running(FOLDER) as server, browsing.chromium() as browser:
+            fill(server, json.loads(told.getvalue())["api_key"])
+            for theme in ("light", "dark"):
+                take(browser, server.url, theme, names)
+
+
+def fill(server: Any, key: str) -> None:
+    """A few requests in the log."""
+    from django_redis import get_redis_connection
+
+    from gateway import drain
+    from tenants.models import Tenant
+
+    for model, prompt, end_user in PROMPTS * 3:
+        body = {"model": model, "messages": [{"role": "user", "content": prompt}], "user": end_user or "customer-1003"}
+        server.request("POST", "/v1/chat/completions", json.dumps(body).encode(), authorization=f"Bearer {key}")
+    for tenant in Tenant.objects.all():
+        drain.drain(get_redis_connection("default"), tenant.pk)
+
+
+def take(browser: Any, url: str, theme: str, names: list[str]) -> None:
+    from django.contrib.auth.models import User
+
+    from tests.browser import browsing
+    from tests.browser.screenshot_pages import SHOTS
+
+    for shot in SHOTS:
+        if names and shot.name not in names:
+            continue
+        user = User.objects.get(username=shot.who) if shot.who else None
+        with browsing.visitor(browser, url, user=user, theme=theme) as window:
+            page = window.goto(shot.path)
+            page.evaluate("document.fonts.ready")
+            if shot.click:
+                page.get_by_role("button", name=shot.click).first.click()
+            save(page.screenshot(), PICTURES / f"{shot.name}-{theme}.png")
+
+
+def save(png: bytes, path: Path) -> None:
+    """With a palette: a third of the size, and nobody sees it."""
+    from PIL import Image
+
+    image = Image.open(io.BytesIO(png)).convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
+    image.save(path, optimize=True)
+    print(path.relative_to(PICTURES.parents[1]), f"{path.stat().st_size // 1024} KiB")  # noqa: T201
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

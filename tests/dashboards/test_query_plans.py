@@ -1,0 +1,122 @@
+"""How PostgreSQL answers what the pages ask: from rollups, and where the log is read, by an index and only in the days it is about."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import re
+from collections.abc import Iterator
+from io import StringIO
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from django.core.management import call_command
+from django.db import connection
+from django.utils import timezone
+
+from benchmarks import pages
+from config import traffic
+from config.management import traffic_rows, traffic_writer
+from dashboards import ranges, requests, rolling, scopes
+from dashboards.filters import Filters
+from dashboards.reading import View
+from gateway import partitions
+from tenants.models import Tenant
+
+pytestmark = pytest.mark.django_db
+
+DAYS, REQUESTS = 10, 4000
+_PARTITION = re.compile(r"^gateway_requestlog_(\d{8})$")
+
+
+@pytest.fixture
+def now() -> dt.datetime:
+    """Traffic of twelve days, rolled up, with PostgreSQL's statistics of it."""
+    at = timezone.now()
+    call_command("seed_demo", stdout=StringIO())
+    days = [at.date() - dt.timedelta(days=back) for back in range(DAYS - 1, -1, -1)]
+    partitions.make(days)
+    counts = traffic_rows.spread(traffic.TRAFFIC, days, REQUESTS, 1)
+    for plan in traffic.TRAFFIC:
+        tenant = Tenant.objects.get(slug=plan.tenant)
+        ground = traffic_writer.ground(plan, tenant, at)
+        for day in days:
+            traffic_writer.write_day(plan, ground, tenant, day, counts[plan.tenant, day], now=at, seed=1)
+    while rolling.roll_up(at):
+        pass
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE gateway_requestlog, dashboards_cell, dashboards_series")
+    return at
+
+
+def statements(page: pages.Page, view: View) -> list[tuple[str, Any]]:
+    """Every SELECT that the page's questions lead to."""
+    found: list[tuple[str, Any]] = []
+
+    def note(execute: Any, sql: str, parameters: Any, many: bool, context: Any) -> Any:
+        if sql.lstrip().startswith("SELECT"):
+            found.append((sql, parameters))
+        return execute(sql, parameters, many, context)
+
+    with connection.execute_wrapper(note):
+        for question in page.questions:
+            question(view)
+    return found
+
+
+def scans(sql: str, parameters: Any, *, is_small: bool) -> Iterator[tuple[str, str, str]]:
+    """(kind of node, table, condition of its index) of everything that the statement's plan reads. `is_small`: the tables are so small
+    here that PostgreSQL reads them from end to end if it may.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(f"SET LOCAL enable_seqscan = {'off' if is_small else 'on'}")
+        cursor.execute(f"EXPLAIN (FORMAT JSON) {sql}", parameters)
+        found = cursor.fetchone()[0]
+        cursor.execute("SET LOCAL enable_seqscan = on")
+    nodes = [(json.loads(found) if isinstance(found, str) else found)[0]["Plan"]]
+    while nodes:
+        node = nodes.pop()
+        nodes += node.get("Plans", [])
+        if "Relation Name" in node:
+            below = node.get("Plans", [{}])[0]  # of a bitmap
+            yield node["Node Type"], node["Relation Name"], node.get("Index Cond") or below.get("Index Cond", "")
+
+
+def test_pages_are_answered_from_rollups_and_the_log_is_read_by_index_in_its_own_days(now):
+    acme = Tenant.objects.get(slug="acme")
+    views = pages.views(acme, now)
+    asked = [(page, view) for name, view in views.items() if name in ("24h", "7d", "30d") for page in pages.PAGES]
+    asked += [(page, views["7d, one task"]) for page in pages.PAGES]
+    asked.append((pages.month_outlook(acme, now), views["24h"]))
+    asked += [(pages.OPERATOR, view) for view in pages.views_across(now).values()]
+    read_log = set()
+    for page, view in asked:
+        earliest = view.range.previous().start
+        for sql, parameters in statements(page, view):
+            for kind, table, condition in scans(sql, parameters, is_small=view.scope.is_across):
+                if not table.startswith("gateway_requestlog"):
+                    continue
+                read_log.add(page.name)
+                assert kind in ("Index Scan", "Index Only Scan", "Bitmap Heap Scan"), (page.name, kind, sql)
+                assert "accepted_at" in condition, (page.name, condition)
+                day = _PARTITION.match(table)
+                assert day is None or day[1] >= f"{earliest:%Y%m%d}", (page.name, table)
+    assert "requests" in read_log
+    assert read_log <= {
+        "requests",
+        "overview",
+        "operator",
+    }  # these two: the minutes up to which the period before has come
+
+
+def test_an_end_users_requests_are_found_by_their_own_index():
+    now = timezone.now()
+    tenant = Tenant.objects.create(name="Acme", slug="acme")
+    view = View(scopes.of_tenant(tenant), ranges.preset("24h", now, ZoneInfo("UTC")), Filters(end_user=("ada",)))
+    (sql, parameters) = statements(pages.Page("one", (requests.page,)), view)[-1]
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off")
+        cursor.execute(f"EXPLAIN (FORMAT JSON) {sql}", parameters)
+        plan = json.dumps(cursor.fetchone()[0])
+    assert re.search(r"end_user_accepted_at_idx|gateway_requestlog_end_user", plan), plan

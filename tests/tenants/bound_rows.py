@@ -1,0 +1,76 @@
+"""Every tenant-owned model, and a row of each that belongs to a tenant of the cast."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+from uuid import uuid4
+
+from django.apps import apps
+from django.utils import timezone
+
+from billing.models import AlertDelivery, BudgetRaise, DailyUsage
+from dashboards.models import Calendar, Cell, Series
+from gateway.models import (
+    ContextPolicy,
+    LogChange,
+    SemanticCheck,
+    SemanticEntry,
+    SemanticHit,
+    SemanticLabel,
+    SemanticWatch,
+    TaskFallback,
+)
+from tenants.models import TenantOwned
+from tests.cast import Cast, Company
+
+OWNED = sorted(
+    (model for model in apps.get_models() if issubclass(model, TenantOwned)), key=lambda model: model._meta.label
+)
+LABELS = [model._meta.label for model in OWNED]
+
+
+def row_of(model: type[TenantOwned], company: Company, cast: Cast) -> Any:
+    """The company's row of that model; made, if the cast has none."""
+    found = next((row for row in company.rows if type(row) is model), None)
+    found = found or model._base_manager.filter(tenant=company.tenant).first()
+    return found or _MAKERS[model](company, cast)
+
+
+_MAKERS: dict[Any, Any] = {
+    BudgetRaise: lambda company, cast: BudgetRaise.objects.create(
+        budget=company.budget, amount=1000, ends_at=timezone.now() + dt.timedelta(days=1), reason="x"
+    ),
+    AlertDelivery: lambda company, cast: AlertDelivery.objects.create(
+        tenant=company.tenant, alert=company.alert, channel=company.channel
+    ),
+    DailyUsage: lambda company, cast: DailyUsage.objects.create(
+        tenant=company.tenant, day=dt.date(2026, 10, 1), dimension="tenant", subject="", requests=1, input_tokens=1,
+        cache_read_tokens=0, output_tokens=1, cost_usd=1,
+    ),
+    TaskFallback: lambda company, cast: TaskFallback.objects.create(task=company.task, model=cast.model),
+    ContextPolicy: lambda company, cast: ContextPolicy.objects.create(task=company.task),
+    SemanticEntry: lambda company, cast: SemanticEntry.objects.create(
+        tenant=company.tenant, scope=bytes(32), question_sha256=bytes(32), question="What do you sell?", embedder="minilm",
+        embedding=[1.0, 0.0], surface="openai", is_stream=False, body=b"", model="m", provider="p", request_id=uuid4(), input_tokens=1,
+        output_tokens=1, cost_nanousd=1, answered_at=timezone.now(), expires_at=timezone.now(), stale_until=timezone.now(),
+    ),
+    SemanticHit: lambda company, cast: SemanticHit.objects.create(
+        tenant=company.tenant, request_id=uuid4(), entry_id=uuid4(), similarity=1, at=timezone.now()
+    ),
+    SemanticLabel: lambda company, cast: SemanticLabel.objects.create(
+        tenant=company.tenant, request_id=uuid4(), similarity=1, is_right=True, source="thumb"
+    ),
+    SemanticCheck: lambda company, cast: SemanticCheck.objects.create(
+        tenant=company.tenant, request_id=uuid4(), entry_id=uuid4(), origin=uuid4(), similarity=1, hit_at=timezone.now()
+    ),
+    SemanticWatch: lambda company, cast: SemanticWatch.objects.create(tenant=company.tenant, task="bound"),
+    LogChange: lambda company, cast: LogChange.objects.create(
+        tenant=company.tenant, accepted_at=timezone.now(), record_id=company.request.id
+    ),
+    Series: lambda company, cast: Series.objects.create(tenant=company.tenant, shape=1, labels=["x"]),
+    Calendar: lambda company, cast: Calendar.objects.create(tenant=company.tenant, zone="UTC"),
+    Cell: lambda company, cast: Cell.objects.create(
+        level=1, tenant=company.tenant, shape=1, bucket=timezone.now(), series_id=1
+    ),
+}  # fmt: skip

@@ -1,0 +1,120 @@
+"""A console shows its tenant and no other: to those who may not come in it does not exist, and a forgotten filter shows nothing either."""
+
+from collections.abc import Iterator
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import models
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver
+
+from tenants import managers
+from tenants.admin.base import TenantScopedAdmin
+from tenants.console import addresses
+from tenants.sites import console
+from tests.cast import Cast, Company, in_console, logged_in
+
+pytestmark = pytest.mark.django_db
+
+ARGUMENTS = {"uuid": str(uuid4()), "month": "2026-10", "slug": "x", "int": "1"}
+PAGES = sorted(console._registry, key=lambda model: model._meta.label)
+
+
+def routes(resolver: Any, before: str = "") -> Iterator[str]:
+    """Every address of the console, with made-up arguments."""
+    for item in resolver.url_patterns:
+        route = before + str(item.pattern)
+        if isinstance(item, URLResolver):
+            yield from routes(item, route)
+        elif isinstance(item, URLPattern):
+            address = route
+            for name, converter in item.pattern.converters.items():
+                kind = type(converter).__name__.removesuffix("Converter").lower()
+                for spelled in (f"<{kind}:{name}>", f"<{name}>", f"<str:{name}>", f"<path:{name}>"):
+                    address = address.replace(spelled, ARGUMENTS.get(kind, ARGUMENTS["uuid"]))
+            yield address.replace("^", "").replace("(?P<app_label>auth|contenttypes)/$", "auth/").replace("$", "")
+
+
+ROUTES = sorted({route for route in routes(get_resolver(addresses.URLCONF)) if "(?P" not in route})
+
+
+def markers(company: Company) -> list[str]:
+    return [
+        str(company.tenant.pk), company.tenant.name, company.tenant.slug, company.provider.name, company.budget.name,
+        company.channel.name, company.end_user.external_id, str(company.request), str(company.key.api_key),
+    ]  # fmt: skip
+
+
+def test_there_are_many_addresses():
+    assert len(ROUTES) > 60
+    assert {"", "billing/budget/", "tenants/apikey/add/", "statements/2026-10/"} <= set(ROUTES)
+
+
+@pytest.mark.parametrize("method", ["get", "post"])
+def test_to_a_stranger_every_page_of_a_console_is_one_that_does_not_exist(cast: Cast, method: str):
+    nobody = User.objects.create(username="nobody@example.com")
+    for person in (cast.charlie, nobody):
+        client = logged_in(person)
+        ask = getattr(client, method)
+        for route in ROUTES:
+            theirs, none = ask(f"/t/{cast.acme.tenant.slug}/{route}"), ask(f"/t/no-such-tenant/{route}")
+            assert (theirs.status_code, none.status_code) == (404, 404), route
+            assert theirs.content == none.content, route
+            assert dict(theirs.headers) == dict(none.headers), route
+
+
+def test_a_visitor_who_is_not_signed_in_is_sent_to_sign_in_whichever_tenant_it_is(cast: Cast):
+    for slug in (cast.acme.tenant.slug, "no-such-tenant"):
+        response = Client().get(f"/t/{slug}/billing/budget/?q=x")
+        assert (response.status_code, response["Location"]) == (
+            302,
+            f"/account/login/?next=/t/{slug}/billing/budget/%3Fq%3Dx",
+        )
+
+
+def test_a_former_member_is_a_stranger(cast: Cast):
+    client = in_console(cast.vera, cast.acme.tenant)
+    assert client.get(client.home).status_code == 200
+    cast.vera.memberships.all().delete()
+    assert client.get(client.home).status_code == 404
+
+
+@pytest.fixture
+def forgotten_filters(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Managers and pages that say nothing of tenants, as if somebody had forgotten to."""
+    monkeypatch.setattr(managers.TenantManager, "get_queryset", models.Manager.get_queryset)
+    monkeypatch.setattr(TenantScopedAdmin, "get_queryset", lambda page, request: page.model._base_manager.all())
+
+
+@pytest.mark.usefixtures("forgotten_filters")
+@pytest.mark.parametrize("model", PAGES, ids=[model._meta.label for model in PAGES])
+def test_without_the_filters_of_the_code_lists_still_show_nothing_of_others(cast: Cast, model: Any):
+    ada = in_console(cast.ada, cast.acme.tenant)
+    address = f"{ada.home}{model._meta.app_label}/{model._meta.model_name}/"
+    for query in ({}, {"q": "Globex"}, {"tenant": str(cast.globex.tenant.pk)}, {"all": "1"}):
+        response = ada.get(address, query, follow=True)
+        assert response.status_code == 200
+        content = response.content.decode()
+        assert not [text for text in markers(cast.globex) if text in content and text not in str(query)], query
+    assert model._base_manager.count() > 0
+
+
+@pytest.mark.usefixtures("forgotten_filters")
+def test_without_the_filters_of_the_code_rows_of_others_are_still_not_found(cast: Cast):
+    ada = in_console(cast.ada, cast.acme.tenant)
+    for own, theirs in zip(cast.acme.rows, cast.globex.rows, strict=True):
+        place = f"{ada.home}{own._meta.app_label}/{own._meta.model_name}"
+        assert ada.get(f"{place}/{theirs.pk}/change/").status_code == 404
+        assert ada.get(f"{place}/{theirs.pk}/history/").status_code == 404
+        assert ada.post(f"{place}/{theirs.pk}/delete/", {"post": "yes"}).status_code in (403, 404)
+        assert type(theirs)._base_manager.filter(pk=theirs.pk).exists()
+
+
+@pytest.mark.usefixtures("forgotten_filters")
+def test_without_the_filters_of_the_code_the_home_page_and_the_search_name_nobody_else(cast: Cast):
+    ada = in_console(cast.ada, cast.acme.tenant)
+    for address in (ada.home, f"{ada.home}search/?s=o", f"{ada.home}gateway/routingrule/explain/"):
+        content = ada.get(address).content.decode()
+        assert not [text for text in markers(cast.globex) if text in content], address

@@ -1,0 +1,11 @@
+"""Models and migrations say the same."""
+
+import pytest
+from django.core.management import call_command
+
+
+def test_no_model_has_changed_without_a_migration(db: None):
+    try:
+        call_command("makemigrations", check=True, dry_run=True, verbosity=0)
+    except SystemExit:
+        pytest.fail("make migrations")

@@ -98,6 +98,7 @@ class PlanFilter(DropdownFilter):
 @sites.register(Subscription)
 class SubscriptionAdmin(TenantScopedAdmin):
     subject = "subscription"
+    in_console = {"autocomplete_fields": ["tenant"]}
     list_display = ["tenant", "plan", "started_at", "ended_at", "state"]
     list_select_related = ["tenant", "plan"]
     list_filter = [TenantFilter, PlanFilter, OpenFilter]

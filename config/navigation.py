@@ -71,6 +71,8 @@ OPERATORS = (
             KEYS,
             END_USERS,
             Entry(_("Memberships"), "badge", "tenants.membership", _("Who runs a tenant, in which role")),
+            Entry(_("Invitations"), "mail", "tenants.invitation", _("Who was asked to join a tenant")),
+            Entry(_("Single sign-on"), "login", "tenants.ssoconnection", _("Tenants' identity providers")),
         ),
     ),
     Group(
@@ -102,6 +104,8 @@ CONSOLE = (
     Group(
         _("Tenant"),
         (
+            Entry(_("Team"), "group", "team", _("Members, their roles, invitations")),
+            Entry(_("Single sign-on"), "login", "tenants.ssoconnection", _("Your identity provider")),
             Entry(_("Subscription"), "event_repeat", "billing.subscription", _("The plan, and since when")),
             Entry(_("Settings"), "settings", "tenants.tenant", _("Name and time zone")),
         ),

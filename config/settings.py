@@ -7,12 +7,14 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
 from billing import prices
-from config import secrets, sign_in
+from config import secrets
 from config.branding import static_url
 from config.embedded import layout as layouts
 from config.embedded.redis import broker_url
 from config.env import Environment
 from config.redis_cluster import is_cluster, node_url
+from config.sign_in import *  # noqa: F403
+from config.sign_in import SIGN_IN_APPS
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = Environment()
@@ -42,7 +44,7 @@ INSTALLED_APPS = [
     "django.contrib.postgres",
     "django.contrib.sessions",
     "django.contrib.staticfiles",
-    *sign_in.APPS,
+    *SIGN_IN_APPS,
     "auditlog",
     "drf_spectacular",
     "drf_spectacular_sidecar",  # Swagger UI from our own address, not from a CDN
@@ -84,6 +86,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "tenants.accounts.context.frame",
             ]
         },
     }
@@ -118,7 +121,9 @@ AUTH_PASSWORD_VALIDATORS = [
         "NumericPasswordValidator",
     )
 ]
-globals().update(sign_in.VALUES)
+CSRF_FAILURE_VIEW = "tenants.console.errors.stale_form"
+REQUIRE_MFA = env.matching("TOLLGATE_REQUIRE_MFA", "", "|operators|all", "operators, or all, or nothing")
+MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = not IS_PRODUCTION  # passkeys over http, which browsers allow for localhost
 
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"

@@ -5,7 +5,7 @@
 
 from typing import Any
 
-APPS = [
+SIGN_IN_APPS = [
     "allauth",
     "allauth.account",
     "allauth.mfa",
@@ -14,22 +14,42 @@ APPS = [
     "allauth.usersessions",
 ]
 
-VALUES: dict[str, Any] = {
-    "AUTHENTICATION_BACKENDS": [
-        "django.contrib.auth.backends.ModelBackend",
-        "allauth.account.auth_backends.AuthenticationBackend",
-    ],
-    "LOGIN_URL": "account_login",
-    "LOGIN_REDIRECT_URL": "front",
-    "ACCOUNT_LOGOUT_REDIRECT_URL": "account_login",
-    "ACCOUNT_LOGIN_METHODS": {"email"},
-    "ACCOUNT_SIGNUP_FIELDS": ["email*", "password1*"],
-    "ACCOUNT_EMAIL_VERIFICATION": "mandatory",
-    "ACCOUNT_EMAIL_SUBJECT_PREFIX": "",
-    "ACCOUNT_USER_DISPLAY": lambda user: user.get_full_name() or user.email or user.get_username(),
-    "MFA_SUPPORTED_TYPES": ["totp", "webauthn", "recovery_codes"],
-    "MFA_PASSKEY_LOGIN_ENABLED": True,
-    "MFA_TOTP_ISSUER": "Tollgate",
-    "USERSESSIONS_TRACK_ACTIVITY": False,
-    "SOCIALACCOUNT_ONLY": False,
+AUTHENTICATION_BACKENDS = [
+    "allauth.account.auth_backends.AuthenticationBackend"
+]  # spends the same time on unknown addresses
+LOGIN_URL = "account_login"
+LOGIN_REDIRECT_URL = "front"
+
+ACCOUNT_ADAPTER = "tenants.accounts.adapter.AccountAdapter"
+ACCOUNT_LOGIN_METHODS = {"email"}
+ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
+ACCOUNT_EMAIL_VERIFICATION = "mandatory"
+ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
+ACCOUNT_EMAIL_NOTIFICATIONS = True  # of changes to the account, to its owner
+ACCOUNT_CONFIRM_EMAIL_ON_GET = False  # mail scanners follow links
+ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"
+ACCOUNT_REAUTHENTICATION_REQUIRED = True
+ACCOUNT_REAUTHENTICATION_TIMEOUT = 900
+# By address and by account. Refused attempts do not tell whether there is such an account.
+ACCOUNT_RATE_LIMITS: dict[str, Any] = {
+    "login": "30/m/ip",
+    "login_failed": "10/m/ip,5/300s/key",
+    "reset_password": "20/m/ip,3/300s/key",
+    "reset_password_from_key": "20/m/ip",
+    "signup": "20/m/ip",
+    "manage_email": "10/m/user",
+    "change_password": "5/m/user",
+    "reauthenticate": "10/m/user",
+    "confirm_email": "1/180s/key",
 }
+
+MFA_ADAPTER = "tenants.accounts.adapter.MfaAdapter"
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_TOTP_ISSUER = "Tollgate"
+
+SOCIALACCOUNT_ADAPTER = "tenants.accounts.single_sign_on.SocialAdapter"
+SOCIALACCOUNT_LOGIN_ON_GET = False
+SOCIALACCOUNT_STORE_TOKENS = False
+SOCIALACCOUNT_EMAIL_AUTHENTICATION = False  # who vouches for which addresses is the adapter's
+SOCIALACCOUNT_REQUESTS_TIMEOUT = 10

@@ -5,12 +5,21 @@ from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
 from gateway.api import health
+from tenants.accounts import sso_pages
+from tenants.accounts.joining import invitation
+from tenants.accounts.sessions import sessions
 from tenants.console import front
 
 urlpatterns = [
     path("", front.front, name="front"),
     path("t/", front.tenants, name="tenants"),  # what follows a slug there is in `config.console_urls`
+    # In place of allauth's own.
+    path("account/sessions/", sessions, name="usersessions_list"),
+    path("account/3rdparty/", sso_pages.connections, name="socialaccount_connections"),
+    path("account/sso/", sso_pages.by_address, name="single_sign_on"),
+    path("account/sso/<slug:provider_id>/", sso_pages.by_name, name="single_sign_on_by_name"),
     path("account/", include("allauth.urls")),
+    path("invitation/<str:token>/", invitation, name="invitation"),
     path("admin/", admin.site.urls),
     path("v1/", include("gateway.api.urls")),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),

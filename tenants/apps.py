@@ -10,8 +10,17 @@ class TenantsConfig(AppConfig):
         from django.contrib.auth.models import Group, User
 
         from tenants import audit, models
+        from tenants.accounts import events
 
+        events.connect()
         audit.track(User, many_to_many=("groups", "user_permissions"))
         audit.track(Group, many_to_many=("permissions",))
-        for model in (models.Tenant, models.Membership, models.ApiKey, models.EndUser):
+        for model in (
+            models.Tenant,
+            models.Membership,
+            models.ApiKey,
+            models.EndUser,
+            models.Invitation,
+            models.SsoConnection,
+        ):
             audit.track(model)

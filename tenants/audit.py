@@ -20,9 +20,10 @@ from tenants.models import Tenant
 
 NOT_RECORDED = frozenset(
     {"id", "created_at", "changed_at", "date_joined", "config_version", "last_used_at", "last_login", "secret_sha256"}
+    | {"token_sha256", "sent_at", "last_opened_at"}
     | {"payload", "unseen"}  # thousands of a trained model's numbers
 )
-MASKED = ("credential", "password", "secret")
+MASKED = ("credential", "password", "secret", "client_secret")
 
 
 def track(model: type[models.Model], *, many_to_many: tuple[str, ...] = ()) -> None:

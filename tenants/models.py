@@ -165,6 +165,15 @@ class Membership(TenantOwned):
     def __str__(self) -> str:
         return f"{self.user} · {self.get_role_display()}"
 
+    def clean(self) -> None:
+        """For forms. `tenants.memberships` holds to it also when two people change roles at once."""
+        super().clean()
+        if self._state.adding or self.role == roles.Role.OWNER:
+            return
+        owners = Membership.objects.filter(tenant_id=self.tenant_id, role=roles.Role.OWNER)
+        if set(owners.values_list("pk", flat=True)) == {self.pk}:
+            raise ValidationError({"role": _("This is the tenant's last owner. Make somebody else an owner first.")})
+
 
 class ApiKey(TenantOwned, ConfigModel):
     """A key an application calls with. Only the SHA-256 of the secret is stored; see `tenants.api_keys`."""
@@ -312,3 +321,7 @@ class EndUser(TenantOwned):
         deleted = super().delete(*args, **kwargs)
         tiers.publish_on_commit(tenant_id, external_id)
         return deleted
+
+
+from tenants.models_joining import Invitation as Invitation  # noqa: E402
+from tenants.models_joining import SsoConnection as SsoConnection  # noqa: E402

@@ -133,46 +133,46 @@ class MakeTenantFunctions(_SqlOperation):
         return "Make the functions of row-level security"
 
 
-def make_role(connection: Any) -> None:
+def make_role(connection: Any, role: str = ROLE) -> None:
     """Idempotent. Raises `ImproperlyConfigured`, with the statements that a superuser has to run, where the login may not do it."""
     for _attempt in range(ATTEMPTS):
         try:
             with transaction.atomic(using=connection.alias), connection.cursor() as cursor:
-                _make_role(cursor)
+                _make_role(cursor, role)
             return
         except Error as error:
             state = getattr(error.__cause__, "sqlstate", None)
             if state == NOT_ALLOWED:
-                raise ImproperlyConfigured(_role_is_missing(connection)) from error
+                raise ImproperlyConfigured(_role_is_missing(connection, role)) from error
             if state not in BUSY:
                 raise
             time.sleep(0.1)
-    raise ImproperlyConfigured(_role_is_missing(connection))
+    raise ImproperlyConfigured(_role_is_missing(connection, role))
 
 
-def _make_role(cursor: Any) -> None:
-    cursor.execute("SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = %s", [ROLE])
+def _make_role(cursor: Any, role: str) -> None:
+    cursor.execute("SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = %s", [role])
     found = cursor.fetchone()
     if found is None:
-        cursor.execute(f"CREATE ROLE {ROLE} NOLOGIN")
+        cursor.execute(f"CREATE ROLE {role} NOLOGIN")
     elif found[0]:
         raise ImproperlyConfigured(
-            f"The role {ROLE} bypasses row-level security, so it binds nobody. Take that away from it."
+            f"The role {role} bypasses row-level security, so it binds nobody. Take that away from it."
         )
-    cursor.execute("SELECT pg_has_role(current_user, %s, 'SET')", [ROLE])
+    cursor.execute("SELECT pg_has_role(current_user, %s, 'SET')", [role])
     if not cursor.fetchone()[0]:
-        cursor.execute(f"GRANT {ROLE} TO current_user WITH SET TRUE, INHERIT FALSE")
+        cursor.execute(f"GRANT {role} TO current_user WITH SET TRUE, INHERIT FALSE")
 
 
-def _role_is_missing(connection: Any) -> str:
+def _role_is_missing(connection: Any, role: str) -> str:
     with connection.cursor() as cursor:
         cursor.execute("SELECT quote_ident(current_user)")
         login = cursor.fetchone()[0]
     return (
-        f"The database's login {login} may not make the role {ROLE}, in which the console sees one tenant's rows only. "
+        f"The database's login {login} may not make the role {role}, in which the console sees one tenant's rows only. "
         f"Let a superuser run this, once for the server, and migrate again:\n\n"
-        f"    CREATE ROLE {ROLE} NOLOGIN;  -- unless it is there\n"
-        f"    GRANT {ROLE} TO {login} WITH SET TRUE, INHERIT FALSE;\n"
+        f"    CREATE ROLE {role} NOLOGIN;  -- unless it is there\n"
+        f"    GRANT {role} TO {login} WITH SET TRUE, INHERIT FALSE;\n"
     )
 
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from allauth.mfa.models import Authenticator
 from django.apps import apps
 from django.db import connection, models, transaction
 
 from tenants import encryption
 from tenants.encryption import EncryptedTextField, UndecryptableError
+
+SECRETS_WITHIN = {"secret", "seed"}  # of an authenticator app, of recovery codes
 
 
 @dataclass(frozen=True)
@@ -44,10 +47,24 @@ def rotate() -> Rotation:
             for column in model._meta.concrete_fields:
                 if isinstance(column, EncryptedTextField) and not model._meta.proxy:
                     _rotate_column(model, column, result)
+        _rotate_authenticators(result)
         if result.unreadable:
             transaction.set_rollback(True)
             result.rewritten = 0
     return result
+
+
+def _rotate_authenticators(result: Rotation) -> None:
+    """Second factors keep their secrets within a JSON column (`tenants.accounts.adapter.MfaAdapter`)."""
+    for row in Authenticator.objects.select_for_update().order_by("pk"):
+        for name in SECRETS_WITHIN & row.data.keys():
+            try:
+                row.data[name] = encryption.encrypt(encryption.decrypt(row.data[name]))
+            except UndecryptableError:
+                result.unreadable.append(Unreadable(Authenticator._meta.db_table, f"data.{name}", row.pk))
+                continue
+            Authenticator.objects.filter(pk=row.pk).update(data=row.data)
+            result.rewritten += 1
 
 
 def _rotate_column(model: type[models.Model], column: EncryptedTextField, result: Rotation) -> None:

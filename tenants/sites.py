@@ -24,6 +24,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.sites import UnfoldAdminSite
 
 from tenants import visits
+from tenants.accounts import second_factor
 from tenants.console import addresses
 from tenants.roles import RIGHTS, Action
 from tenants.visits import Visit
@@ -104,9 +105,14 @@ class OperatorSite(HouseSite):
                 return redirect_to_login(request.get_full_path())
             if not self.has_permission(request):
                 raise PermissionDenied
-            return inner(request, *args, **kwargs)
+            return second_factor.demanded(request, of_operator=True) or inner(request, *args, **kwargs)
 
         return operators_only
+
+    def each_context(self, request: HttpRequest) -> dict[str, Any]:
+        context: dict[str, Any] = super().each_context(request)
+        context["lacks_second_factor"] = self.has_permission(request) and second_factor.is_missing(request)
+        return context
 
 
 class ConsoleSite(HouseSite):

@@ -79,4 +79,5 @@ def is_operator(user: Any) -> bool:
 
 def _memberships_of(user: Any) -> list[Membership]:
     rows = Membership.objects.across("which tenants a person belongs to is asked before one is entered")
-    return list(rows.filter(user_id=user.pk).select_related("tenant").order_by("tenant__name", "tenant_id"))
+    rows = rows.filter(user_id=user.pk).select_related("tenant__sso").defer("tenant__sso__client_secret")
+    return list(rows.order_by("tenant__name", "tenant_id"))

@@ -10,6 +10,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from allauth.account.models import EmailAddress
 from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
@@ -249,7 +250,10 @@ def company(name: str, plan: Plan, **request_fields: Any) -> Company:
 
 
 def _user(name: str, **fields: Any) -> User:
-    return User.objects.create(username=f"{name}-{uuid4().hex[:8]}@example.com", first_name=name, **fields)
+    email = f"{name}-{uuid4().hex[:8]}@example.com"
+    user = User.objects.create(username=email, email=email, first_name=name, **fields)
+    EmailAddress.objects.create(user=user, email=email, verified=True, primary=True)
+    return user
 
 
 @pytest.fixture

@@ -3,8 +3,8 @@
 from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
 
-from tenants.admin import audit_trail, end_users, people, tenants
+from tenants.admin import audit_trail, end_users, joining, people, tenants
 
 admin.site.index_title = _("Overview")
 
-__all__ = ["audit_trail", "end_users", "people", "tenants"]
+__all__ = ["audit_trail", "end_users", "joining", "people", "tenants"]

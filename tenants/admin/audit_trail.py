@@ -57,7 +57,11 @@ class AuditTrailAdmin(HouseAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[LogEntry]:
         entries: QuerySet[LogEntry] = super().get_queryset(request)
-        return entries if scope.is_operator(request) else audit.of_tenant(entries, visits.of(request).tenant)
+        if scope.is_operator(request):
+            return entries.exclude(
+                additional_data__has_key="is_copy"
+            )  # entered once for each of a person's tenants, too
+        return audit.of_tenant(entries, visits.of(request).tenant)
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         visit = visits.found(request)
@@ -78,7 +82,7 @@ class AuditTrailAdmin(HouseAdmin):
 
     @display(description=_("Action"), ordering="action")
     def did(self, entry: LogEntry) -> str:
-        return badge(entry.get_action_display(), changes.KINDS.get(entry.action, ""))
+        return badge(changes.did(entry), changes.kind_of(entry))
 
     @display(description=_("Kind"), ordering="content_type")
     def kind(self, entry: LogEntry) -> str:
@@ -93,6 +97,8 @@ class AuditTrailAdmin(HouseAdmin):
 
     @display(description=_("Changed"))
     def changed(self, entry: LogEntry) -> str:
+        if changes.event_of(entry):
+            return str(entry.additional_data.get("detail", ""))
         if entry.action != LogEntry.Action.UPDATE:
             return ""
         names = [change.field for change in changes.fields(entry)]

@@ -23,7 +23,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin, StackedInline, TabularInline
 from unfold.widgets import UnfoldAdminTextareaWidget
 
-from tenants import audit, roles, visits
+from tenants import audit, roles, sites, visits
 from tenants.admin import changes, scope
 from tenants.models import Tenant
 from tenants.roles import Action
@@ -76,6 +76,13 @@ class HouseAdmin(ScopedChoices, ModelAdmin):
     show_facets = False
     formfield_overrides = {models.TextField: {"widget": UnfoldAdminTextareaWidget(attrs={"rows": 3})}}
     deletion_hint: Any = _("Delete those first, or switch this one off instead.")
+    in_console: dict[str, Any] = {}  # attributes that are others there, where not every model has a page
+
+    def __init__(self, model: Any, admin_site: Any) -> None:
+        super().__init__(model, admin_site)
+        if admin_site is sites.console:
+            for name, value in self.in_console.items():
+                setattr(self, name, value)
 
     def has_module_permission(self, request: HttpRequest) -> bool:
         return bool(self.has_view_permission(request))

@@ -11,7 +11,10 @@ from django.urls import NoReverseMatch, reverse
 from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 
+from tenants.accounts import events
+
 NOTHING = "—"
+SECURITY = LogEntry.Action.ACCESS  # what happens to accounts (`tenants.accounts.events`)
 KINDS = {LogEntry.Action.CREATE: "success", LogEntry.Action.UPDATE: "info", LogEntry.Action.DELETE: "danger"}
 
 
@@ -28,6 +31,7 @@ class Description:
 
     entry: LogEntry
     kind: str
+    did: str
     what: str
     row_url: str
     fields: list[FieldChange]
@@ -37,16 +41,33 @@ def described(entry: LogEntry) -> Description:
     model = entry.content_type.model_class()
     return Description(
         entry=entry,
-        kind=KINDS.get(entry.action, ""),
+        kind=kind_of(entry),
+        did=did(entry),
         what=str(model._meta.verbose_name) if model else entry.content_type.model,
         row_url=row_url(entry),
         fields=fields(entry),
     )
 
 
+def event_of(entry: LogEntry) -> str:
+    """What happened to an account, by its name in `tenants.accounts.events`; empty for a change of a row."""
+    return str((entry.additional_data or {}).get("event", "")) if entry.action == SECURITY else ""
+
+
+def did(entry: LogEntry) -> str:
+    event = event_of(entry)
+    return str(events.LABELS.get(event, event)) if event else entry.get_action_display()
+
+
+def kind_of(entry: LogEntry) -> str:
+    """A colour of `badge`."""
+    event = event_of(entry)
+    return ("danger" if event in events.FAILURES else "info") if event else KINDS.get(entry.action, "")
+
+
 def row_url(entry: LogEntry) -> str:
     """The admin page of the row the entry is about; empty if it is gone or has none."""
-    if entry.action == LogEntry.Action.DELETE:
+    if entry.action in (LogEntry.Action.DELETE, SECURITY):
         return ""
     kind = entry.content_type
     try:

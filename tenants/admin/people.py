@@ -8,7 +8,7 @@ from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
 from allauth.socialaccount.models import SocialAccount, SocialApp, SocialToken
 from allauth.usersessions.models import UserSession
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.admin import display
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
@@ -20,6 +20,7 @@ from unfold.contrib.filters.admin import BooleanRadioFilter, ChoicesDropdownFilt
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 from tenants import sites
+from tenants.accounts import events
 from tenants.admin.badges import badge
 from tenants.admin.base import HouseAdmin, PartInline, TenantScopedAdmin
 from tenants.admin.filters import TenantFilter
@@ -65,6 +66,7 @@ class UserAdmin(DjangoUserAdmin, HouseAdmin):  # type: ignore[misc]
     search_help_text = _("User name, e-mail or name")
     readonly_fields = ["last_login", "date_joined"]
     inlines = [MembershipsInline]
+    actions = ["take_away_factors"]
     fieldsets = [
         (None, {"fields": ["username", "password", "email", "first_name", "last_name"]}),
         (
@@ -91,6 +93,15 @@ class UserAdmin(DjangoUserAdmin, HouseAdmin):  # type: ignore[misc]
     @display(description=_("Standing"))
     def standing(self, user: User) -> str:
         return badge(_("Operator"), "primary") if user.is_superuser else badge(_("Member"))
+
+    @admin.action(description=_("Take away all second factors"), permissions=["change"])
+    def take_away_factors(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
+        """For people who have lost theirs. They sign in with the password alone, and set up new ones."""
+        for user in queryset:
+            taken, _by_model = Authenticator.objects.filter(user=user).delete()
+            if taken:
+                events.record("factor_removed", user, request, by=request.user)
+        self.message_user(request, _("Their second factors are gone."), messages.SUCCESS)
 
     def get_inlines(self, request: HttpRequest, obj: User | None) -> list[Any]:
         return list(self.inlines) if obj is not None else []

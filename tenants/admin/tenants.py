@@ -55,13 +55,11 @@ class TenantAdmin(TenantScopedAdmin):
         )
     ]
     inlines = [MembershipInline]
+    in_console = {"inlines": []}  # there is a page for the team
 
     @display(description=_("State"), ordering="is_active")
     def state(self, tenant: Tenant) -> str:
         return badge(_("Active"), "success") if tenant.is_active else badge(_("Switched off"), "danger")
-
-    def get_inlines(self, request: HttpRequest, obj: Tenant | None) -> list[Any]:
-        return list(self.inlines) if scope.is_operator(request) else []  # in a console there is a page for the team
 
     def get_readonly_fields(self, request: HttpRequest, obj: Tenant | None = None) -> list[str]:
         fixed = super().get_readonly_fields(request, obj)

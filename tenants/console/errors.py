@@ -19,6 +19,12 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     return _page(request, 404, _("There is nothing here"), text)
 
 
+def stale_form(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """Django's answer to a form without its token: mostly one that stood open while its session ended."""
+    text = _("The page was open for too long, or cookies are switched off. Go back, reload it, and try again.")
+    return _page(request, 403, _("This form is out of date"), text)
+
+
 def failed(request: HttpRequest) -> HttpResponse:
     text = _("The error has been noted in Tollgate's log. Nothing was changed. Please try again in a moment.")
     return _page(request, 500, _("Something went wrong"), text)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from django.contrib.auth.views import redirect_to_login
@@ -17,8 +18,9 @@ from django.http import Http404, HttpRequest, HttpResponseBase, HttpResponseRedi
 from django.utils import timezone
 
 from tenants import tenancy, visits
+from tenants.accounts import second_factor, single_sign_on
 from tenants.console import addresses
-from tenants.models import Membership
+from tenants.models import Membership, SsoConnection
 from tenants.visits import Visit
 
 CONSOLE = re.compile(r"^/t/(?P<slug>[-\w]+)(?P<rest>/.*)?$", re.DOTALL)
@@ -54,6 +56,13 @@ class TenancyMiddleware:
             raise Http404
         if rest is None:
             return HttpResponseRedirect(addresses.console(slug))
+        sso = _required_sign_on(request, visit)
+        if sso is not None:
+            query = urlencode({"next": request.get_full_path()})
+            return HttpResponseRedirect(f"{addresses.outside('single_sign_on_by_name', sso.provider_id)}?{query}")
+        demanded = second_factor.demanded(request, of_operator=visit.by_operator)
+        if demanded is not None:
+            return demanded
         self._remember(request, visit)
         visits.begin(request, visit)
         request.path_info, request.urlconf = rest, addresses.URLCONF
@@ -75,3 +84,11 @@ class TenancyMiddleware:
         if not visit.by_operator:
             rows = Membership.objects.across("before the tenant is entered")
             rows.filter(tenant_id=visit.tenant.pk, user_id=str(request.user.pk)).update(last_opened_at=timezone.now())
+
+
+def _required_sign_on(request: HttpRequest, visit: Visit) -> SsoConnection | None:
+    """The connection that the tenant wants its members to have come through, if this one has not."""
+    sso: SsoConnection | None = getattr(visit.tenant, "sso", None) if not visit.by_operator else None
+    if sso is None or not (sso.is_required and sso.is_active) or single_sign_on.is_through(request, sso):
+        return None
+    return sso

@@ -64,7 +64,7 @@ class Visitor:
         """Without the sign-in pages: a session as they would have made it."""
         session = SessionStore()
         session[SESSION_KEY] = str(user.pk)
-        session[BACKEND_SESSION_KEY] = "django.contrib.auth.backends.ModelBackend"
+        session[BACKEND_SESSION_KEY] = settings.AUTHENTICATION_BACKENDS[0]
         session[HASH_SESSION_KEY] = user.get_session_auth_hash()
         session.save()
         name, value = settings.SESSION_COOKIE_NAME, str(session.session_key)

@@ -5,19 +5,23 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 ACME = "/t/acme/"
+TOKEN = "an-invitation-to-look-at"
+INVITATION = f"/invitation/{TOKEN}/"
 
 
 @dataclass(frozen=True)
 class Shot:
     """A picture of `path`, as the demonstration's person of that e-mail sees it (empty: somebody who is not signed in).
 
-    `click` is pressed first, by its accessible name: a menu to show open, say.
+    `click` is pressed first, by its accessible name: a menu to show open, say. `confirms` has the person give their password again before,
+    which some pages want.
     """
 
     name: str
     path: str
     who: str = "alice@acme.example"
     click: str = ""
+    confirms: bool = False
 
 
 OPERATOR = "operator@tollgate.local"
@@ -28,6 +32,22 @@ SHOTS = (
     Shot("console-api-keys", f"{ACME}tenants/apikey/"),
     Shot("request-log", f"{ACME}gateway/requestlog/"),
     Shot("console-audit-trail", f"{ACME}auditlog/logentry/"),
+    Shot("console-team", f"{ACME}team/"),
+    Shot("console-team-leave", f"{ACME}team/leave/"),
+    Shot("console-single-sign-on", f"{ACME}tenants/ssoconnection/add/"),
+    Shot("console-account-menu", ACME, click="Alice"),
+    Shot("sign-in", "/account/login/", ""),
+    Shot("sign-in-sso", "/account/sso/", ""),
+    Shot("password-reset", "/account/password/reset/", ""),
+    Shot("invitation", INVITATION, ""),
+    Shot("invitation-closed", "/invitation/none/", ""),
+    Shot("account-security", "/account/2fa/"),
+    Shot("account-authenticator-app", "/account/2fa/totp/activate/", confirms=True),
+    Shot("account-passkey", "/account/2fa/webauthn/add/", confirms=True),
+    Shot("account-confirm", "/account/reauthenticate/"),
+    Shot("account-password", "/account/password/change/"),
+    Shot("account-email", "/account/email/"),
+    Shot("account-sessions", "/account/sessions/", confirms=True),
     Shot("not-found", "/t/no-such-tenant/"),
     Shot("tenants", "/t/", OPERATOR),
     Shot("operators-overview", "/admin/", OPERATOR),

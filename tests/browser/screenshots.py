@@ -6,6 +6,7 @@ arguments take those pictures only.
 
 from __future__ import annotations
 
+import datetime as dt
 import io
 import json
 import os
@@ -23,6 +24,7 @@ from config.embedded import session  # noqa: E402
 
 PICTURES = Path(__file__).resolve().parents[2] / "docs" / "screenshots"
 COLOURS = 128
+PASSWORD = "correct horse battery"
 PROMPTS = (
     ("gpt-6-luna", "Where is my order?", "customer-1001"),
     ("claude-haiku-5-5", "Summarise this thread for me.", "customer-1002"),
@@ -72,8 +74,40 @@ def fill(server: Any, key: str) -> None:
     for model, prompt, end_user in PROMPTS * 3:
         body = {"model": model, "messages": [{"role": "user", "content": prompt}], "user": end_user or "customer-1003"}
         server.request("POST", "/v1/chat/completions", json.dumps(body).encode(), authorization=f"Bearer {key}")
+    invite()
     for tenant in Tenant.objects.all():
         drain.drain(get_redis_connection("default"), tenant.pk)
+
+
+def invite() -> None:
+    """Somebody who has not come yet."""
+    from django.utils import timezone
+
+    from tenants import invitations
+    from tenants.models import Invitation, Tenant
+    from tests.browser.screenshot_pages import TOKEN
+
+    Invitation.objects.create(
+        tenant=Tenant.objects.get(slug="acme"),
+        email="nina@acme.example",
+        role="developer",
+        token_sha256=invitations.digest(TOKEN),
+        expires_at=timezone.now() + dt.timedelta(days=7),
+    )
+
+
+def confirm(page: Any, url: str, user: Any) -> None:
+    """Sign in as people do, and give the password once more."""
+    user.set_password(PASSWORD)
+    user.save()
+    page.goto(f"{url}/account/login/")
+    page.get_by_label("Email").fill(user.email)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in", exact=True).click()
+    page.goto(f"{url}/account/reauthenticate/?next=/account/2fa/")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Confirm").click()
+    page.wait_for_url("**/account/2fa/")
 
 
 def take(browser: Any, url: str, theme: str, names: list[str]) -> None:
@@ -86,7 +120,9 @@ def take(browser: Any, url: str, theme: str, names: list[str]) -> None:
         if names and shot.name not in names:
             continue
         user = User.objects.get(username=shot.who) if shot.who else None
-        with browsing.visitor(browser, url, user=user, theme=theme) as window:
+        with browsing.visitor(browser, url, user=None if shot.confirms else user, theme=theme) as window:
+            if shot.confirms:
+                confirm(window.page, url, user)
             page = window.goto(shot.path)
             page.evaluate("document.fonts.ready")
             if shot.click:

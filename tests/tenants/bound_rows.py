@@ -21,7 +21,7 @@ from gateway.models import (
     SemanticWatch,
     TaskFallback,
 )
-from tenants.models import TenantOwned
+from tenants.models import Invitation, SsoConnection, TenantOwned
 from tests.cast import Cast, Company
 
 OWNED = sorted(
@@ -38,6 +38,14 @@ def row_of(model: type[TenantOwned], company: Company, cast: Cast) -> Any:
 
 
 _MAKERS: dict[Any, Any] = {
+    Invitation: lambda company, cast: Invitation.objects.create(
+        tenant=company.tenant, email=f"new@{company.tenant.slug}.example", token_sha256=uuid4().hex,
+        expires_at=timezone.now() + dt.timedelta(days=1),
+    ),
+    SsoConnection: lambda company, cast: SsoConnection.objects.create(
+        tenant=company.tenant, name="Login", issuer="https://id.example", client_id="tollgate",
+        domains=[f"{company.tenant.slug}.example"],
+    ),
     BudgetRaise: lambda company, cast: BudgetRaise.objects.create(
         budget=company.budget, amount=1000, ends_at=timezone.now() + dt.timedelta(days=1), reason="x"
     ),

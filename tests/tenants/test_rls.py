@@ -4,6 +4,7 @@ reference into another tenant.
 
 import contextlib
 import json
+import threading
 from collections.abc import Iterator
 from typing import Any
 from uuid import UUID
@@ -291,3 +292,32 @@ def test_a_login_that_may_make_roles_grants_itself_the_use_of_this_one(db: None)
     sql("SET LOCAL ROLE plain_maker")
     rls.make_role(connection)
     assert sql("SELECT pg_has_role('plain_maker', 'tollgate_console', 'SET')") == [(True,)]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_databases_that_make_the_role_at_the_same_moment_all_succeed():
+    """Roles are the server's: whoever comes second waits for the first. As a login that has to grant itself the use of it, too."""
+    sql("CREATE ROLE plain_rival NOLOGIN CREATEROLE")
+    ready, failures = threading.Barrier(4), []
+
+    def migrate() -> None:
+        try:
+            sql("SET ROLE plain_rival")
+            ready.wait()
+            rls.make_role(connection, "tollgate_trial")
+        except Exception as error:
+            failures.append(error)
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=migrate) for _ in range(4)]
+    try:
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert failures == []
+        assert sql("SELECT pg_has_role('plain_rival', 'tollgate_trial', 'SET')") == [(True,)]
+    finally:
+        sql("DROP ROLE IF EXISTS tollgate_trial")
+        sql("DROP ROLE plain_rival")

@@ -12,7 +12,9 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from gateway.models import RequestLog
+from tenants.models import Invitation, SsoConnection
 from tests.cast import Cast, company, logged_in
+from tests.tenants.bound_rows import row_of
 
 pytestmark = pytest.mark.django_db
 
@@ -25,6 +27,7 @@ READ_ONLY = {
     "auditlog.LogEntry",
     "gateway.SemanticCheck",
     "billing.Alert",
+    "tenants.Invitation",
 }
 
 
@@ -37,6 +40,8 @@ def olga(cast: Cast) -> Client:
     from django.contrib.auth.models import Group
 
     Group.objects.create(name=f"group-{uuid4().hex[:6]}")
+    row_of(Invitation, cast.acme, cast)
+    row_of(SsoConnection, cast.acme, cast)
     return logged_in(cast.olga)
 
 

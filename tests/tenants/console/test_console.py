@@ -184,3 +184,11 @@ def test_opening_a_console_costs_few_queries(cast: Cast, django_assert_max_num_q
     vera.get(vera.home)
     with django_assert_max_num_queries(9):
         vera.get(vera.home)
+
+
+def test_a_form_without_its_token_is_told_to_be_out_of_date(cast: Cast):
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(cast.alice)
+    response = client.post(f"/t/{cast.acme.tenant.slug}/team/invite/", {"email": "x@example.com", "role": "viewer"})
+    assert response.status_code == 403
+    assert "This form is out of date" in response.content.decode()

@@ -18,7 +18,7 @@ RUN_STAMP := $(VENV)/.run-$(shell cat requirements.txt requirements-nodeps.txt |
 TEST_STAMP := $(VENV)/.test-$(shell cat requirements-dev.txt requirements-nodeps.txt | cksum | cut -d' ' -f1)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format bench bench-faults eval-cascade train-cascade shell dbshell migrations lock clean reset
+.PHONY: help run test lint format bench bench-faults eval-cascade train-cascade eval-cache train-verifier shell dbshell migrations lock clean reset
 
 help:  ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -57,6 +57,13 @@ eval-cascade: $(RUN_STAMP)  ## Measure the cascade's classifier; DATA=file.jsonl
 
 train-cascade: $(RUN_STAMP)  ## Train the shared quality model that ships with Tollgate, from DATA=file.jsonl
 	$(BIN)/python -m benchmarks.cascade.train --data "$(DATA)" $(ARGS)
+
+eval-cache: $(RUN_STAMP)  ## Measure the semantic cache's decision; PAIRS=file.jsonl TRAIN=other.jsonl, or STREAM=file.jsonl
+	$(BIN)/python -m benchmarks.cache $(if $(PAIRS),--pairs "$(PAIRS)") $(if $(TRAIN),--train "$(TRAIN)") \
+		$(if $(STREAM),--stream "$(STREAM)") $(ARGS)
+
+train-verifier: $(RUN_STAMP)  ## Train the verifier of semantic hits that ships with Tollgate, from PAIRS=file.jsonl
+	$(BIN)/python -m benchmarks.cache.train --pairs "$(PAIRS)" $(ARGS)
 
 bench-faults: $(RUN_STAMP)  ## Measure a chain whose primary fails beside its secondary alone; ARGS="--help" for the choices
 	$(BIN)/python -m benchmarks.faults $(ARGS)

@@ -16,7 +16,7 @@ _NUMBER = re.compile(
     re.I,
 )
 _ISO_DATE = re.compile(r"\b(\d{4})-(\d{1,2})-(\d{1,2})\b")
-_RAW_DATE = re.compile(r"\b\d{1,4}([/.-])\d{1,2}\1\d{1,4}\b")
+_RAW_DATE = re.compile(r"\b\d{1,4}([/-])\d{1,2}\1\d{1,4}\b|\b\d{1,2}\.\d{1,2}\.\d{4}\b")  # "3.1.2" is a version
 _LETTERS = re.compile(r"[^\W\d_]+|[$€£¥₹%°]")
 
 _CARDINALS = (

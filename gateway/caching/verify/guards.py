@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable
 
 from gateway.caching.verify.amounts import UNITS
-from gateway.caching.verify.opposites import are_opposite
+from gateway.caching.verify.opposites import are_opposite, is_prefixed
 from gateway.caching.verify.order import is_swapped
 from gateway.caching.verify.words import Reading, Word
 
@@ -95,8 +95,14 @@ def _negation(asked: Reading, cached: Reading) -> bool:
 
 def _opposites(asked: Reading, cached: Reading) -> bool:
     """A word on one side has its opposite on the other, and neither side has both."""
-    mine = _unscaled(asked, cached)
-    return bool(mine) and any(are_opposite(left, right) for right in _unscaled(cached, asked) for left in mine)
+    mine, others = _unscaled(asked, cached), _unscaled(cached, asked)
+    return any(
+        are_opposite(left, right)
+        or (is_prefixed(left, right) and left not in cached.letters_only)  # "nonstop", "non-stop"
+        or (is_prefixed(right, left) and right not in asked.letters_only)
+        for left in mine
+        for right in others
+    )
 
 
 def _order(asked: Reading, cached: Reading) -> bool:

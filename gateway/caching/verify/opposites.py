@@ -44,9 +44,11 @@ _NO_PREFIX = frozenset(
 
 def are_opposite(left: str, right: str) -> bool:
     """Of two different words in lower case."""
-    if frozenset((stem(left), stem(right))) in _OPPOSITES:
-        return True
-    shorter, longer = sorted((left, right), key=len)
+    return frozenset((stem(left), stem(right))) in _OPPOSITES
+
+
+def is_prefixed(longer: str, shorter: str) -> bool:
+    """Whether the one is the other with a prefix that turns it round."""
     if len(shorter) < _LEAST_ROOT or longer in _NO_PREFIX:
         return False
     return any(longer == prefix + shorter for prefix in _PREFIXES)

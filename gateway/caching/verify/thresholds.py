@@ -60,7 +60,7 @@ def choose(
     if not 0 < target < 1 or not 0.5 <= confidence < 1:
         raise ValueError("target lies between 0 and 1, confidence between 0.5 and 1")
     weighed = [(one, SHIPPED_WEIGHT) for one in shipped] + [(one, OWN_WEIGHT) for one in own]
-    chosen = Threshold(SAME_WORDS, target, 0.0, bound(0, 0, BOUND_CONFIDENCE), 0.0, 0.0)
+    chosen = Threshold(SAME_WORDS, target, 0.0, 1.0, 0.0, 0.0)  # of nothing seen, nothing is known
     hits = wrong = 0.0
     for score, weight, wrong_weight in _smoothed(weighed):
         hits += weight

@@ -34,7 +34,6 @@ BOOSTING: dict[str, Any] = {
     "min_samples_leaf": 7,
 }
 BOOSTED_MODELS = 2  # that differ by their seed
-DIGITS = 7  # of a tree's thresholds that are kept: single precision
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +131,7 @@ def groups_of(pairs: Sequence[Pair]) -> list[int]:
 
 
 def fit(table: Table, *, seed: int = 0) -> Trained:
-    """Raises `ValueError` if all pairs are the same, or none."""
+    """Raises `ValueError` if there is too little to learn from."""
     from threadpoolctl import threadpool_limits
 
     if len(set(table.same.tolist())) < 2:
@@ -191,8 +190,10 @@ def _split(table: Table, count: int, seed: int) -> Iterator[tuple[Any, Any]]:
     """Folds of whole groups, with about as many pairs of each kind; fewer folds where there are too few of a kind."""
     from sklearn.model_selection import StratifiedGroupKFold
 
-    rarer = int(min(table.same.sum(), len(table.same) - table.same.sum()))
-    splitter = StratifiedGroupKFold(max(2, min(count, rarer)), shuffle=True, random_state=seed)
+    kinds = [len(set(table.groups[table.same == kind].tolist())) for kind in (0.0, 1.0)]
+    if min(kinds) < 2:
+        raise ValueError("too few pairs that have no question in common, to learn from some and try others")
+    splitter = StratifiedGroupKFold(min(count, *kinds), shuffle=True, random_state=seed)
     yield from splitter.split(table.values, table.same, table.groups)
 
 
@@ -262,11 +263,20 @@ def _step(value: Any) -> float:
 
 
 def _rounded(node: Any) -> Any:
-    """Without the digits that make no difference."""
+    """Without the digits that make no difference: no value in single precision lies between a threshold and what is kept of it."""
+    import numpy as np
+
     if not isinstance(node, list):
         return float(f"{node:.5g}")
     column, threshold, below, above = node
-    return [column, float(f"{threshold:.{DIGITS}g}"), _rounded(below), _rounded(above)]
+    low = np.float32(threshold)
+    if float(low) > threshold:
+        low = np.nextafter(low, np.float32(-np.inf))
+    high = np.nextafter(low, np.float32(np.inf))
+    kept = next(
+        value for digits in range(4, 18) if float(low) <= (value := float(f"{threshold:.{digits}g}")) < float(high)
+    )
+    return [column, kept, _rounded(below), _rounded(above)]
 
 
 def _unseen(table: Table, seed: int) -> list[float]:

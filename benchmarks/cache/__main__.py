@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.cache import on_pairs, on_stream, pairs
+from gateway.caching.verify import training
 
 DATA = Path(__file__).parents[1] / "data"
 
@@ -36,7 +37,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         return
     path = options.pairs or DATA / "cache_pairs_sample.jsonl"
     train = pairs.load(options.train) if options.train else None
-    on_pairs.evaluate(path, pairs.load(path), options.train, train, folds=options.folds, seeds=options.seeds)
+    tested = pairs.load(path)
+    try:
+        on_pairs.evaluate(path, tested, options.train, train, folds=options.folds, seeds=options.seeds)
+    except training.TooFewPairsError as error:
+        raise SystemExit(f"{options.train or path}: {error}") from error
 
 
 if __name__ == "__main__":

@@ -55,9 +55,13 @@ def evaluate(
     _print_shipped(table, same, as_shipped, model.scores)
     known = len(model.questions & set(files.marks(tested)))
     if known:
-        print(f"\n! shipped model ({model.version}): trained on {known} of these questions. Its figures above are no fair test.")
+        print(
+            f"\n! shipped model ({model.version}): trained on {known} of these questions. Its figures above are no fair test."
+        )
     else:
-        print(f"\nshipped model ({model.version}): trained on {model.pairs} other pairs, none of these questions among them.")
+        print(
+            f"\nshipped model ({model.version}): trained on {model.pairs} other pairs, none of these questions among them."
+        )
 
 
 def _cross_validated(table: Table, count: int, seed: int) -> Scored:
@@ -99,9 +103,7 @@ def _as_hits(table: Table, scores: Sequence[float]) -> list[float | None]:
     ]
 
 
-def _print_recalls(
-    table: Table, same: list[bool], by_seed: Sequence[list[float]], as_shipped: list[float]
-) -> None:
+def _print_recalls(table: Table, same: list[bool], by_seed: Sequence[list[float]], as_shipped: list[float]) -> None:
     print(
         "\nFalse hits per hit where so many of the pairs that ask the same are hits: mean ± standard deviation over seeds,"
         "\nand Wilson's 95 % interval. —: not to be had.\n"
@@ -117,7 +119,9 @@ def _print_recalls(
     }
     print(f"{'recall':>8s}" + "".join(f"{name:>26s}" for name in columns))
     for recall in RECALLS:
-        cells = [points.told([points.at_recall(scores, same, recall) for scores in column]) for column in columns.values()]
+        cells = [
+            points.told([points.at_recall(scores, same, recall) for scores in column]) for column in columns.values()
+        ]
         print(f"{recall:>8.0%}" + "".join(f"{cell:>26s}" for cell in cells))
 
 
@@ -146,7 +150,9 @@ def _print_guards(tested: Sequence[Pair]) -> None:
 
 
 def _print_thresholds(by_seed: Sequence[Scored]) -> None:
-    print("\nThresholds chosen on trained pairs for a share of false hits, and what the tested pairs had (first seed)\n")
+    print(
+        "\nThresholds chosen on trained pairs for a share of false hits, and what the tested pairs had (first seed)\n"
+    )
     for target, found in by_seed[0].decided.items():
         total = Point(sum(p.hits for p in found), sum(p.wrong for p in found), sum(p.could for p in found))
         print(f"{target:>8.0%}  recall {total.recall:.1%}, false {points.told([total])}, {total.hits} hits")

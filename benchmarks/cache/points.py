@@ -48,7 +48,7 @@ def at(scores: Sequence[float], same: Sequence[bool], *, threshold: float) -> Po
 
 
 def at_recall(scores: Sequence[float | None], same: Sequence[bool], recall: float) -> Point | None:
-    """The highest threshold with so much recall; equal scores are taken together. None if it is not to be had. A score of None is no hit."""
+    """The highest threshold with so much recall; equal scores are taken together. None if not to be had. A score of None is no hit."""
     needed = math.ceil(recall * sum(same) - 1e-9)
     ranked = sorted(
         ((score, is_same) for score, is_same in zip(scores, same, strict=True) if score is not None), reverse=True

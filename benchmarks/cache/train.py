@@ -36,7 +36,10 @@ def trained(path: Path) -> dict[str, Any]:
     if len({pair.is_same for pair in pairs}) < 2:
         raise SystemExit(f"{path}: needs pairs that ask the same and pairs that do not")
     table = training.tabulate(pairs)
-    made = training.fit(table)
+    try:
+        made = training.fit(table)
+    except training.TooFewPairsError as error:
+        raise SystemExit(f"{path}: {error}") from error
     unseen = training.labelled(table, made.unseen, least_similarity=LEAST_SIMILARITY)
     model = made.payload
     digest = hashlib.sha256(json.dumps(model, sort_keys=True).encode()).hexdigest()

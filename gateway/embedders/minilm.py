@@ -35,7 +35,8 @@ _loaded: list[_Network] = []
 class Pieces:
     """What the network makes of a text, word piece by word piece; the first and the last piece are marks of beginning and end.
 
-    `layers` are vectors (float32, pieces × 384): the pieces' own, those after `EARLY` layers, and the last ones, whose mean the text's vector is.
+    `layers` are vectors (float32, pieces × 384): the pieces' own, those after `EARLY` layers, and the last ones, of which the text's
+    vector is the mean.
     """
 
     ids: list[int]

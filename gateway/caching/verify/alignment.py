@@ -45,9 +45,7 @@ def align(reading: Reading, pieces: Pieces) -> Aligned:
     import numpy as np
 
     words, rows = _pieces_of_words(reading, pieces)
-    weights = np.array(
-        [max(_weight(pieces.ids[at]) for at in own) + _PER_EXTRA_PIECE * (len(own) - 1) for own in rows]
-    )
+    weights = np.array([max(_weight(pieces.ids[at]) for at in own) + _PER_EXTRA_PIECE * (len(own) - 1) for own in rows])
     content = np.array([word.is_content for word in words], dtype=bool)
     spread = np.zeros((len(words), len(pieces.ids)), dtype=np.float32)
     for place, own in enumerate(rows):

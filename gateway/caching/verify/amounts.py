@@ -1,14 +1,16 @@
 """The numbers, units and dates that a text names, written one way, so that two texts' can be compared.
 
-"1,000", "1000" and "a thousand" are the same number, "Rs.500" and "500 rupees" the same amount, "2024-05-01" and "May 1, 2024" name the same
-year, month and day. What is written with letters and digits in one ("6s", "B2B") is a number of its own, not a 6 with a unit, unless the unit
-is well known.
+"1,000", "1000" and "a thousand" are the same number, "Rs.500" and "500 rupees" the same amount, "2024-05-01" and "May 1, 2024" name the
+same day. What is written with letters and digits in one ("6s", "B2B") is a number of its own, not a 6 with a unit, unless the unit is
+well known.
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+
+from gateway.caching.verify.vocabulary import listed
 
 _NUMBER = re.compile(
     r"(?<![\w,])(?<!\d\.)(?P<minus>[-−](?=\d))?(?P<digits>\d+(?:[,\u00a0 ]\d{3})*(?:[.,]\d+)*|\.\d+)(?P<rest>[^\W\d_][\w]*|%|°\s?[a-z]?)?"
@@ -19,10 +21,10 @@ _ISO_DATE = re.compile(r"\b(\d{4})-(\d{1,2})-(\d{1,2})\b")
 _RAW_DATE = re.compile(r"\b\d{1,4}([/-])\d{1,2}\1\d{1,4}\b|\b\d{1,2}\.\d{1,2}\.\d{4}\b")  # "3.1.2" is a version
 _LETTERS = re.compile(r"[^\W\d_]+|[$€£¥₹%°]")
 
-_CARDINALS = (
+_CARDINALS = listed(
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen"
-).split()
-_TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
+)
+_TENS = listed("twenty thirty forty fifty sixty seventy eighty ninety")
 _SPELLED = (
     {word: value for value, word in enumerate(_CARDINALS) if value > 1}  # "one" is a pronoun more often than a number
     | {word: value * 10 for value, word in enumerate(_TENS, 2)}
@@ -32,7 +34,7 @@ _GROUPS = {"hundred": 100, "thousand": 1_000, "million": 10**6, "billion": 10**9
 _GROUPS |= {"lakh": 10**5, "lakhs": 10**5, "crore": 10**7, "crores": 10**7}
 _SHORT_GROUPS = {"k": 1_000, "mn": 10**6, "bn": 10**9}
 _ORDINALS = dict(
-    zip("first second third fourth fifth sixth seventh eighth ninth tenth".split(), range(1, 11), strict=True)
+    zip(listed("first second third fourth fifth sixth seventh eighth ninth tenth"), range(1, 11), strict=True)
 )
 _ORDINAL_ENDINGS = frozenset(("st", "nd", "rd", "th"))
 
@@ -44,8 +46,8 @@ _UNITS = {
     " pounds|oz ounce ounces|ton tons tonne tonnes",
     "volume": "l liter liters litre litres|ml milliliter milliliters millilitre millilitres|gal gallon gallons|cup cups|pint pints",
     "temperature": "c celsius centigrade|f fahrenheit|kelvin",
-    "duration": "s sec secs second seconds|min mins minute minutes|h hr hrs hour hours|day days|week weeks|month months|year years yr yrs yo"
-    "|decade decades|century centuries|ms millisecond milliseconds",
+    "duration": "s sec secs second seconds|min mins minute minutes|h hr hrs hour hours|day days|week weeks|month months|year years yr yrs"
+    " yo|decade decades|century centuries|ms millisecond milliseconds",
     "money": "usd dollar dollars $ bucks|eur euro euros €|gbp quid £ sterling|inr rs rupee rupees ₹|jpy yen ¥|cny yuan rmb|cent cents"
     "|btc bitcoin bitcoins|chf francs",
     "data": "kb kilobyte kilobytes|mb megabyte megabytes|gb gigabyte gigabytes|tb terabyte terabytes|byte bytes|bit bits",
@@ -60,15 +62,19 @@ UNITS = {
     for spelling in spellings.split()
 }
 # Letters that are units only right after a number: "6 m" but not "I'm". Glued to it ("6s") they are part of a name as often.
-_ONLY_AFTER_NUMBERS = frozenset(("m", "g", "l", "c", "f", "s", "h", "min", "mi", "ft", "am", "pm", "second", "day", "foot", "yard", "cup"))
+_ONLY_AFTER_NUMBERS = frozenset(
+    ("m", "g", "l", "c", "f", "s", "h", "min", "mi", "ft", "am", "pm", "second", "day", "foot", "yard", "cup")
+)
 _NOT_GLUED = frozenset(("m", "g", "c", "f", "s", "h", "l"))
 _BEFORE = frozenset(("$", "€", "£", "¥", "₹", "rs", "usd", "eur", "gbp", "inr"))
 
-_MONTHS = "january february march april may june july august september october november december".split()
+_MONTHS = listed("january february march april may june july august september october november december")
 _MONTH_OF = {name: name[:3] for name in _MONTHS} | {name[:3]: name[:3] for name in _MONTHS} | {"sept": "sep"}
-_AMBIGUOUS_MONTHS = frozenset(("may", "march", "mar", "jan", "sep", "dec", "oct", "nov", "feb", "apr", "jun", "jul", "aug"))
-_MONTH_LEADS = frozenset("in since until till by of last next this early late mid during before after".split())
-_WEEKDAYS = frozenset("monday tuesday wednesday thursday friday saturday sunday".split())
+_AMBIGUOUS_MONTHS = frozenset(
+    ("may", "march", "mar", "jan", "sep", "dec", "oct", "nov", "feb", "apr", "jun", "jul", "aug")
+)
+_MONTH_LEADS = frozenset(listed("in since until till by of last next this early late mid during before after"))
+_WEEKDAYS = frozenset(listed("monday tuesday wednesday thursday friday saturday sunday"))
 _RELATIVE = {
     "today": "today",
     "tonight": "tonight",
@@ -77,7 +83,9 @@ _RELATIVE = {
     "weekend": "weekend",
 }
 _RELATIVE_LEADS = frozenset(("last", "next", "previous", "this", "past", "coming"))
-_PERIODS = frozenset("day week weekend month quarter year night morning evening afternoon summer winter spring autumn season".split())
+_PERIODS = frozenset(
+    listed("day week weekend month quarter year night morning evening afternoon summer winter spring autumn season")
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +144,7 @@ def _take_number(
     glued = (found["rest"] or "").replace(" ", "")
     following = _LETTERS.match(lower, _skip_blanks(lower, found.end()))
     next_word = following.group() if following else ""
-    if glued in _SHORT_GROUPS or next_word in _GROUPS and not glued:
+    if glued in _SHORT_GROUPS or (next_word in _GROUPS and not glued):
         value *= _SHORT_GROUPS.get(glued) or _GROUPS[next_word]
         after = _LETTERS.match(lower, _skip_blanks(lower, following.end() if following and not glued else found.end()))
         glued, next_word = "", after.group() if after else ""

@@ -10,9 +10,9 @@ from __future__ import annotations
 import re
 from array import array
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
-from gateway.caching.verify import guards
 from gateway.caching.verify.alignment import EARLY, LAST, OWN, Aligned, cosine
 from gateway.caching.verify.words import QUESTION_WORDS, Reading
 
@@ -132,7 +132,7 @@ def _of_words(asked: Aligned, cached: Aligned) -> list[float]:
     return [
         _jaccard({word.plain for word in mine}, {word.plain for word in others}),
         _jaccard(set(content_here), set(content_there)),
-        _jaccard(set(zip(here, here[1:], strict=False)), set(zip(there, there[1:], strict=False))),
+        _jaccard(set(pairwise(here)), set(pairwise(there))),
         _jaccard(_trigrams(asked.reading), _trigrams(cached.reading)),
         2 * _longest_common(here, there) / ((shorter + longer) or 1),
         prefix / (longer or 1),

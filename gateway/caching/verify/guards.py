@@ -14,6 +14,7 @@ from collections.abc import Callable
 from gateway.caching.verify.amounts import UNITS
 from gateway.caching.verify.opposites import are_opposite, is_prefixed
 from gateway.caching.verify.order import is_swapped
+from gateway.caching.verify.vocabulary import listed
 from gateway.caching.verify.words import Reading, Word
 
 LONG_WORDS = 80  # the verifier is trained on questions of up to 50 words; of longer texts nothing was measured
@@ -23,10 +24,10 @@ _LEAST_FUNCTION_SHARE = 0.12  # English prose has about half; keywords and teleg
 _TYPO_FROM = 6  # letters of a name in which one may be wrong
 
 _NEGATIONS = frozenset(
-    """
+    listed("""
     not no never none nobody nothing nowhere without cannot cant dont doesnt didnt isnt arent wasnt werent wont wouldnt shouldnt couldnt
     havent hasnt hadnt aint mustnt neednt nor neither unable except excluding
-    """.split()
+    """)
 )
 _SYMBOLS = re.compile(r"[<>=≤≥≠^~|*#{}\[\]\\]|(?<=[\d)])\s*[-+/](?=\s*[\d(])|(?<=\s[a-z])\s+[-+/](?=\s+[a-z]\b)", re.I)
 _NEITHER_HERE_NOR_THERE = re.compile(r"\bor (?:why |how )?not\b|\bwhy not\b|\b\d{1,4}([/.-])\d{1,2}\1\d{1,4}\b", re.I)
@@ -170,14 +171,21 @@ def _is_typo(word: str, other: str) -> bool:
         at += 1
     left, right = word[at:], other[at:]
     return (
-        left[1:] == right[1:] or left[1:] == right or left == right[1:] or left[:2] == right[1::-1] and left[2:] == right[2:]
+        left[1:] == right[1:]
+        or left[1:] == right
+        or left == right[1:]
+        or (left[:2] == right[1::-1] and left[2:] == right[2:])
     )
 
 
 def _unscaled(mine: Reading, other: Reading) -> list[str]:
     """Words that only one side has, but for "how easy", which asks the same as "how hard"."""
     before = ("", *(word.plain for word in mine.words))
-    return [word.plain for word, lead in zip(mine.words, before, strict=False) if word.plain not in other.plains and lead != "how"]
+    return [
+        word.plain
+        for word, lead in zip(mine.words, before, strict=False)
+        if word.plain not in other.plains and lead != "how"
+    ]
 
 
 def _symbols_of(reading: Reading) -> Counter[str]:

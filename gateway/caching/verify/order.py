@@ -8,19 +8,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from gateway.caching.verify.vocabulary import listed
 from gateway.caching.verify.words import Reading, stem
 
 # Followed by whom or what takes a part. "of" and "'s" mean the same.
 _MARKERS = frozenset(
-    """
+    listed("""
     from to into onto than over under by with without for against before after instead of in on at about as versus through via like
-    """.split()
+    """)
 )
-_SWAPPING = frozenset("from to into onto than over under by with for against before after instead as of".split())
-_SYMMETRIC = frozenset("and or nor between versus vs both & ,".split())
+_SWAPPING = frozenset(listed("from to into onto than over under by with for against before after instead as of"))
+_SYMMETRIC = frozenset(listed("and or nor between versus vs both & ,"))
 # Words that say what something is like are put before or after it: "the best novel", "which novel is best".
-_PREDICATES = frozenset(map(stem, "best better good great bad worst worse top possible true false main important famous popular".split()))
-_DISTANCES = frozenset(("far", "distance", "distances", "away", "close", "near"))  # from here to there as from there to here
+_PREDICATES = frozenset(
+    map(stem, listed("best better good great bad worst worse top possible true false main important famous popular"))
+)
+_DISTANCES = frozenset(
+    ("far", "distance", "distances", "away", "close", "near")
+)  # from here to there as from there to here
 _ALIKE = 0.6  # share of content words in common from which parts are compared
 _BREAKS = frozenset(".?!;:\n")
 
@@ -31,7 +36,11 @@ def is_swapped(asked: Reading, cached: Reading) -> bool:
     if len(here & there) < max(2, _ALIKE * len(here | there)) or not asked.plains.isdisjoint(_DISTANCES):
         return False
     mine, others = list(_parts(asked)), list(_parts(cached))
-    return _fillers_swapped(mine, others) or _fillers_swapped(others, mine) or _sequence_swapped(asked, cached, mine, others)
+    return (
+        _fillers_swapped(mine, others)
+        or _fillers_swapped(others, mine)
+        or _sequence_swapped(asked, cached, mine, others)
+    )
 
 
 def _parts(reading: Reading) -> Iterator[tuple[str, tuple[str, ...]]]:
@@ -50,7 +59,12 @@ def _parts(reading: Reading) -> Iterator[tuple[str, tuple[str, ...]]]:
             marker, filler = word.plain, []
         elif word.is_content and word.plain not in _SYMMETRIC:
             filler.append(word.stem)
-        elif marker and filler and not word.is_content and word.plain not in ("the", "a", "an", "my", "your", *_SYMMETRIC):
+        elif (
+            marker
+            and filler
+            and not word.is_content
+            and word.plain not in ("the", "a", "an", "my", "your", *_SYMMETRIC)
+        ):
             yield marker, tuple(filler)  # a verb or pronoun ends what the preposition governs
             marker, filler = "", []
     if filler:
@@ -80,7 +94,9 @@ def _sequence_swapped(
     """The same content words, each once, and those without a preposition in another order, not just side by side."""
     if sorted(asked.content_stems) != sorted(cached.content_stems):
         return False
-    if any(filler for marker, filler in mine if marker == "of") != any(filler for marker, filler in others if marker == "of"):
+    if any(filler for marker, filler in mine if marker == "of") != any(
+        filler for marker, filler in others if marker == "of"
+    ):
         return False  # "India's language", "the language of India"
     here = [root for marker, filler in mine if not marker for root in filler if root not in _PREDICATES]
     there = [root for marker, filler in others if not marker for root in filler if root not in _PREDICATES]

@@ -12,9 +12,7 @@ from gateway.embedders import minilm
 
 def of_texts(texts: Sequence[str]) -> list[Aligned]:
     """Blocks: about 4 ms a short text. Raises `FileNotFoundError` if the network is not installed."""
-    return [
-        alignment.align(words.read(text), pieces) for text, pieces in zip(texts, minilm.pieces(texts), strict=True)
-    ]
+    return [alignment.align(words.read(text), pieces) for text, pieces in zip(texts, minilm.pieces(texts), strict=True)]
 
 
 def compared(asked: Aligned, cached: Aligned) -> tuple[list[float], list[Any]]:

@@ -1,8 +1,8 @@
 """How likely two texts ask the same: a trained model's plain numbers, and scoring with them.
 
-A model is boosted and randomised trees over the features and over learnt distances, blended on the scale of log-odds and calibrated. A learnt
-distance is the log of how much likelier a difference between two vectors is for the same question than for another one, if both kinds of
-difference are normally distributed around nothing. Trained elsewhere (`training`), kept as JSON.
+A model is boosted and randomised trees over the features and over learnt distances, blended on the scale of log-odds and calibrated. A
+learnt distance is the log of how much likelier a difference between two vectors is for the same question than for another one, if both
+kinds of difference are normally distributed around nothing. Trained elsewhere (`training`), kept as JSON.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """From which score on a candidate is a hit, so that false ones stay under a target share of the hits.
 
-Chosen from labelled candidates: those that the shipped model was measured on without having seen them, and a tenant's own (thumbs, checked
-hits), which count double. The share wrong among those above a threshold is not taken as it happened to fall: it is smoothed so that it never
-falls with the score (isotonic regression, Ayer et al. 1955), and raised by half a wrong hit and by as many standard errors as confidence is
-asked for (Wilson's bound). So a label that turns out wrong never lowers a threshold, nor does a smaller target.
+Chosen from labelled candidates: those that the shipped model was measured on without having seen them, and a tenant's own (thumbs,
+checked hits), which count double. The share wrong among those above a threshold is not taken as it happened to fall: it is smoothed so
+that it never rises with the score (isotonic regression, Ayer et al. 1955), and raised by half a wrong hit and by as many standard errors
+as confidence is asked for (Wilson's bound). So a label that turns out wrong never lowers a threshold, nor does a smaller target.
 
 What this promises is as good as the labels are like the traffic: the shipped ones are questions of which many were chosen to mislead.
 """
@@ -72,7 +72,7 @@ def choose(
 
 
 def bound(wrong: float, hits: float, confidence: float) -> float:
-    """Wilson's one-sided upper bound on the share of wrong hits (J. Am. Stat. Assoc. 22, 1927), with half a wrong one more than was seen."""
+    """Wilson's one-sided upper bound on the share of wrong hits (J. Am. Stat. Assoc. 22, 1927), with half a wrong one more than seen."""
     wrong, hits = wrong + 0.5, hits + 1.0
     z = NormalDist().inv_cdf(confidence)
     share, weight = wrong / hits, z * z / hits

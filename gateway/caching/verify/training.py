@@ -1,8 +1,8 @@
-"""Trains a scorer from labelled pairs and scores pairs that it has not seen. Needs scikit-learn, which is imported when it is called: a gateway
-process never pays for it.
+"""Trains a scorer from labelled pairs and scores pairs that it has not seen. Needs scikit-learn, which is imported when it is called: a
+gateway process never pays for it.
 
-Pairs that share a text, or are joined by a chain of such pairs, are never on both sides of a split. Of the same pairs and seed comes the same
-model.
+Pairs that share a text, or are joined by a chain of such pairs, are never on both sides of a split. Of the same pairs and seed comes the
+same model.
 """
 
 from __future__ import annotations
@@ -34,6 +34,10 @@ BOOSTING: dict[str, Any] = {
     "min_samples_leaf": 7,
 }
 BOOSTED_MODELS = 2  # that differ by their seed
+
+
+class TooFewPairsError(ValueError):
+    """There is nothing to learn from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,11 +135,11 @@ def groups_of(pairs: Sequence[Pair]) -> list[int]:
 
 
 def fit(table: Table, *, seed: int = 0) -> Trained:
-    """Raises `ValueError` if there is too little to learn from."""
+    """Raises `TooFewPairsError`."""
     from threadpoolctl import threadpool_limits
 
     if len(set(table.same.tolist())) < 2:
-        raise ValueError("needs pairs that ask the same and pairs that do not")
+        raise TooFewPairsError("needs pairs that ask the same and pairs that do not")
     with threadpool_limits(limits=1):  # so small a problem takes longer on many cores than on one
         payload = _learn(table, seed)
         blended = _unseen(table, seed)
@@ -192,7 +196,7 @@ def _split(table: Table, count: int, seed: int) -> Iterator[tuple[Any, Any]]:
 
     kinds = [len(set(table.groups[table.same == kind].tolist())) for kind in (0.0, 1.0)]
     if min(kinds) < 2:
-        raise ValueError("too few pairs that have no question in common, to learn from some and try others")
+        raise TooFewPairsError("too few pairs that have no question in common, to learn from some and try others")
     splitter = StratifiedGroupKFold(min(count, *kinds), shuffle=True, random_state=seed)
     yield from splitter.split(table.values, table.same, table.groups)
 
@@ -223,7 +227,10 @@ def _learn(table: Table, seed: int) -> dict[str, Any]:
         "features": list(features.NAMES),
         "distances": distances,
         "boosted": [
-            {"start": odds, "trees": [_rounded(trees.exported(tree.tree_, leaf=_step)) for tree in model.estimators_[:, 0]]}
+            {
+                "start": odds,
+                "trees": [_rounded(trees.exported(tree.tree_, leaf=_step)) for tree in model.estimators_[:, 0]],
+            }
             for model in boosted
         ],
         "forest": [_rounded(trees.exported(tree.tree_)) for tree in forest.estimators_],
@@ -238,9 +245,7 @@ def _distance(differences: Any, same: Any) -> dict[str, Any]:
     import numpy as np
     from sklearn.covariance import ledoit_wolf
 
-    precisions = [
-        np.linalg.inv(ledoit_wolf(differences[same == kind], assume_centered=True)[0]) for kind in (0.0, 1.0)
-    ]
+    precisions = [np.linalg.inv(ledoit_wolf(differences[same == kind], assume_centered=True)[0]) for kind in (0.0, 1.0)]
     values, vectors = np.linalg.eigh(precisions[0] - precisions[1])
     kept = np.argsort(-np.abs(values), kind="stable")[:DIRECTIONS]
     directions = vectors[:, kept].T

@@ -3,9 +3,9 @@
 Guards first, for nothing outweighs them; then the model's score against the threshold. Scores depend on the two texts alone, not on the
 embedder that found the candidate. Nothing of a text is kept.
 
-`verify` blocks for about 10 ms of CPU for two short questions, nearly all of it in the network and with the GIL released; `averify` does the
-same off the event loop. The first call in a process reads the weights (about half a second), unless `warm` did. Both raise `VerifierError` if
-the model cannot be run: then there is no hit.
+`verify` blocks for about 10 ms of CPU for two short questions, nearly all of it in the network and with the GIL released; `averify` does
+the same off the event loop. The first call in a process reads the weights (about half a second), unless `warm` did. Both raise
+`VerifierError` if the model cannot be run: then there is no hit.
 """
 
 from __future__ import annotations
@@ -17,8 +17,12 @@ from dataclasses import dataclass
 from gateway.caching.verify import guards, thresholds
 from gateway.caching.verify.words import read
 
-LEAST_SIMILARITY = 0.7  # of a candidate that is verified; below it hardly any two questions are the same (docs/semantic-cache.md)
+LEAST_SIMILARITY = (
+    0.7  # of a candidate that is verified; below it hardly any two questions are the same (docs/semantic-cache.md)
+)
+MOST_WAITING = 200  # candidates; a miss is cheaper than waiting for more
 _pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="verifier")
+_waiting = 0  # callers of `averify`, which is to be used from one event loop only
 
 
 class VerifierError(Exception):
@@ -54,11 +58,18 @@ def verify(
 async def averify(
     asked: str, cached: str, similarity: float, *, threshold: float, least_similarity: float = LEAST_SIMILARITY
 ) -> Verdict:
-    """The same, off the event loop. Cancelled, the work goes on for nothing."""
+    """The same, off the event loop. Cancelled, it is not begun, or goes on for nothing."""
     if similarity < least_similarity:
         return Verdict(False, None, ("below_least_similarity",))
-    work = _pool.submit(verify, asked, cached, similarity, threshold=threshold, least_similarity=least_similarity)
-    return await asyncio.wrap_future(work)
+    global _waiting
+    if _waiting >= MOST_WAITING:
+        raise VerifierError(f"{MOST_WAITING} candidates wait to be verified already")
+    _waiting += 1
+    try:
+        work = _pool.submit(verify, asked, cached, similarity, threshold=threshold, least_similarity=least_similarity)
+        return await asyncio.wrap_future(work)
+    finally:
+        _waiting -= 1
 
 
 def score(asked: str, cached: str) -> float:

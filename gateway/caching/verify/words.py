@@ -13,25 +13,28 @@ from functools import cached_property
 
 from gateway.caching.verify import amounts
 from gateway.caching.verify.amounts import Amounts
+from gateway.caching.verify.vocabulary import listed
 
 # Apostrophes and the dots of abbreviations belong to a word; "C++" and "C#" are words of their own.
 _WORD = re.compile(r"[^\W\d_](?:\+\+|#)(?!\w)|(?:[^\W\d_]\.){2,}|[^\W_]+(?:['’ʼ][^\W_]+)*")
 _SENTENCE_END = ".!?:;\n…。！？"
 _QUOTED = re.compile(r"[\"“”«»„‟]+([^\"“”«»„‟\n]{1,80})[\"“”«»„‟]+")
 # Web addresses, e-mail addresses, files, paths, versions: things with a dot, an at sign or slashes inside.
-_ADDRESS = re.compile(r"(?<![\w@/.])(?:https?://\S+|[\w.+-]+@[\w-]+(?:\.[\w-]+)+|\w[\w-]*(?:\.[a-z]\w+)+(?:/[\w./-]*)?)", re.I)
+_ADDRESS = re.compile(
+    r"(?<![\w@/.])(?:https?://\S+|[\w.+-]+@[\w-]+(?:\.[\w-]+)+|\w[\w-]*(?:\.[a-z]\w+)+(?:/[\w./-]*)?)", re.I
+)
 
 FUNCTION_WORDS = frozenset(
-    """
+    listed("""
     a an the is are was were be been being am do does did doing done have has had having i you he she it we they me him her us them my your
     his its our their mine yours hers ours theirs myself yourself himself herself itself ourselves themselves this that these those there
     here of in on at to for from with by about into onto as and or but if so than then too very can could will would shall should may might
     must what which who whom whose when where why how some any all one ones get got also just im ive id ill youre youve hes shes its were
     theyre thats theres whats hows whos wheres isnt arent wasnt werent dont doesnt didnt cant cannot couldnt wont wouldnt shouldnt havent
     hasnt hadnt aint not no nor please s t d m re ve ll
-    """.split()
+    """)
 )
-QUESTION_WORDS = frozenset("what which who whom whose when where why how".split())
+QUESTION_WORDS = frozenset(listed("what which who whom whose when where why how"))
 _SUFFIXES = (
     ("ies", "y"),
     ("sses", "ss"),

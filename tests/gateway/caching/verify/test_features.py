@@ -30,7 +30,9 @@ def test_any_two_texts_have_features_whichever_comes_first(left: str, right: str
         assert (mine == -turned).all()
 
 
-@pytest.mark.parametrize("text", ["", " ", "?", "...", "\x00", "😀", "的", "a" * 5000, "word " * 3000, "the of and", "1 2 3"])
+@pytest.mark.parametrize(
+    "text", ["", " ", "?", "...", "\x00", "😀", "的", "a" * 5000, "word " * 3000, "the of and", "1 2 3"]
+)
 def test_odd_texts_have_features(text: str):
     found = extracted(text, "How do I reset my password?")
     assert all(map(math.isfinite, found.values()))

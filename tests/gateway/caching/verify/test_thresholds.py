@@ -13,9 +13,7 @@ from gateway.caching.verify.thresholds import SAME_WORDS, Labelled
 def labelled(*counts: tuple[float, int, int]) -> list[Labelled]:
     """(score, right ones, wrong ones)"""
     return [
-        Labelled(score, is_right)
-        for score, right, wrong in counts
-        for is_right in [True] * right + [False] * wrong
+        Labelled(score, is_right) for score, right, wrong in counts for is_right in [True] * right + [False] * wrong
     ]
 
 
@@ -69,7 +67,11 @@ def test_senseless_targets_are_refused(target: float, confidence: float):
 
 
 LABELS = st.lists(
-    st.builds(Labelled, st.sampled_from([0.3, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95]), st.sampled_from([True, True, True, False])),
+    st.builds(
+        Labelled,
+        st.sampled_from([0.3, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95]),
+        st.sampled_from([True, True, True, False]),
+    ),
     max_size=120,
 )
 

@@ -34,9 +34,7 @@ def test_plain_numbers_score_as_scikit_learn_does(made: Trained):
             column[tested] = training._along(learnt, differences[tested])
         unseen.append(column)
     learnt_from = np.column_stack([table.values, *unseen]).astype(np.float32)
-    distances = [
-        model.distances_of([one[place] for one in table.differences]) for place in range(len(table.same))
-    ]
+    distances = [model.distances_of([one[place] for one in table.differences]) for place in range(len(table.same))]
     rows = np.hstack([table.values, np.array(distances)]).astype(np.float32)
     boosted = [
         GradientBoostingClassifier(**training.BOOSTING, random_state=1000 * turn).fit(learnt_from, table.same)
@@ -70,7 +68,13 @@ def test_scores_of_pairs_not_trained_on_rank_and_are_probabilities(made: Trained
 
 
 def test_pairs_that_hang_together_are_on_one_side():
-    pairs = [Pair("a", "b", True), Pair("c", "d", False), Pair("B ", "e", True), Pair("e", "f", False), Pair("g", "h", True)]
+    pairs = [
+        Pair("a", "b", True),
+        Pair("c", "d", False),
+        Pair("B ", "e", True),
+        Pair("e", "f", False),
+        Pair("g", "h", True),
+    ]
     assert training.groups_of(pairs) == [0, 1, 0, 0, 2]
     table = samples.table()
     for fold in training.folds(table, count=4, calibrates=False):

@@ -2,5 +2,5 @@
 
 The nearest neighbour by its embedding is a candidate, not a hit. What two texts must agree on is checked by rules that can be explained
 (`guards`), and how likely they ask the same is estimated by a trained model (`features`, `scorer`) from which a threshold is chosen
-(`thresholds`). docs/semantic-cache.md says what that was measured at.
+(`thresholds`). docs/semantic-verifier.md says what that was measured at.
 """

@@ -1,4 +1,4 @@
-"""The model that Tollgate comes with: numbers only, trained and measured as docs/semantic-cache.md says."""
+"""The model that Tollgate comes with: numbers only, trained and measured as docs/semantic-verifier.md says."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from gateway.caching.verify import guards, thresholds
 from gateway.caching.verify.words import read
 
 LEAST_SIMILARITY = (
-    0.7  # of a candidate that is verified; below it hardly any two questions are the same (docs/semantic-cache.md)
+    0.7  # of a candidate that is verified; below it hardly any two questions are the same (docs/semantic-verifier.md)
 )
 MOST_WAITING = 200  # candidates; a miss is cheaper than waiting for more
 _pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="verifier")

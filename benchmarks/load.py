@@ -6,6 +6,7 @@ A raw socket client, because an HTTP library's own work on shared cores would be
 from __future__ import annotations
 
 import asyncio
+import itertools
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -14,10 +15,13 @@ from urllib.parse import urlsplit
 import psutil
 from redis import Redis
 
+_numbers = itertools.count()
+
 
 @dataclass(frozen=True)
 class Load:
-    """What to send. `count` requests over `clients` connections. `may_fail`: answers but 200 are counted instead of raised."""
+    """What to send. `count` requests over `clients` connections. `may_fail`: answers but 200 are counted instead of raised.
+    `changing`: eight characters of each request's body are a number of its own."""
 
     url: str
     path: str
@@ -26,6 +30,7 @@ class Load:
     clients: int
     count: int
     may_fail: bool = False
+    changing: bool = False
 
 
 @dataclass(frozen=True)
@@ -67,7 +72,8 @@ async def run(load: Load, watched: Watched) -> Result:
     address = urlsplit(load.url)
     lines = [f"POST {load.path} HTTP/1.1", f"host: {address.netloc}", f"content-length: {len(load.body)}"]
     lines += [f"{name}: {value}" for name, value in load.headers.items()]
-    request = "\r\n".join([*lines, "", ""]).encode() + load.body
+    head = "\r\n".join([*lines, "", ""]).encode()
+    place = load.body.find(b"word word ")
     latencies: list[float] = []
     failed = 0
     connections = [await asyncio.open_connection(address.hostname, address.port) for _ in range(load.clients)]
@@ -75,6 +81,10 @@ async def run(load: Load, watched: Watched) -> Result:
     async def client(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         nonlocal failed
         for _ in range(load.count // load.clients):
+            body = load.body
+            if load.changing:
+                body = b"%s%08x%s" % (body[:place], next(_numbers), body[place + 8 :])
+            request = head + body
             began = time.perf_counter()
             writer.write(request)
             problem = await _answer(reader)

@@ -1,5 +1,5 @@
-"""The configuration a measurement runs on: an OpenAI and an Anthropic model, a tenant whose key has only a pace, and one with everything:
-a plan, an end-user tier, a key with limits of its own, and five budgets."""
+"""The configuration a measurement runs on: an OpenAI and an Anthropic model, a tenant whose key has only a pace, one whose answers are
+cached, and one with everything: a plan, an end-user tier, a key with limits of its own, and five budgets."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LOTS = 1_000_000_000
 def main(simulator_url: str) -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
     django.setup()
-    from gateway.models import Model, Provider
+    from gateway.models import CachePolicy, Model, Provider
     from tenants import api_keys
     from tenants.models import Tenant
 
@@ -27,7 +27,10 @@ def main(simulator_url: str) -> None:
         Model.objects.create(provider=provider, name=name, capabilities=["chat", "streaming", "tools"])
     tenant = Tenant.objects.create(name="Bench", slug="bench")
     key = api_keys.create(tenant, name="bench", requests_per_minute=LOTS, max_concurrency=10_000)
-    print(json.dumps({"api_key": key.secret, "enforced_key": _enforced()}))
+    caching = Tenant.objects.create(name="Cached", slug="cached")
+    CachePolicy.objects.create(tenant=caching)
+    cached = api_keys.create(caching, name="bench", requests_per_minute=LOTS, max_concurrency=10_000)
+    print(json.dumps({"api_key": key.secret, "enforced_key": _enforced(), "cached_key": cached.secret}))
 
 
 def _enforced() -> str:

@@ -33,6 +33,7 @@ class Stack:
     redis_url: str
     other_url: str
     enforced_key: str = ""
+    cached_key: str = ""
 
 
 def free_port() -> int:

@@ -92,6 +92,16 @@ class DemoBudget:
     reason: str = ""
 
 
+@dataclass(frozen=True)
+class DemoCache:
+    """A cache policy of a tenant's for one task: the exact cache."""
+
+    tenant: str  # a slug
+    task: str
+    ttl_seconds: int
+    scope: str = "tenant"
+
+
 TENANTS = (
     DemoTenant(
         slug="acme",
@@ -199,6 +209,7 @@ RULES = (
         position=20,
     ),
 )
+CACHES = (DemoCache("acme", "chat-support", 3600), DemoCache("acme", "classify", 86_400))
 # Amounts that show something and that a demonstration does not use up.
 BUDGETS = (
     DemoBudget(_("All of Acme"), "acme", "tenant", "usd", "month", Decimal(25), thresholds=(50, 80, 95)),

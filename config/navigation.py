@@ -47,10 +47,16 @@ PROVIDERS = Entry(_("Providers"), "hub", "gateway.provider", _("Upstreams and th
 MODELS = Entry(_("Models"), "neurology", "gateway.model", _("What applications may name, and its price"))
 TASKS = Entry(_("Tasks"), "task_alt", "gateway.task", _("Asked for by purpose, with a chain of models"))
 RULES = Entry(_("Routing rules"), "alt_route", "gateway.routingrule", _("Which model answers"))
+CACHES = Entry(
+    _("Caches"), "cached", "gateway.cachepolicy", _("What is answered again without calling a model")
+)
 QUALITY = Entry(_("Quality models"), "grading", "gateway.qualitymodel", _("What judges a cascade's cheap answers"))
 LABELS = Entry(_("Labelled answers"), "thumbs_up_down", "gateway.labeledanswer", _("What quality models learn from"))
-CACHES = Entry(
-    _("Semantic caches"), "cached", "gateway.semanticwatch", _("How often they are wrong, and what followed from that")
+WATCHES = Entry(
+    _("Semantic caches"),
+    "compare_arrows",
+    "gateway.semanticwatch",
+    _("How often they are wrong, and what followed from that"),
 )
 CHECKS = Entry(
     _("Checks of hits"), "fact_check", "gateway.semanticcheck", _("Cached answers that were compared with fresh ones")
@@ -85,7 +91,7 @@ OPERATORS = (
             CHANNELS,
         ),
     ),
-    Group(_("Catalog & routing"), (PROVIDERS, MODELS, TASKS, RULES, QUALITY, LABELS, CACHES, CHECKS, BREAKERS)),
+    Group(_("Catalog & routing"), (PROVIDERS, MODELS, TASKS, RULES, CACHES, WATCHES, CHECKS, QUALITY, LABELS, BREAKERS)),
     Group(
         _("Access"),
         (
@@ -100,7 +106,7 @@ CONSOLE = (
     Group(_("Activity"), (REQUESTS, ALERTS, AUDIT)),
     Group(_("Access"), (KEYS, END_USERS)),
     Group(_("Limits"), (BUDGETS, CHANNELS)),
-    Group(_("Models & routing"), (PROVIDERS, MODELS, TASKS, RULES, BREAKERS, QUALITY, LABELS)),
+    Group(_("Models & routing"), (PROVIDERS, MODELS, TASKS, RULES, CACHES, BREAKERS, QUALITY, LABELS)),
     Group(
         _("Tenant"),
         (

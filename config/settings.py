@@ -162,6 +162,7 @@ except ValueError as error:
 GATEWAY_DEFAULT_OUTPUT_TOKENS = env.number("TOLLGATE_DEFAULT_OUTPUT_TOKENS", 8192, low=1, high=1_000_000)
 GATEWAY_LEAST_OUTPUT_TOKENS = env.number("TOLLGATE_LEAST_OUTPUT_TOKENS", 32, low=1, high=100_000)
 GATEWAY_HOLD_WAIT_SECONDS = env.seconds("TOLLGATE_HOLD_WAIT", 2.0, low=0.0, high=60.0)
+GATEWAY_FLIGHT_WAIT_SECONDS = env.seconds("TOLLGATE_FLIGHT_WAIT", 30.0, low=0.0, high=600.0)
 GATEWAY_LEFT_STREAM_SECONDS = env.seconds("TOLLGATE_LEFT_STREAM_GRACE", 2.0, low=0.0, high=60.0)
 EMBEDDER = env.matching(
     "TOLLGATE_EMBEDDER", "minilm", r"minilm|api https?://\S+ \S+", "minilm, or: api <base URL> <model>"
@@ -220,6 +221,7 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 300.0,
         "options": {"expires": 300},
     },
+    "reclaim caches": {"task": "gateway.tasks.reclaim_caches", "schedule": 30.0, "options": {"expires": 30}},
     "keep request log partitions": {
         "task": "gateway.tasks.keep_partitions",
         "schedule": 3600.0,

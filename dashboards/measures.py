@@ -47,8 +47,8 @@ def _tokens(name: str, value: str) -> Measure:
 
 # What each saving layer saved, as far as the log has it. A column that the log gets is named here, and nowhere else.
 SAVED = {
-    "saved_exact_usd": "0",  # CASE WHEN r.cache = 'hit' THEN r.saved_usd END
-    "saved_semantic_usd": "0",  # CASE WHEN r.cache = 'semantic' THEN r.saved_usd END
+    "saved_exact_usd": "CASE WHEN r.cache = 'hit' THEN r.saved_usd END",
+    "saved_semantic_usd": "CASE WHEN r.cache = 'semantic' THEN r.saved_usd END",
     "saved_prefix_usd": "r.prefix_saved_usd",
     "saved_cascade_usd": "0",
 }

@@ -40,6 +40,7 @@ COLUMNS = (
     "is_final", "opens_model",
     "context_tokens_before", "context_tokens_after",
     "prefix_saved_usd",
+    "cache_reason", "saved_usd", "cache_age_ms", "cache_similarity",
 )  # fmt: skip
 _LIST = ", ".join(COLUMNS)
 
@@ -279,4 +280,8 @@ def _row(record: UsageRecord) -> tuple[Any, ...]:
         record.context_tokens_before,
         record.context_tokens_after,
         prices.usd(record.prefix_saved_nanousd),
+        record.cache_reason,
+        None if record.saved_nanousd is None else prices.usd(record.saved_nanousd),
+        record.cache_age_ms,
+        record.cache_similarity,
     )

@@ -9,6 +9,7 @@ GatewayError
 ├── NotFound 404                  no such model, task or address (or not yours)
 ├── MethodNotAllowed 405
 ├── Conflict 409                  another request under the same idempotency key is under way
+├── NotCached 504                 the caller wants nothing but a cached answer, and there is none
 ├── RateLimited 429               a limit of the key, the user or the tenant; `retry_after_seconds`
 │   ├── BudgetHeld 429            a budget has room, but requests under way hold it: try again in a moment
 │   └── BudgetSpent 429           a budget is used up; trying again helps only in its next window
@@ -99,6 +100,13 @@ class NotFound(GatewayError):
 class MethodNotAllowed(GatewayError):
     status = 405
     code = "method_not_allowed"
+
+
+class NotCached(GatewayError):
+    """RFC 9111, 5.2.1.7."""
+
+    status = 504
+    code = "not_cached"
 
 
 class RateLimited(GatewayError):

@@ -14,6 +14,8 @@ from django.db import connection
 from psycopg.conninfo import make_conninfo
 
 from gateway import embedders, ledger
+from gateway.caching.fingerprints import Known
+from gateway.caching.lately import Lately
 from gateway.context.background import Background
 from gateway.context.vectors import Embed, Vectors
 from gateway.prefix.memory import PrefixMemory
@@ -25,6 +27,7 @@ from gateway.resilience.retries import RetryBudget
 from gateway.routing.conversations import Conversations
 from gateway.stores.accounts import Accounts
 from gateway.stores.calibration import Calibration
+from gateway.stores.flights import Flights
 from gateway.stores.redis import RedisStore
 from gateway.stores.semantic import SemanticStore
 from gateway.stores.snapshots import Snapshots
@@ -82,6 +85,10 @@ class Runtime:
         )
         self.summaries = Summaries(self.redis)
         self.background = Background(settings.GATEWAY_BACKGROUND_REQUESTS)
+        self.flights = Flights(self.redis, longest_seconds=settings.GATEWAY_TOTAL_SECONDS)
+        self.flight_wait_seconds: float = settings.GATEWAY_FLIGHT_WAIT_SECONDS
+        self.fingerprints = Known(most_bytes=16_777_216)
+        self.hits = Lately(seconds=30.0, most=20_000)  # fingerprints whose cached answers were given here
         self.hold_wait_seconds: float = settings.GATEWAY_HOLD_WAIT_SECONDS
         self.left_stream_seconds: float = settings.GATEWAY_LEFT_STREAM_SECONDS
         self.default_output_tokens: int = settings.GATEWAY_DEFAULT_OUTPUT_TOKENS
@@ -97,6 +104,7 @@ class Runtime:
         await self.transport.close()
         await self.breakers.close()
         await self.calibration.close()
+        await self.flights.close()
         await self.accounts.close()
         await self.redis.close()
 

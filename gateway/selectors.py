@@ -20,6 +20,7 @@ from billing import selectors as billing
 from billing.limits import Pace
 from billing.windows import Clock
 from gateway import models, types
+from gateway.models.cache_policy import DEFAULT_MAX_MEGABYTES
 from gateway.routing import conditions
 from tenants import encryption
 from tenants.models import ApiKey, Tenant
@@ -30,6 +31,11 @@ logger = logging.getLogger(__name__)
 def tenant_of_key(secret_sha256: str) -> UUID | None:
     """The tenant that has (or had) the key; None if the key was never made."""
     return ApiKey.objects.filter(secret_sha256=secret_sha256).values_list("tenant_id", flat=True).first()
+
+
+def has_key(tenant_id: UUID, key_id: UUID) -> bool:
+    """Whether the tenant has the key, or had it before it was revoked."""
+    return ApiKey.objects.filter(tenant_id=tenant_id, id=key_id).exists()
 
 
 def tenant_ids() -> list[UUID]:
@@ -71,6 +77,7 @@ def _snapshot_of(tenant: Tenant) -> types.Snapshot:
         semantic=_semantic_standings(tenant.id),
         valid_until=math.inf if changes_at is None else changes_at.timestamp(),
         prefix=types.PrefixPolicy(is_on=settings.GATEWAY_PREFIX_CACHE),
+        caching=caching(tenant.id),
     )
 
 
@@ -178,6 +185,45 @@ def _semantic_standings(tenant_id: UUID) -> dict[str, types.SemanticStanding]:
         )
         for row in models.SemanticWatch.objects.filter(tenant_id=tenant_id)
     }
+
+
+def caching(tenant_id: UUID) -> types.Caching | None:
+    """The tenant's cache policies; None if it has none."""
+    rows = models.CachePolicy.objects.filter(tenant_id=tenant_id).select_related("task")
+    default: types.CachePolicy | None = None
+    tasks: dict[str, types.CachePolicy | None] = {}
+    max_megabytes = DEFAULT_MAX_MEGABYTES
+    # The operator's tasks first, so that a task of the tenant's own goes before one of the same name.
+    found = list(rows.order_by(F("task__tenant_id").asc(nulls_first=True)))
+    for row in found:
+        if row.task is None:
+            default, max_megabytes = _cache_policy(row), row.max_megabytes
+        else:
+            tasks[row.task.slug] = _cache_policy(row)
+    return types.Caching(default, tasks, max_megabytes * 1_048_576) if found else None
+
+
+def _cache_policy(row: models.CachePolicy) -> types.CachePolicy | None:
+    if not row.is_active:
+        return None
+    return types.CachePolicy(
+        exact=row.exact,
+        ttl_seconds=row.ttl_seconds,
+        stale_seconds=row.stale_seconds,
+        is_per_end_user=row.scope == models.CachePolicy.Scope.END_USER,
+        max_temperature=float(row.max_temperature),
+        with_tools=row.with_tools,
+        embeddings=row.embeddings,
+        max_entry_bytes=row.max_entry_kilobytes * 1024,
+        semantic=row.semantic,
+        semantic_threshold=float(row.semantic_threshold),
+        semantic_target=float(row.target_false_percent) / 100,
+        semantic_verified=row.semantic_verified,
+        semantic_agent_turns=row.semantic_agent_turns,
+        semantic_max_age_seconds=row.semantic_max_age_seconds,
+        prefix=row.prefix,
+        prefix_ttl=row.prefix_ttl,
+    )
 
 
 def _rules(tenant_id: UUID, catalog: dict[UUID, types.Model], zone: dt.tzinfo) -> tuple[types.Rule, ...]:

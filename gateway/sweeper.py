@@ -60,6 +60,7 @@ def _settlement(
     asked = counters.decode(demand)
     line = msgspec.structs.replace(
         usage_record.decode(record),
+        input_tokens=asked.input_tokens,  # of a request that was given a cached answer, none
         output_tokens=tokens - asked.input_tokens,
         cost_nanousd=nanousd,
         output_cap=cap,

@@ -140,6 +140,42 @@ class ContextPolicy(msgspec.Struct, frozen=True):
     drops_repetition: bool
 
 
+class CachePolicy(msgspec.Struct, frozen=True):
+    """What may be answered from which cache. `is_per_end_user`: what was answered to one end user is given to no other.
+
+    `max_entry_bytes`: the largest answer that is kept. `semantic_target`: the greatest tolerated share of false hits among hits.
+    `prefix_ttl`: "5m", "1h" or "auto".
+    """
+
+    exact: bool = False
+    ttl_seconds: int = 3600
+    stale_seconds: int = 86_400
+    is_per_end_user: bool = False
+    max_temperature: float = 0.3
+    with_tools: bool = False
+    embeddings: bool = False
+    max_entry_bytes: int = 262_144
+    semantic: bool = False
+    semantic_threshold: float = 0.95
+    semantic_target: float = 0.02
+    semantic_verified: bool = True
+    semantic_agent_turns: bool = False
+    semantic_max_age_seconds: int = 86_400
+    prefix: bool = False
+    prefix_ttl: str = "auto"
+
+
+class Caching(msgspec.Struct, frozen=True):
+    """A tenant's cache policies: by task, and for all that has none of its own; None: nothing is cached. `max_bytes`: of all entries."""
+
+    default: CachePolicy | None
+    tasks: dict[str, CachePolicy | None]
+    max_bytes: int
+
+    def of(self, task: str) -> CachePolicy | None:
+        return self.tasks.get(task, self.default)
+
+
 class ContextChange(msgspec.Struct, frozen=True):
     """What became of a request's context. Tokens are estimates; `kept` and `dropped` count the caller's messages, `relevant` the older
     exchanges that were brought back. `summary`: hit, older, miss, too_long, unavailable, or empty where none was asked for."""
@@ -246,6 +282,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     clock: Clock
     loaded_at: float
     semantic: dict[str, SemanticStanding] = {}
+    caching: Caching | None = None
     remembered: dict[Any, Any] = {}
     valid_until: float = math.inf
     prefix: PrefixPolicy = PrefixPolicy()

@@ -183,6 +183,7 @@ class ApiKey(TenantOwned, ConfigModel):
         EMBEDDINGS = "embeddings", _("Embeddings: /v1/embeddings")
         MODELS = "models", _("Models: list the catalog")
         USAGE = "usage", _("Usage: the whole tenant's, by key, end user, task, model")
+        CACHE = "cache", _("Cache: what it holds, and purging it")
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     name = models.CharField(

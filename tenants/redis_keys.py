@@ -84,6 +84,23 @@ def idempotency(tenant_id: UUID | str, key_id: UUID | str, digest: str) -> str:
     return f"{tag(tenant_id)}idem:{key_id}:{digest}"
 
 
+@_remembered
+def cached(tenant_id: UUID | str) -> str:
+    """Hash: fingerprint of a request -> its cached answer; and under names that begin with "!", the books of the cache."""
+    return f"{tag(tenant_id)}cache"
+
+
+@_remembered
+def cached_by_age(tenant_id: UUID | str) -> str:
+    """Sorted set: the fingerprints of cached answers, by when they were made (Unix ms)."""
+    return f"{tag(tenant_id)}cache:age"
+
+
+def flight(tenant_id: UUID | str, digest: str) -> str:
+    """String, for seconds: the request whose answer others wait for, or "-" if its answer was not kept."""
+    return f"{tag(tenant_id)}flight:{digest}"
+
+
 def refused_records(tenant_id: UUID | str) -> str:
     """Stream of usage records that PostgreSQL refused, for an operator to look at."""
     return f"{tag(tenant_id)}usage:refused"

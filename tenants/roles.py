@@ -53,6 +53,7 @@ RIGHTS: dict[str, Rights] = {
     "alerts": LOOK,
     "audit": Rights(view=ADMINS),
     "budgets": Rights.edited_by(ADMINS),
+    "caches": Rights.edited_by(ADMINS),
     "channels": Rights.edited_by(ADMINS),
     "end_users": Rights.edited_by(ADMINS),
     "keys": Rights(add=DEVELOPERS, change=DEVELOPERS, only_own=frozenset({Role.DEVELOPER})),  # revoked, never deleted

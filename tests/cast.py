@@ -18,6 +18,7 @@ from django.utils import timezone
 
 from billing.models import Alert, AlertChannel, Budget, Plan, PlanTier, Subscription
 from gateway.models import (
+    CachePolicy,
     ContextPolicy,
     LabeledAnswer,
     Model,
@@ -60,6 +61,7 @@ class Company:
     quality_model: QualityModel
     semantic_watch: SemanticWatch
     semantic_check: SemanticCheck
+    cache_policy: CachePolicy
 
     @property
     def rows(self) -> list[Any]:
@@ -80,6 +82,7 @@ class Company:
             self.quality_model,
             self.semantic_watch,
             self.semantic_check,
+            self.cache_policy,
         ]
 
 
@@ -246,6 +249,7 @@ def company(name: str, plan: Plan, **request_fields: Any) -> Company:
             hit_at=timezone.now(),
             checked_at=timezone.now(),
         ),
+        cache_policy=CachePolicy.objects.create(tenant=tenant, task=task),
     )
 
 

@@ -14,7 +14,7 @@ from django.utils import timezone
 from billing.models import Budget, BudgetRaise, Plan, PlanTier, Subscription
 from config import demo
 from config.management.demo_secrets import DemoSecrets
-from gateway.models import Model, Provider, RoutingRule, RoutingTarget, Task, TaskFallback
+from gateway.models import CachePolicy, Model, Provider, RoutingRule, RoutingTarget, Task, TaskFallback
 from tenants import api_keys
 from tenants.encryption import UndecryptableError
 from tenants.models import ApiKey, EndUser, Membership, Tenant
@@ -97,6 +97,15 @@ def keys(kept: DemoSecrets) -> None:
             api_key.full_clean()
             api_key.save()
             kept.keep_api_key(place, secret)
+
+
+def caches() -> None:
+    """The tenants' cache policies, those that are missing. Needs tenants and tasks."""
+    for wanted in demo.CACHES:
+        tenant = Tenant.objects.get(slug=wanted.tenant)
+        task = Task.objects.get(tenant=None, slug=wanted.task)
+        values = {"ttl_seconds": wanted.ttl_seconds, "scope": wanted.scope}
+        CachePolicy.objects.get_or_create(tenant=tenant, task=task, defaults=values)
 
 
 def budgets() -> None:

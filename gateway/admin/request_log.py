@@ -18,7 +18,7 @@ from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import BooleanRadioFilter, ChoicesDropdownFilter, RangeDateTimeFilter
 
-from gateway.admin import request_search, timeline
+from gateway.admin import cached, request_search, timeline
 from gateway.admin.estimates import EstimatePaginator
 from gateway.models import RequestLog
 from tenants import sites, visits
@@ -103,7 +103,13 @@ class RequestLogAdmin(TenantScopedAdmin):
         ),
         (
             _("Answer"),
-            {"fields": [("outcome_shown", "status_shown"), ("model_shown", "provider"), ("finish_reason", "cache")]},
+            {
+                "fields": [
+                    ("outcome_shown", "status_shown"),
+                    ("model_shown", "provider"),
+                    ("finish_reason", "cache_shown"),
+                ]
+            },
         ),
         (_("Tokens and cost"), {"fields": [("tokens_table",), ("context_shown",), ("cost", "usage_shown")]}),
         (_("Time"), {"fields": [("latency", "ttft", "streamed"), ("steps",)]}),
@@ -190,7 +196,8 @@ class RequestLogAdmin(TenantScopedAdmin):
 
     @display(description=_("Model"))
     def model_and_provider(self, row: RequestLog) -> str:
-        return _two_lines(self.model_shown(row), row.provider or _("no provider called"))
+        provider = _("%(provider)s, cached") % {"provider": row.provider} if cached.is_answer(row) else row.provider
+        return _two_lines(self.model_shown(row), provider or _("no provider called"))
 
     @display(description=_("Result"))
     def result(self, row: RequestLog) -> str:
@@ -264,6 +271,10 @@ class RequestLogAdmin(TenantScopedAdmin):
         counts = {"before": f"{before:,}", "after": f"{after:,}", "share": f"{(before - after) / max(1, before):.0%}"}
         return _("about %(before)s tokens as sent → %(after)s to the model (%(share)s less)") % counts
 
+    @display(description=_("Cache"))
+    def cache_shown(self, row: RequestLog) -> str | None:
+        return cached.shown(row, saved=usd(row.saved_usd) if row.saved_usd is not None else "")
+
     @display(description=_("Cost"))
     def cost(self, row: RequestLog) -> str:
         return format_html('<span class="tg-number">{}</span>', usd(row.cost_usd, is_priced=row.is_priced))
@@ -286,6 +297,8 @@ class RequestLogAdmin(TenantScopedAdmin):
 
     @display(description=_("Attempt"))
     def attempt_shown(self, row: RequestLog) -> str:
+        if cached.is_answer(row):
+            return str(_("none: answered from the cache"))
         return str(row.attempt) if row.attempt else str(_("none: no provider was called"))
 
     @display(description=_("Tags"))

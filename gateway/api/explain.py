@@ -16,7 +16,7 @@ from gateway.api import rendering, schemas
 from gateway.api.base import GatewayView
 from gateway.errors import GatewayError
 from gateway.pipeline import credentials, router, signals, validator
-from gateway.pipeline.reservation import budget_refusal
+from gateway.pipeline.refusals import budget_refusal
 from gateway.routing import conditions
 from gateway.routing.decision import Decision
 from gateway.routing.explain import Explained, Explanation, explain

@@ -14,7 +14,7 @@ from gateway.api import rendering, schemas
 from gateway.api.base import GatewayView
 from gateway.errors import GatewayError
 from gateway.pipeline import run as pipeline
-from gateway.pipeline.exchange import Exchange
+from gateway.pipeline.exchange import STALE, Exchange
 from gateway.pipeline.response_processor import AnswerStream
 from gateway.pipeline.run import Answer, Repeat
 from gateway.types import Endpoint, Snapshot, Surface
@@ -77,16 +77,23 @@ def _repeated(answer: Repeat, exchange: Exchange) -> HttpResponse:
     """An answer given before; of a stream, all of it at once."""
     content_type = "text/event-stream; charset=utf-8" if answer.is_stream else "application/json"
     response = HttpResponse(answer.body, content_type=content_type)
-    response.headers["x-tollgate-cost-usd"] = rendering.dollars(exchange.cost_nanousd)
-    response.headers["x-tollgate-provider"] = answer.provider
-    response.headers["x-tollgate-model"] = answer.model
-    if exchange.replayed is None:
-        response.headers["idempotent-replayed"] = "true"
+    headers = response.headers
+    if answer.is_stream:
+        headers["cache-control"] = "no-cache"
+    headers["x-tollgate-cost-usd"] = rendering.dollars(exchange.cost_nanousd)
+    headers["x-tollgate-provider"] = answer.provider
+    headers["x-tollgate-model"] = answer.model
+    cached = exchange.cached
+    if cached is None:
+        headers["idempotent-replayed"] = "true"
         return response
-    response.headers["age"] = str(int(exchange.replayed.age_seconds))
-    response.headers["x-tollgate-cache"] = "stale"
-    response.headers["x-tollgate-similarity"] = f"{exchange.replayed.similarity:.3f}"
-    response.headers["x-tollgate-degraded-by"] = "no model could answer"
+    headers["age"] = str(cached.age_ms // 1000)
+    if cached.saved_nanousd is not None:
+        headers["x-tollgate-cache-saved-usd"] = rendering.dollars(cached.saved_nanousd)
+    if cached.similarity is not None:
+        headers["x-tollgate-similarity"] = f"{cached.similarity:.3f}"
+    if cached.status == STALE:
+        headers["x-tollgate-degraded-by"] = "no model could answer"
     return response
 
 
@@ -94,10 +101,13 @@ def _describe(response: HttpResponseBase, exchange: Exchange, surface: Surface) 
     """Who answered, whether from a cache, whether the output was capped, and what is left of the limits per minute."""
     headers = response.headers
     answered_by = exchange.settled_for or exchange.attempt
-    if answered_by is not None and exchange.replayed is None:
+    if answered_by is not None and exchange.cached is None:
         headers["x-tollgate-provider"] = answered_by.model.provider.name
         headers["x-tollgate-model"] = answered_by.model.name
-        headers["x-tollgate-cache"] = "bypass"
+    if exchange.cache and (answered_by or exchange.cached or exchange.control.only_if_cached):
+        headers["x-tollgate-cache"] = exchange.cache
+        if exchange.cache_reason:
+            headers["x-tollgate-cache-reason"] = quote(exchange.cache_reason, safe=" ;:,=()'")
     if exchange.attempts_made:
         headers["x-tollgate-attempts"] = str(exchange.attempts_made)
     if (exchange.ended or exchange.skipped) and (passed := _passed_over(exchange)):
@@ -121,7 +131,7 @@ def _describe(response: HttpResponseBase, exchange: Exchange, surface: Surface) 
 def _passed_over(exchange: Exchange) -> str:
     """The models that did not answer, and why: "gpt-4o: upstream_timeout"."""
     answered_by = exchange.settled_for or exchange.attempt
-    served = answered_by.model.name if answered_by and exchange.replayed is None else ""
+    served = answered_by.model.name if answered_by and exchange.cached is None else ""
     failed = [(item.attempt.model.name, item.error.code) for item in exchange.ended if item.error is not None]
     return ", ".join(
         f"{model}: {reason}" for model, reason in dict([*exchange.skipped, *failed]).items() if model != served

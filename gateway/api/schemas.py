@@ -54,6 +54,14 @@ _LABELS = [
     OpenApiParameter("x-tollgate-tags", str, "header", description="Tags, comma separated."),
 ]
 
+_CACHE_CONTROL = OpenApiParameter(
+    "cache-control",
+    str,
+    "header",
+    description="no-cache, no-store, max-age=<seconds>, only-if-cached: what you want of Tollgate's caches.",
+)
+_CALLS = [*_LABELS, _CACHE_CONTROL]
+
 
 def _body(required: list[str], **properties: Any) -> dict[str, Any]:
     return {
@@ -76,7 +84,7 @@ def _answers(error: str) -> dict[Any, Any]:
         429: "A limit is reached; see Retry-After.",
         502: "The provider failed.",
         503: "The provider is overloaded, or limits cannot be checked.",
-        504: "The provider did not answer in time.",
+        504: "The provider did not answer in time, or there is no cached answer for `only-if-cached`.",
     }
     described: dict[Any, Any] = {
         status: OpenApiResponse(_JSON, description=f"{text} The body is in {error}'s error format.")
@@ -90,7 +98,7 @@ chat_completions = extend_schema(
     operation_id="create_chat_completion",
     summary="Chat completion (OpenAI's format)",
     tags=["Inference"],
-    parameters=_LABELS,
+    parameters=_CALLS,
     request=_body(
         ["model", "messages"],
         messages=_MESSAGES,
@@ -111,7 +119,7 @@ messages = extend_schema(
     operation_id="create_message",
     summary="Message (Anthropic's format)",
     tags=["Inference"],
-    parameters=_LABELS,
+    parameters=_CALLS,
     request=_body(
         ["model", "messages", "max_tokens"],
         messages=_MESSAGES,
@@ -132,7 +140,7 @@ embeddings = extend_schema(
     operation_id="create_embedding",
     summary="Embeddings (OpenAI's format)",
     tags=["Inference"],
-    parameters=_LABELS,
+    parameters=_CALLS,
     request=_body(
         ["model", "input"],
         input={
@@ -194,6 +202,41 @@ usage = extend_schema(
         ),
     ],
     responses={200: _JSON},
+)
+cache = extend_schema(
+    operation_id="get_cache",
+    summary="What the exact cache holds",
+    description="Of the whole tenant; needs the scope “cache”.",
+    tags=["Cache"],
+    responses={200: _JSON},
+)
+purge_cache = extend_schema(
+    operation_id="purge_cache",
+    summary="Have the exact cache forget",
+    description=(
+        "From now on no answer is given again that was asked for before: of all, of a task, of a key (by its id), or with a tag. "
+        "Exactly one of these. Needs the scope “cache”."
+    ),
+    tags=["Cache"],
+    request={
+        "application/json": {
+            "type": "object",
+            "additionalProperties": False,
+            "minProperties": 1,
+            "maxProperties": 1,
+            "properties": {
+                "all": {"type": "boolean", "enum": [True]},
+                "task": {"type": "string", "description": "A slug."},
+                "key": {"type": "string", "format": "uuid"},
+                "tag": {"type": "string", "minLength": 1, "maxLength": 64},
+            },
+        }
+    },
+    responses={
+        200: _JSON,
+        400: OpenApiResponse(_JSON, description="Not exactly one of them."),
+        404: OpenApiResponse(_JSON, description="The tenant has no such task or key."),
+    },
 )
 explain = extend_schema(
     operation_id="explain_route",

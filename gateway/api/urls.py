@@ -2,7 +2,7 @@
 
 from django.urls import path, re_path
 
-from gateway.api import base, catalog, explain, inference, usage
+from gateway.api import base, cache, catalog, explain, inference, usage
 
 urlpatterns = [
     path("chat/completions", inference.ChatCompletionsView.as_view()),
@@ -10,6 +10,8 @@ urlpatterns = [
     path("messages/count_tokens", inference.CountTokensView.as_view()),
     path("embeddings", inference.EmbeddingsView.as_view()),
     path("route/explain", explain.ExplainView.as_view()),
+    path("cache", cache.CacheView.as_view()),
+    path("cache/purge", cache.PurgeView.as_view()),
     path("budgets", usage.BudgetsView.as_view()),
     path("usage", usage.UsageView.as_view()),
     path("models", catalog.ModelsView.as_view()),

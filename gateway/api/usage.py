@@ -18,7 +18,7 @@ from gateway.api import schemas
 from gateway.api.base import GatewayView
 from gateway.errors import InvalidRequest, PermissionDenied
 from gateway.pipeline import credentials
-from gateway.pipeline.reservation import shown
+from gateway.pipeline.refusals import shown
 from gateway.pipeline.validator import MAX_END_USER, MAX_TAGS
 from gateway.standings import Falls, Standing, UsageRow
 from gateway.types import Snapshot

@@ -63,7 +63,7 @@ def move_earlier_answers(apps, schema_editor):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('gateway', '0013_request_log_changes'),
+        ('gateway', '0014_caching'),
     ]
 
     operations = [

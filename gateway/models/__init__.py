@@ -1,5 +1,6 @@
 """The gateway's tables, one concept a module."""
 
+from gateway.models.cache_policy import CachePolicy
 from gateway.models.catalog import Model, Provider
 from gateway.models.context_policy import ContextPolicy
 from gateway.models.log_changes import LogChange
@@ -11,6 +12,7 @@ from gateway.models.semantic import SemanticEntry, SemanticHit
 from gateway.models.semantic_checks import SemanticCheck, SemanticLabel, SemanticWatch
 
 __all__ = [
+    "CachePolicy",
     "ContextPolicy",
     "LabeledAnswer",
     "LogChange",

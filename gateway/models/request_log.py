@@ -36,7 +36,12 @@ class RequestLog(TenantOwned):
     id = models.UUIDField(primary_key=True)
     accepted_at = models.DateTimeField(_("time"))
     request_id = models.UUIDField(_("request id"))
-    attempt = models.SmallIntegerField(_("attempt"), help_text=_("0: no provider was called."))
+    attempt = models.SmallIntegerField(
+        _("attempt"),
+        help_text=_(
+            "0: no provider answered, and it counts in no limit. What a cache answered in a provider's place is 1."
+        ),
+    )
     tenant = models.ForeignKey(
         Tenant, on_delete=models.DO_NOTHING, db_constraint=False, related_name="+", verbose_name=_("tenant")
     )
@@ -99,6 +104,18 @@ class RequestLog(TenantOwned):
         decimal_places=9,
         default=0,
         help_text=_("Less than nothing where what was written has cost more than what was read has saved."),
+    )
+    cache_reason = models.CharField(_("why"), max_length=200, blank=True)
+    saved_usd = models.DecimalField(
+        _("saved (USD)"),
+        max_digits=20,
+        decimal_places=9,
+        null=True,
+        help_text=_("What the cached answer cost when it was made."),
+    )
+    cache_age_ms = models.BigIntegerField(_("age of the cached answer (ms)"), null=True)
+    cache_similarity = models.FloatField(
+        _("similarity"), null=True, help_text=_("Of the two questions, where they are not the very same.")
     )
 
     class Meta:

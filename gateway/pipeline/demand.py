@@ -75,6 +75,32 @@ def terms(exchange: Exchange, request: Request, plan: Plan, tier: str, runtime: 
     return Terms(demand, found)
 
 
+def light(exchange: Exchange, request: Request, plan: Plan, tier: str, runtime: Runtime) -> Terms:
+    """What a request asks that is to be given a cached answer and nothing else: the script lets it in as a request of no tokens."""
+    now = exchange.accepted_ms / 1000
+    found = applying(exchange, request, plan, tier, now)
+    user = request.labels.end_user
+    exchange.input_bound = 0
+    demand = Demand(
+        lease_ms=runtime.accounts.lease_ms,
+        end_user=user,
+        tier=tier,
+        input_tokens=0,
+        output_wanted=0,
+        output_least=0,
+        choices=1,
+        input_nanousd=0,
+        output_pico=0,
+        counters=found.counter_lines,
+        rings=found.ring_lines,
+        slots=found.slot_lines,
+        fingerprint=exchange.fingerprint,
+        user_seconds=found.user_seconds(now) if user else 0,
+        models=len(plan.attempts),
+    )
+    return Terms(demand, found)
+
+
 class Calls(NamedTuple):
     """What a plan's calls may take: the input's tokens of one and of all, its highest cost, and the highest rate of output in
     pico-dollars per token, as if `amount` calls were made."""

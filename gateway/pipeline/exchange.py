@@ -4,15 +4,22 @@ settlement and observability."""
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import NamedTuple
 from uuid import UUID
 
+from gateway.caching.assembly import Assembly
+from gateway.caching.policy import ANYTHING, Control
+from gateway.caching.semantic import Hit
 from gateway.context.summaries import Wanted
 from gateway.errors import GatewayError
 from gateway.prefix.decision import Decision
 from gateway.stores.counters import Hold
+from gateway.stores.flights import Flight
+from gateway.stores.lookups import Lookup
 from gateway.types import (
     Attempt,
+    CachePolicy,
     Cheaper,
     ContextChange,
     ContextPolicy,
@@ -43,11 +50,62 @@ class PaceLeft(NamedTuple):
     tokens_left: int
 
 
-class Replayed(NamedTuple):
-    """An earlier answer that was given because no model could: how old it is, and how similar its question (1: the same)."""
+HIT, SEMANTIC, STALE, MISS, BYPASS = "hit", "semantic", "stale", "miss", "bypass"  # what an answer says of the caches
 
-    age_seconds: float
-    similarity: float
+
+class Cached(NamedTuple):
+    """An answer from a cache, in the caller's format and as it was asked for, whole or as a stream.
+
+    `status`: HIT, SEMANTIC, or STALE: given because no model could answer. `saved_nanousd`: what it cost when it was made, where it was
+    given instead of a call. `similarity`: of the two questions, None where they are the very same.
+    """
+
+    status: str
+    body: bytes
+    provider: str
+    model: str
+    age_ms: int
+    saved_nanousd: int | None = None
+    similarity: float | None = None
+
+
+class Caching(NamedTuple):
+    """What a request has to do with the exact cache: what it asks of it, and why its answer is not kept (empty: it is).
+
+    `version`: of the configuration this was decided under. `is_detour`: a model of the route is passed over for the moment.
+    """
+
+    policy: CachePolicy
+    lookup: Lookup
+    not_kept: str
+    version: int
+    is_detour: bool = False
+
+
+class Meaning(NamedTuple):
+    """What a request has to do with the semantic cache: its question, and the digest of all else in it (`scope`).
+
+    `least`: the similarity from which on an earlier question is looked at. `reads` and `keeps`: as policy and caller allow. `vector`: the
+    question's, once it is known.
+    """
+
+    policy: CachePolicy
+    question: str
+    scope: bytes
+    least: float
+    reads: bool
+    keeps: bool
+    vector: Sequence[float] | None = None
+
+
+class Ending(NamedTuple):
+    """How a request ended: its whole answer, if it has one, or why it has none (`failed`)."""
+
+    body: bytes | None
+    failed: str
+    usage: Usage
+    finish_reason: str
+    cost_nanousd: int
 
 
 class PrefixCached(NamedTuple):
@@ -79,21 +137,30 @@ class Exchange:
 
     __slots__ = (
         "accepted_ms",
+        "assembly",
         "attempt",
         "attempt_started_ns",
         "attempts_made",
         "budget_shares",
+        "cache",
+        "cache_reason",
+        "cached",
+        "caching",
         "cascade",
         "cheaper",
         "context",
         "context_policy",
+        "control",
         "conversation",
         "cost_nanousd",
         "demand",
         "ended",
+        "ending",
         "endpoint",
         "fingerprint",
         "first_token_ns",
+        "flight",
+        "flight_deadline",
         "has_own_marks",
         "held_nanousd",
         "hold",
@@ -103,17 +170,19 @@ class Exchange:
         "kept",
         "key",
         "lap_ns",
+        "least_similarity",
         "left_out",
         "lowered_by",
+        "meaning",
         "output_cap",
         "pace",
         "plan",
         "prefix",
         "prefix_cache",
-        "replayed",
         "request",
         "request_id",
         "secret_sha256",
+        "semantic_hit",
         "settled_for",
         "skipped",
         "snapshot",
@@ -143,7 +212,6 @@ class Exchange:
         self.attempt_started_ns = 0
         self.ended: list[Ended] = []  # attempts before the present one
         self.skipped: list[tuple[str, str]] = []  # models that were not called, and why
-        self.replayed: Replayed | None = None
         self.cascade = ""  # how a cascade's first answer was judged
         self.settled_for: Attempt | None = (
             None  # whose answer was given although it was not good enough: no better model could answer
@@ -151,6 +219,19 @@ class Exchange:
         self.first_token_ns = 0
         self.is_settled = False
         self.cost_nanousd = 0
+        # What it has to do with caches: the caller's wishes, the policy's, and what was found.
+        self.control: Control = ANYTHING
+        self.caching: Caching | None = None
+        self.cache = ""
+        self.cache_reason = ""
+        self.cached: Cached | None = None
+        self.flight: Flight | None = None  # its own, for whose end others may wait
+        self.flight_deadline = 0.0  # until when (monotonic) it waits for another's; 0: it does not
+        self.assembly: Assembly | None = None  # of its stream
+        self.least_similarity = 0.0  # that the caller asks for
+        self.meaning: Meaning | None = None
+        self.semantic_hit: Hit | None = None
+        self.ending: Ending | None = None
         # What the context optimiser did, and by which policy.
         self.context: ContextChange | None = None
         self.context_policy: ContextPolicy | None = None

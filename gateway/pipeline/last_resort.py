@@ -1,7 +1,9 @@
-"""The end of a fallback chain: where no model can answer, an earlier answer to a similar question of the task is given, marked as such.
+"""The end of a fallback chain: where no model can answer, an earlier answer is given, marked as such.
 
-It is an entry of the semantic cache, past its time or not, of the same task under the same system prompt (its kin). Only for tasks that
-allow it, and only for a question that stands alone: what a conversation's later turns mean depends on the earlier ones.
+First the request's own cached answer, though it is past its time; then one to a question that means the same, as the semantic cache
+decides; both as long as the cache policy lets them stand in. Then an answer to a similar question of the task under the same system
+prompt (its kin): only for tasks that allow it, and only for a question that stands alone, for what a conversation's later turns mean
+depends on the earlier ones.
 """
 
 from __future__ import annotations
@@ -14,16 +16,15 @@ from typing import Any, NamedTuple
 
 from gateway import answers
 from gateway.caching import semantic
-from gateway.caching.semantic import Given
 from gateway.embedders import EmbedderError
-from gateway.pipeline.exchange import Exchange, Replayed
+from gateway.pipeline import exact_cache, semantic_cache
+from gateway.pipeline.exchange import STALE, Cached, Exchange
 from gateway.runtime import Runtime
 from gateway.stores.nearest import Candidate
 from gateway.types import Plan, Request
 
 logger = logging.getLogger(__name__)
 FIND_SECONDS = 3.0
-STANDS_IN_SECONDS = 30 * 86_400
 INSTRUCTIONS = frozenset({"system", "developer"})
 
 
@@ -32,15 +33,6 @@ class Question(NamedTuple):
 
     text: str
     instructions: str
-
-
-class Earlier(NamedTuple):
-    """An earlier answer in the caller's format."""
-
-    body: bytes
-    is_stream: bool
-    provider: str
-    model: str
 
 
 def question_of(request: Request) -> Question | None:
@@ -68,61 +60,60 @@ def _text(content: Any) -> str:
     return "\n".join(part.text or "" for part in content)
 
 
-def is_kept(request: Request, plan: Plan) -> bool:
+def is_kept(exchange: Exchange) -> bool:
+    """Whether the answer to come may stand in for answers to similar questions."""
+    request, plan = exchange.request, exchange.plan
+    if request is None or plan is None or exchange.control.no_store:
+        return False
     return plan.may_replay and bool(plan.task) and question_of(request) is not None
 
 
-async def remember(exchange: Exchange, request: Request, plan: Plan, body: bytes, runtime: Runtime) -> None:
-    """Hand an answer over to be kept. Never raises: an answer that is not kept is no failure."""
+def text_of(request: Request) -> str:
     question = question_of(request)
-    if question is None or exchange.attempt is None:
-        return
-    kin = _kin(plan, question, runtime)
-    given = Given(
-        scope=kin,
-        kin=kin,
-        task=plan.task,
-        question=question.text,
-        surface=request.endpoint.surface.value,
-        is_stream=request.is_stream,
-        model=exchange.attempt.model.name,
-        provider=exchange.attempt.model.provider.name,
-        body=body,
-        at_ms=exchange.accepted_ms,
-        request_id=exchange.request_id.bytes,
-        fresh_seconds=0,
-        stale_seconds=STANDS_IN_SECONDS,
-        embedder=runtime.embedder.name,
-        model_asked=request.model_asked,
-        key_id=str(exchange.key.id),
-        end_user=request.labels.end_user,
-        tags=request.labels.tags,
+    return question.text if question is not None else ""
+
+
+def kin(exchange: Exchange, runtime: Runtime) -> bytes:
+    """The scope in which the answer stands in; empty: in none."""
+    request, plan = exchange.request, exchange.plan
+    question = question_of(request) if request is not None else None
+    if request is None or plan is None or question is None:
+        return b""
+    of_tenant = exchange.snapshot.caching
+    rules = of_tenant.of(plan.task) if of_tenant is not None else None
+    whose = request.labels.end_user if rules is not None and rules.is_per_end_user else ""
+    parts = ("task", plan.task, question.instructions, runtime.embedder.name)
+    return semantic.scope(*parts, whose) if whose else semantic.scope(*parts)
+
+
+async def find(exchange: Exchange, request: Request, plan: Plan, runtime: Runtime) -> Cached | None:
+    """An earlier answer, noted on the exchange; None if there is none to the same or near enough a question, or it cannot be looked up."""
+    exchange.cached = (
+        await exact_cache.stale(exchange, request, runtime)
+        or await semantic_cache.stale(exchange, request, plan, runtime)
+        or await _similar(exchange, request, plan, runtime)
     )
-    await runtime.semantic.give(exchange.snapshot.tenant_id, given)
+    if exchange.cached is not None:
+        exchange.cache, exchange.cache_reason = STALE, "no model could answer"
+    return exchange.cached
 
 
-def _kin(plan: Plan, question: Question, runtime: Runtime) -> bytes:
-    return semantic.scope("task", plan.task, question.instructions, runtime.embedder.name)
-
-
-async def find(exchange: Exchange, request: Request, plan: Plan, runtime: Runtime) -> Earlier | None:
-    """The nearest earlier answer, noted on the exchange; None if there is none that is near enough, or it cannot be looked up."""
+async def _similar(exchange: Exchange, request: Request, plan: Plan, runtime: Runtime) -> Cached | None:
     question = question_of(request)
-    if question is None or not plan.may_replay or not plan.task:
+    if question is None or not plan.may_replay or not plan.task or exchange.control.no_cache:
         return None
     found = await _nearest(exchange, plan, question, runtime)
     words = found.words if found is not None else None
     if found is None or words is None:
         return None
     age = dt.datetime.now(dt.UTC) - found.answered_at
-    exchange.replayed = Replayed(age.total_seconds(), found.similarity)
     render = answers.as_stream if request.is_stream else answers.as_whole
     body = render(request.endpoint.surface, words.text, model=found.model, identity=exchange.request_id.hex)
-    return Earlier(body, request.is_stream, found.provider, found.model)
+    age_ms = max(0, int(age.total_seconds() * 1000))
+    return Cached(STALE, body, found.provider, found.model, age_ms, similarity=found.similarity)
 
 
 async def _nearest(exchange: Exchange, plan: Plan, question: Question, runtime: Runtime) -> Candidate | None:
-    tenant_id = exchange.snapshot.tenant_id
     try:
         async with asyncio.timeout(FIND_SECONDS):
             (vector,) = await runtime.embedder.embed([question.text])
@@ -130,8 +121,8 @@ async def _nearest(exchange: Exchange, plan: Plan, question: Question, runtime: 
         logger.exception("%s: its question cannot be embedded to look for earlier answers", exchange.public_id)
         return None
     search = await runtime.semantic.stand_ins(
-        tenant_id,
-        _kin(plan, question, runtime),
+        exchange.snapshot.tenant_id,
+        kin(exchange, runtime),
         vector,
         least=plan.replay_similarity,
         budget_seconds=FIND_SECONDS,

@@ -28,6 +28,8 @@ TTFT = Histogram(
 )
 UNAUTHENTICATED = Counter("tollgate_unauthenticated_total", "Requests without a valid key.")
 HOLD_WAITS = Counter("tollgate_hold_waits_total", "Pauses of requests that waited for what others hold.")
+FLIGHT_WAITS = Counter("tollgate_flight_waits_total", "Requests that waited for another one's answer to the same.")
+CACHE = Counter("tollgate_cache_total", "Ended requests by what a cache did for them.", ["endpoint", "cache"])
 RETRIES = Counter("tollgate_retries_total", "Calls that were made once more.", ["provider", "model"])
 FALLBACKS = Counter(
     "tollgate_fallbacks_total", "Calls whose failure led to another model.", ["provider", "model", "error"]
@@ -71,8 +73,15 @@ def _series(endpoint: str, provider: str, model: str, outcome: str, status: int)
     )
 
 
+@lru_cache(maxsize=1000)
+def _cache_series(endpoint: str, cache: str) -> Counter:
+    return CACHE.labels(endpoint, cache)
+
+
 def count(record: UsageRecord) -> None:
     """Add an ended request to the metrics."""
+    if record.cache and record.is_final:
+        _cache_series(record.endpoint, record.cache).inc()
     series = _series(record.endpoint, record.provider, record.model_served, record.outcome, record.status)
     series.requests.inc()
     series.latency.observe(record.latency_ms / 1000)

@@ -9,7 +9,7 @@ import time
 
 from billing import prices
 from gateway.errors import GatewayError
-from gateway.pipeline.exchange import Ended, Exchange
+from gateway.pipeline.exchange import BYPASS, STALE, Ended, Exchange
 from gateway.stores import usage_record
 from gateway.stores.usage_record import UsageRecord
 from gateway.types import Model, Usage
@@ -30,12 +30,15 @@ def record(
     error: GatewayError | None = None,
     cost: int | None = None,
 ) -> UsageRecord:
-    """The final record. Its attempt is 0 if no provider was called, or none could answer and an earlier answer was given.
+    """The final record. Its attempt is 0 if no provider was called, or none could answer and an earlier answer was given; 1 if a cache
+    answered in a provider's place, for that counts as a request.
 
     `cost` None: it is not known.
     """
     model = exchange.attempt.model if exchange.attempt else None
     attempt = exchange.attempts_made
+    if is_from_cache(exchange):
+        model, attempt = None, 1
     if exchange.ended and exchange.ended[-1].number == attempt:
         model, attempt = exchange.settled_for.model if exchange.settled_for else None, 0
     first = exchange.first_token_ns
@@ -48,7 +51,7 @@ def record(
         usage=usage,
         source=source,
         finish_reason=_clean(finish_reason, 40),
-        cache=cache or ("bypass" if model else ""),
+        cache=cache or (exchange.cache if model or exchange.cached or exchange.control.only_if_cached else ""),
         error_type=_clean(error.code, 64) if error else "",
         error_message=_clean(error.message, 500) if error else "",
         refused_by=_clean(error.source, 80) if error else "",
@@ -56,6 +59,11 @@ def record(
         latency_ms=(time.perf_counter_ns() - exchange.started_ns) / 1e6,
         ttft_ms=(first - exchange.started_ns) / 1e6 if first else None,
     )
+
+
+def is_from_cache(exchange: Exchange) -> bool:
+    """Whether a cache answered in a provider's place."""
+    return exchange.cached is not None and exchange.cached.status != STALE
 
 
 def of_ended(exchange: Exchange, item: Ended, *, cost: int | None) -> UsageRecord:
@@ -74,7 +82,7 @@ def of_ended(exchange: Exchange, item: Ended, *, cost: int | None) -> UsageRecor
         usage=usage or _NOTHING,
         source=source,
         finish_reason=_clean(item.finish_reason, 40),
-        cache="bypass",
+        cache=exchange.cache or BYPASS,
         error_type=_clean(error.code, 64) if error else "",
         error_message=_clean(error.message, 500) if error else "",
         cost=cost,
@@ -123,6 +131,8 @@ def _record(
 ) -> UsageRecord:
     request = exchange.request
     price = model.price if model else None
+    cached = exchange.cached if is_final else None
+    answered_by = cached if is_from_cache(exchange) else None
     return UsageRecord(
         id=exchange.id_of_attempt(attempt),
         request_id=exchange.request_id,
@@ -136,8 +146,8 @@ def _record(
         feature=request.labels.feature if request else "",
         tags=request.labels.tags if request else (),
         model_asked=_clean(request.model_asked, 120) if request else "",
-        model_served=model.name if model else "",
-        provider=model.provider.name if model else "",
+        model_served=answered_by.model if answered_by else model.name if model else "",
+        provider=answered_by.provider if answered_by else model.provider.name if model else "",
         is_stream=request.is_stream if request else False,
         status=status,
         outcome=outcome,
@@ -161,10 +171,14 @@ def _record(
         refused_by=refused_by,
         output_cap=exchange.output_cap,
         is_final=is_final,
-        opens_model=_opens(exchange, attempt, model),
+        opens_model=answered_by is None and _opens(exchange, attempt, model),
         context_tokens_before=exchange.context.tokens_before if exchange.context else None,
         context_tokens_after=exchange.context.tokens_after if exchange.context else None,
         prefix_saved_nanousd=prices.cache_saved_nanousd(price, usage) if price is not None else 0,
+        cache_reason=_clean(exchange.cache_reason, 200) if cache else "",
+        saved_nanousd=cached.saved_nanousd if cached else None,
+        cache_age_ms=cached.age_ms if cached else None,
+        cache_similarity=cached.similarity if cached else None,
     )
 
 

@@ -8,27 +8,16 @@ moment.
 from __future__ import annotations
 
 import asyncio
-import datetime as dt
 import logging
-import math
 import time
 from functools import partial
 from typing import Any
 
-from billing import limits
 from billing.limits import Counter
 from gateway import ledger
-from gateway.errors import (
-    BudgetHeld,
-    BudgetSpent,
-    Conflict,
-    GatewayError,
-    InvalidRequest,
-    RateLimited,
-    StoreUnavailable,
-)
+from gateway.errors import StoreUnavailable
 from gateway.pipeline import demand as demands
-from gateway.pipeline import record, shares
+from gateway.pipeline import exact_cache, record, refusals, shares
 from gateway.pipeline.applying import pace_at_refusal
 from gateway.pipeline.demand import Terms
 from gateway.pipeline.exchange import Exchange, PaceLeft
@@ -37,12 +26,12 @@ from gateway.routing import conditions
 from gateway.runtime import Runtime
 from gateway.stores import counters
 from gateway.stores.counters import TENANT_HASH, Hold
+from gateway.stores.lookups import Lookup
 from gateway.types import Cheaper, Plan, Request
 
 logger = logging.getLogger(__name__)
 MAX_SEEDINGS = 5
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.02, 0.25
-RETRY_SECONDS = 1.0  # after a refusal because of what others hold
 
 
 class StaleSnapshot(Exception):
@@ -64,31 +53,56 @@ class Repeated(Exception):
 
 
 async def reserve(exchange: Exchange, request: Request, plan: Plan, runtime: Runtime) -> None:
-    """Take the request's holds and set its output cap. Atomic; a refusal takes nothing.
+    """Take the request's holds and set its output cap, or find its cached answer (`exchange.cached`). Atomic; a refusal takes nothing.
 
-    Raises `StaleSnapshot`, `Degraded`, `Repeated`, a `RateLimited` or `InvalidRequest`, or `StoreUnavailable` (what may have been taken
-    then, settling releases).
+    Where another request is being answered that asks the same, its answer is waited for. Raises `StaleSnapshot`, `Degraded`, `Repeated`, a
+    `RateLimited`, `NotCached` or `InvalidRequest`, or `StoreUnavailable` (what may have been taken then, settling releases).
     """
+    is_known = False
+    try:
+        await _reserve(exchange, request, plan, runtime)
+        is_known = True
+    finally:
+        exact_cache.follow_no_more(exchange, runtime, is_known=is_known)
+
+
+async def _reserve(exchange: Exchange, request: Request, plan: Plan, runtime: Runtime) -> None:
     deadline = time.monotonic() + runtime.hold_wait_seconds
     pause = FIRST_PAUSE_SECONDS
     seedings = 0
     end_user = request.labels.end_user
     tenant_id = exchange.snapshot.tenant_id
     tier = runtime.snapshots.tier(tenant_id, end_user) if end_user else ""
+    lookup = exchange.caching.lookup if exchange.caching is not None else None
+    is_sure = lookup is not None and exact_cache.is_sure(exchange, runtime)
     while True:
-        terms = demands.terms(exchange, request, plan, tier, runtime)
+        # Of what was just found there, only that is asked: working out what a call would take is a good part of what a hit costs.
+        made = demands.light if is_sure else demands.terms
+        terms = made(exchange, request, plan, tier, runtime)
         exchange.tier = tier
         hold = _hold(exchange, request, terms)
         try:
-            verdict = await runtime.accounts.reserve(hold, exchange.snapshot.version)
+            asked = lookup.only() if lookup is not None and is_sure else lookup
+            verdict = await runtime.accounts.reserve(hold, exchange.snapshot.version, asked)
         except StoreUnavailable:
+            if is_sure:
+                is_sure = False
+                continue  # what it would take has to be known
             if not _served_under_allowance(exchange, terms, hold, runtime):
                 raise
+            exact_cache.away(exchange)
             return
         kind = verdict[0]
         if kind == b"ok":
             _accept(exchange, terms, hold, verdict)
+            exact_cache.missed(exchange, runtime, verdict[9:])
             return
+        if kind == b"hit":
+            _accept_hit(exchange, terms, hold, verdict)
+            if exact_cache.found(exchange, request, runtime, verdict[9], int(verdict[10])):
+                return
+            is_sure, lookup = False, await _without(exchange, hold, runtime)
+            continue
         if kind == b"stale":
             raise StaleSnapshot
         if kind == b"tier":
@@ -108,13 +122,21 @@ async def reserve(exchange: Exchange, request: Request, plan: Plan, runtime: Run
             _degrade(exchange, terms.applying.counters[int(verdict[1]) - 1], int(verdict[2]))
         elif kind == b"replay":
             raise Repeated(verdict[1])
+        elif kind == b"flight":
+            lookup = await exact_cache.follow(exchange, runtime)
+            deadline = time.monotonic() + runtime.hold_wait_seconds
+        elif kind == b"uncached":
+            if not is_sure or (lookup is not None and lookup.reads_only):
+                raise exact_cache.not_cached(exchange, verdict[1].decode())
+            exact_cache.is_gone(exchange, runtime)
+            is_sure = False
         elif kind in (b"held", b"in progress") and time.monotonic() < deadline:
             HOLD_WAITS.inc()
             await runtime.accounts.room(tenant_id, min(pause, deadline - time.monotonic()))
             pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
         else:
             exchange.pace = pace_at_refusal(terms.applying, verdict)
-            raise _refusal(terms, verdict)
+            raise refusals.of(terms, verdict)
 
 
 def _hold(exchange: Exchange, request: Request, terms: Terms) -> Hold:
@@ -133,7 +155,7 @@ def _hold(exchange: Exchange, request: Request, terms: Terms) -> Hold:
 
 
 def _accept(exchange: Exchange, terms: Terms, hold: Hold, verdict: list[Any]) -> None:
-    _, cap, lowered_by, _, ring_r, requests_left, ring_t, tokens_left, left_out = verdict
+    _, cap, lowered_by, _, _, _, _, _, left_out, *_ = verdict
     exchange.hold = hold
     if left_out:
         exchange.left_out = frozenset(map(int, left_out))
@@ -143,6 +165,25 @@ def _accept(exchange: Exchange, terms: Terms, hold: Hold, verdict: list[Any]) ->
         exchange.lowered_by = terms.applying.counters[lowered_by - 1].limit.name
     elif lowered_by < 0:
         exchange.lowered_by = f"tokens per minute of {terms.applying.rings[-lowered_by - 1][0]}"
+    _note_pace(exchange, terms, verdict)
+
+
+def _accept_hit(exchange: Exchange, terms: Terms, hold: Hold, verdict: list[Any]) -> None:
+    exchange.hold = hold
+    exchange.demand = hold.demand = counters.encode(counters.light(terms.demand))
+    exchange.output_cap, exchange.held_nanousd = None, 0
+    _note_pace(exchange, terms, verdict)
+
+
+async def _without(exchange: Exchange, hold: Hold, runtime: Runtime) -> Lookup | None:
+    """The cached answer cannot be read: it is dropped, what was taken for it given back, and the request goes on as any other."""
+    await runtime.accounts.settle(counters.release(hold))
+    exchange.hold = None
+    return await exact_cache.drop(exchange, runtime)
+
+
+def _note_pace(exchange: Exchange, terms: Terms, verdict: list[Any]) -> None:
+    ring_r, requests_left, ring_t, tokens_left = verdict[4:8]
     if ring_r or ring_t:
         exchange.pace = PaceLeft(
             requests_limit=terms.applying.rings[ring_r - 1][1].requests_per_minute or 0 if ring_r else 0,
@@ -196,108 +237,8 @@ def _degrade(exchange: Exchange, counter: Counter, used: int) -> None:
     limit = counter.limit
     learnt = shares.note(exchange, counter, used)
     if limit.cached_only_at is not None and used * 100 >= limit.cached_only_at * counter.amount:
-        refusal = budget_refusal(counter, used, 0, is_held=False)
-        raise BudgetSpent(
-            f"{limit.cached_only_at} % of the budget “{limit.name}” are used: only cached answers are given, and there is none for this.",
-            code="cached_answers_only",
-            retry_after_seconds=refusal.retry_after_seconds,
-            detail=refusal.detail,
-        )
+        raise refusals.cached_answers_only(counter, used)
     is_cheaper = limit.cheaper_at is not None and used * 100 >= limit.cheaper_at * counter.amount
     if is_cheaper or not learnt:
         exchange.cheaper = Cheaper(budget=limit.name, model=limit.cheaper_model)
     raise Degraded
-
-
-def _refusal(terms: Terms, verdict: list[Any]) -> GatewayError:
-    kind = verdict[0]
-    if kind == b"reused":
-        return InvalidRequest(
-            "This Idempotency-Key was used for another request. Use a new key for each request.",
-            code="idempotency_key_reused",
-        )
-    if kind == b"in progress":
-        return Conflict(
-            "A request with this Idempotency-Key is under way. Try again for its answer.", retry_after_seconds=1
-        )
-    if kind == b"busy":
-        who, amount = terms.applying.slots[int(verdict[1]) - 1]
-        return RateLimited(
-            f"At most {amount} requests of {who} may be under way at once, and {int(verdict[2])} are. Try again in a moment.",
-            code="concurrency_exceeded",
-            retry_after_seconds=RETRY_SECONDS,
-            source="concurrency",
-        )
-    if kind == b"rate":
-        return _rate_refusal(terms, verdict)
-    if int(verdict[1]) < 0:
-        who, pace = terms.applying.rings[-int(verdict[1]) - 1]
-        return BudgetHeld(
-            f"The {pace.tokens_per_minute} tokens per minute of {who} are held by requests under way. Try again in a moment.",
-            code="tokens_per_minute_held",
-            retry_after_seconds=RETRY_SECONDS,
-            source="tokens_per_minute",
-        )
-    return budget_refusal(
-        terms.applying.counters[int(verdict[1]) - 1], int(verdict[2]), int(verdict[3]), kind == b"held"
-    )
-
-
-def _rate_refusal(terms: Terms, verdict: list[Any]) -> RateLimited:
-    who, pace = terms.applying.rings[int(verdict[1]) - 1]
-    metric = verdict[2].decode()
-    amount = pace.requests_per_minute if metric == "requests" else pace.tokens_per_minute
-    wait = max(0.05, int(verdict[3]) / 1000)
-    return RateLimited(
-        f"The limit of {amount} {metric} per minute of {who} is reached ({int(verdict[4])} used). Try again in {math.ceil(wait)} s.",
-        code=f"{metric}_per_minute_exceeded",
-        retry_after_seconds=wait,
-        detail={"limit": f"{metric} per minute of {who}", "amount": amount, "used": int(verdict[4])},
-        source=f"{metric}_per_minute",
-    )
-
-
-def budget_refusal(counter: Counter, used: int, held: int, is_held: bool) -> RateLimited:
-    """Which budget, how much of it is used and held, and when it begins anew."""
-    limit, end = counter.limit, counter.window.end
-    resets_at = dt.datetime.fromtimestamp(end, dt.UTC).isoformat().replace("+00:00", "Z") if end is not None else None
-    left = max(0, counter.amount - used)
-    detail: dict[str, object] = {
-        "budget": limit.name,
-        "scope": limit.dimension,
-        "metric": limit.metric,
-        "window": limit.window,
-        "limit": shown(limit.metric, counter.amount),
-        "used": shown(limit.metric, used),
-        "held": shown(limit.metric, held),
-        "resets_at": resets_at,
-    }
-    words = f"{said(limit.metric, used)} of {said(limit.metric, counter.amount)} used, {said(limit.metric, held)} held"
-    if is_held:
-        return BudgetHeld(
-            f"The budget “{limit.name}” has room, but requests under way hold it ({words}). Try again in a moment.",
-            retry_after_seconds=RETRY_SECONDS,
-            detail=detail,
-            source=limit.source,
-        )
-    again = f"It begins anew at {resets_at}." if resets_at else "It does not begin anew by itself; raise it."
-    reason = "is used up" if left <= 0 else "has too little left for this request"
-    return BudgetSpent(
-        f"The budget “{limit.name}” {reason} ({words}). {again}",
-        retry_after_seconds=max(1.0, end - time.time()) if end is not None else None,
-        detail=detail,
-        source=limit.source,
-    )
-
-
-def shown(metric: str, amount: int) -> int | float:
-    """As JSON carries it: requests, tokens, or USD."""
-    return amount / limits.NANO_PER_USD if metric == limits.USD else amount
-
-
-def said(metric: str, amount: int) -> str:
-    return f"${amount / limits.NANO_PER_USD:,.6f}" if metric == limits.USD else f"{amount:,} {metric}"
-
-
-def too_many_changes() -> StoreUnavailable:
-    return StoreUnavailable("The configuration changes faster than it can be read. Try again.", retry_after_seconds=1)

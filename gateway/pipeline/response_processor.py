@@ -7,11 +7,12 @@ settling happens there or where the stream ends by itself, once.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import AsyncIterator
 
 from gateway.errors import GatewayError, InternalError, UpstreamError, UpstreamFailed
-from gateway.pipeline import last_resort, settlement, signals
+from gateway.pipeline import semantic_keeping, settlement, signals
 from gateway.pipeline.calls import OpenedStream
 from gateway.pipeline.exchange import Exchange
 from gateway.runtime import Runtime
@@ -26,10 +27,9 @@ class AnswerStream:
         self.exchange = exchange
         self._opened = opened
         self._runtime = runtime
-        request, plan = exchange.request, exchange.plan
-        self._is_remembered = request is not None and plan is not None and last_resort.is_kept(request, plan)
-        if exchange.idempotency or self._is_remembered:
+        if exchange.idempotency:
             exchange.kept = []
+        semantic_keeping.assemble(exchange)
         self._error: GatewayError | None = None
         self._has_ended = False
 
@@ -72,12 +72,15 @@ class AnswerStream:
         self._opened.out.clear()
         if out and self.exchange.kept is not None:
             self.exchange.kept.append(out)
+        if out and self.exchange.assembly is not None:
+            self.exchange.assembly.feed(out)
         return out
 
     async def close(self, *, client_left: bool) -> int | None:
         """Close the upstream call and settle; returns the cost in nano-dollars, None if unknown. Idempotent.
 
-        When a client leaves, the provider is listened to for a moment longer: if the answer ends by then, its real usage is known.
+        When a client leaves, the provider is listened to for a moment longer: if the answer ends by then, its real usage is known. It is
+        listened to until the end where others wait for the same answer.
         """
         opened = self._opened
         has_all = self._has_ended or (opened.relay.is_complete and self._error is None)
@@ -103,8 +106,8 @@ class AnswerStream:
         )
         usage = opened.relay.usage
         signals.note_turn(self.exchange, self._runtime, usage.input_tokens if usage else 0)
-        if self._is_remembered and is_first and outcome == settlement.OK:
-            await self._remember()
+        if is_first and semantic_keeping.is_kept(self.exchange):
+            await semantic_keeping.keep(self.exchange, self._runtime)
         return cost
 
     def _knows_all(self) -> bool:
@@ -112,22 +115,28 @@ class AnswerStream:
         relay = self._opened.relay
         return self._has_ended or (relay.is_complete and relay.usage is not None)
 
-    async def _remember(self) -> None:
-        exchange = self.exchange
-        assert exchange.request is not None
-        assert exchange.plan is not None
-        answer = b"".join(exchange.kept or ())
-        await last_resort.remember(exchange, exchange.request, exchange.plan, answer, self._runtime)
-
     async def _listen_on(self) -> None:
-        """Take in what the provider still says, for nobody but the books."""
+        """Take in what the provider still says, for the books, and for those who wait for the same answer."""
         try:
-            async with asyncio.timeout(self._runtime.left_stream_seconds):
-                while await self._opened.take_in():
-                    self._opened.out.clear()
-                    if self._knows_all():
-                        return
-        except (TimeoutError, GatewayError):
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._runtime.left_stream_seconds):
+                    await self._take_rest()
+            if not self._knows_all() and await self._is_awaited():
+                await self._take_rest()
+        except GatewayError:
             pass  # what has come until then counts
         except Exception:
             logger.exception("%s failed after its client had left", self.exchange.public_id)
+        if self._opened.relay.is_complete:
+            self._opened.out.append(self._opened.relay.finish())
+            self._taken()
+
+    async def _take_rest(self) -> None:
+        is_open = True
+        while is_open and not self._knows_all():
+            is_open = await self._opened.take_in()
+            self._taken()
+
+    async def _is_awaited(self) -> bool:
+        flight, assembly = self.exchange.flight, self.exchange.assembly
+        return flight is not None and assembly is not None and not assembly.is_lost and await flight.is_awaited()

@@ -11,6 +11,7 @@ from gateway.errors import (
     GatewayError,
     InternalError,
     InvalidRequest,
+    NotCached,
     NotFound,
     PermissionDenied,
     RateLimited,
@@ -20,16 +21,20 @@ from gateway.pipeline import (
     context_optimizer,
     context_summary,
     credentials,
+    exact_cache,
     last_resort,
     prefix_cache,
     provider_client,
+    refusals,
     reservation,
     router,
+    semantic_cache,
+    semantic_keeping,
     settlement,
     signals,
     validator,
 )
-from gateway.pipeline.exchange import Exchange
+from gateway.pipeline.exchange import Cached, Exchange
 from gateway.pipeline.response_processor import AnswerStream
 from gateway.runtime import Runtime
 from gateway.types import Plan, ProviderAnswer, Request
@@ -46,8 +51,8 @@ class Answer(NamedTuple):
 
 
 class Repeat(NamedTuple):
-    """An answer that was given before: to the first request under the same idempotency key, or, where no model can answer, to a similar
-    question (`exchange.replayed`). It costs nothing itself."""
+    """An answer that was given before: to the first request under the same idempotency key, or out of a cache (`exchange.cached`). It costs
+    nothing itself."""
 
     body: bytes
     is_stream: bool
@@ -65,6 +70,12 @@ async def run(
         validator.identify(exchange, content, headers)
         exchange.lap("validate")
         plan, request = await _admit(exchange, request, runtime)
+        if exchange.cached is None:  # the exact cache is asked while reserving
+            await semantic_cache.ask(exchange, request, plan, runtime, content)
+        found = exchange.cached
+        if found is not None:
+            await asyncio.gather(settlement.settle_cached(exchange, accounts), semantic_cache.note(exchange, runtime))
+            return _cached(found, request)
         context_summary.start(exchange, runtime, run)
         try:
             if request.is_stream:
@@ -75,7 +86,7 @@ async def run(
             if earlier is None:
                 raise
             await settlement.settle_replayed(exchange, accounts, error)
-            return Repeat(*earlier)
+            return _cached(earlier, request)
     except reservation.Repeated as repeated:
         await settlement.settle_repeat(exchange, accounts)
         return _repeat(repeated.answer)
@@ -95,8 +106,8 @@ async def run(
         exchange, accounts, usage=answer.usage, finish_reason=answer.finish_reason, body=answer.body
     )
     signals.note_turn(exchange, runtime, answer.usage.input_tokens if answer.usage else 0)
-    if last_resort.is_kept(request, plan):
-        await last_resort.remember(exchange, request, plan, answer.body, runtime)
+    if semantic_keeping.is_kept(exchange):
+        await semantic_keeping.keep(exchange, runtime)
     return Answer(answer.body, cost)
 
 
@@ -122,6 +133,7 @@ async def _admit(exchange: Exchange, validated: Request, runtime: Runtime) -> Ad
             )
             exchange.lap("route")
             prefix_cache.decide(exchange, request, plan, runtime)
+            exact_cache.consider(exchange, request, plan, runtime)
             await reservation.reserve(exchange, request, plan, runtime)
             exchange.lap("reserve")
             return Admitted(plan, request)
@@ -132,7 +144,7 @@ async def _admit(exchange: Exchange, validated: Request, runtime: Runtime) -> Ad
             pass
         except RateLimited:
             raise  # reservation compares versions itself
-        except (InvalidRequest, NotFound, PermissionDenied) as error:
+        except (InvalidRequest, NotFound, NotCached, PermissionDenied) as error:
             refused = error
         if refused is not None and await runtime.snapshots.is_current(exchange.snapshot):
             # Had the snapshot been old, what it lacks might have been made a moment ago.
@@ -142,12 +154,16 @@ async def _admit(exchange: Exchange, validated: Request, runtime: Runtime) -> Ad
         exchange.snapshot = await credentials.renewed(exchange.snapshot, digest, scope, runtime.snapshots)
         exchange.key = exchange.snapshot.keys[digest]
         exchange.lap("reserve")
-    raise reservation.too_many_changes()
+    raise refusals.too_many_changes()
 
 
 async def _stream(exchange: Exchange, request: Request, plan: Plan, runtime: Runtime) -> AnswerStream:
     opened = await provider_client.open_stream(exchange, request, plan, runtime)
     return AnswerStream(exchange, opened, runtime)
+
+
+def _cached(found: Cached, request: Request) -> Repeat:
+    return Repeat(found.body, request.is_stream, found.provider, found.model)
 
 
 def _repeat(data: bytes) -> Repeat:

@@ -12,13 +12,13 @@ import msgspec
 
 from billing import prices
 from gateway import tokens
-from gateway.errors import GatewayError, StoreUnavailable, UpstreamError
-from gateway.pipeline import observability, record
-from gateway.pipeline.exchange import NOTHING_CACHED, Exchange, PrefixCached
+from gateway.errors import GatewayError, NotCached, StoreUnavailable, UpstreamError
+from gateway.pipeline import cache_keeping, observability, record
+from gateway.pipeline.exchange import NOTHING_CACHED, Ending, Exchange, PrefixCached
 from gateway.providers.relay import Relay
 from gateway.stores import counters, usage_record
 from gateway.stores.accounts import Accounts
-from gateway.stores.counters import Hold, Settlement
+from gateway.stores.counters import Settlement
 from gateway.stores.usage_record import ESTIMATED, NONE, REPORTED
 from gateway.types import Attempt, Plan, Usage
 
@@ -34,7 +34,6 @@ OK, REFUSED, UPSTREAM_ERROR, CLIENT_LEFT, CUT, INTERNAL_ERROR = (
     "cut",
     "internal_error",
 )
-REPLAYED = "stale"  # an earlier answer, as no model could answer
 REPEATED = "repeat"  # in the log's column for caches: answered from what an idempotency key kept
 
 
@@ -59,7 +58,15 @@ async def settle_answer(
         source=source,
         finish_reason=finish_reason,
         answer=answer,
+        whole=body,
     )
+
+
+async def settle_cached(exchange: Exchange, accounts: Accounts) -> None:
+    """End a request that was answered from a cache: it counts as a request, and used nothing."""
+    assert exchange.cached is not None
+    answer = _kept(exchange, exchange.cached.body) if exchange.idempotency else b""
+    await _settle(exchange, accounts, status=200, outcome=OK, usage=_NOTHING, source=NONE, answer=answer)
 
 
 async def settle_error(exchange: Exchange, accounts: Accounts, error: GatewayError) -> None:
@@ -68,7 +75,7 @@ async def settle_error(exchange: Exchange, accounts: Accounts, error: GatewayErr
         UPSTREAM_ERROR
         if isinstance(error, UpstreamError)
         else REFUSED
-        if error.status < 500 or isinstance(error, StoreUnavailable)
+        if error.status < 500 or isinstance(error, StoreUnavailable | NotCached)
         else INTERNAL_ERROR
     )
     usage: Usage | None = error.usage if isinstance(error, UpstreamError) else None
@@ -88,7 +95,7 @@ async def settle_replayed(exchange: Exchange, accounts: Accounts, error: Gateway
     if exchange.attempts_made and (not exchange.ended or exchange.ended[-1].number != exchange.attempts_made):
         usage = error.usage if isinstance(error, UpstreamError) else None
         exchange.end_attempt(error, usage=usage, is_reported=isinstance(error, UpstreamError) and error.is_reported)
-    await _settle(exchange, accounts, status=200, outcome=OK, usage=_NOTHING, source=NONE, cache=REPLAYED, error=error)
+    await _settle(exchange, accounts, status=200, outcome=OK, usage=_NOTHING, source=NONE, error=error)
 
 
 async def settle_repeat(exchange: Exchange, accounts: Accounts) -> None:
@@ -112,6 +119,7 @@ async def settle_stream(
     answer = b""
     if exchange.idempotency and outcome == OK and exchange.kept is not None:
         answer = _kept(exchange, b"".join(exchange.kept))
+    is_whole = relay.is_complete and outcome in (OK, CLIENT_LEFT)
     return await _settle(
         exchange,
         accounts,
@@ -122,6 +130,8 @@ async def settle_stream(
         finish_reason=relay.finish_reason,
         error=error,
         answer=answer,
+        whole=cache_keeping.assembled(exchange, usage) if is_whole else None,
+        failed="" if is_whole else outcome,
     )
 
 
@@ -137,6 +147,8 @@ async def _settle(
     cache: str = "",
     error: GatewayError | None = None,
     answer: bytes = b"",
+    whole: bytes | None = None,
+    failed: str = "",
 ) -> int | None:
     if exchange.is_settled:
         return None
@@ -146,6 +158,9 @@ async def _settle(
     if exchange.settled_for is not None:
         usage, source = _NOTHING, NONE  # its call has a record of its own
     cost = _cost(exchange.attempt, usage)
+    failed = failed or (error.code if error is not None else "")
+    ending = exchange.ending = Ending(whole, failed, usage, finish_reason, cost or 0)
+    kept = cache_keeping.keep(exchange, ending)
     line = record.record(
         exchange,
         status=status,
@@ -173,44 +188,35 @@ async def _settle(
     exchange.cost_nanousd = used.nanousd
     exchange.prefix_cache = used.prefix_cache
     hold = exchange.hold
-    await accounts.settle(
+    is_from_cache = record.is_from_cache(exchange)
+    settled = accounts.settle(
         Settlement(
             tenant_id=str(exchange.snapshot.tenant_id),
             end_user=line.end_user,
             idempotency=exchange.idempotency if hold is not None else "",
             request_id=exchange.request_id.hex,
             mode="settle",
-            requests=1 if exchange.attempts_made else 0,
+            requests=1 if exchange.attempts_made or is_from_cache else 0,
             tokens=used.tokens,
             nanousd=used.nanousd,
             epoch=hold.epoch if hold is not None else "",
             demand=exchange.demand if hold is not None else b"",
             answer=answer,
             records=tuple(records),
-            by_model=used.by_model(exchange.plan),
+            by_model=used.by_model(exchange.plan, is_from_cache=is_from_cache),
+            digest=kept.digest,
+            cache=kept.cache,
+            entry=kept.entry,
         )
     )
-    for top_up in exchange.top_ups:
-        await accounts.settle(_released(top_up))
+    try:
+        await settled
+    finally:
+        if exchange.flight is not None:
+            exchange.flight.end()
+    for top_up in exchange.top_ups:  # the request's own settlement has charged everything
+        await accounts.settle(counters.release(top_up))
     return cost
-
-
-def _released(hold: Hold) -> Settlement:
-    """What was held on top is given back; the request's own settlement has charged everything."""
-    return Settlement(
-        tenant_id=str(hold.tenant_id),
-        end_user=hold.end_user,
-        idempotency="",
-        request_id=hold.request_id,
-        mode="settle",
-        requests=0,
-        tokens=0,
-        nanousd=0,
-        epoch=hold.epoch,
-        demand=hold.demand,
-        answer=b"",
-        records=(),
-    )
 
 
 class _Used:
@@ -236,9 +242,9 @@ class _Used:
             before = self._models.get(attempt.model.name, (0, 0))
             self._models[attempt.model.name] = before[0] + tokens, before[1] + nanousd
 
-    def by_model(self, plan: Plan | None) -> bytes:
+    def by_model(self, plan: Plan | None, *, is_from_cache: bool) -> bytes:
         """In the plan's order; a model that was called counts one request, however often. Empty: all is the only model's."""
-        if plan is None or len(plan.attempts) == 1:
+        if plan is None or (len(plan.attempts) == 1 and not is_from_cache):
             return b""
         names = [attempt.model.name for attempt in plan.attempts]
         return counters.encode_by_model(

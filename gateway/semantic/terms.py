@@ -6,15 +6,17 @@ from dataclasses import dataclass
 from decimal import Decimal
 from uuid import UUID
 
+from gateway import selectors
 from gateway.models import SemanticWatch
+from gateway.types import CachePolicy
 
-TARGET = 0.02  # false hits among hits
+TARGET = CachePolicy().semantic_target  # where no policy says otherwise
 NANO_PER_USD = 1_000_000_000
 
 
 @dataclass(frozen=True)
 class Terms:
-    """`judge` empty: whatever the request asked for."""
+    """`target`: the share of hits that may be false. `judge` empty: whatever the request asked for."""
 
     target: float
     judge: str
@@ -22,6 +24,9 @@ class Terms:
 
 
 def of(tenant_id: UUID, task: str) -> Terms:
-    """As a task's row says, or as a new one would."""
+    """As the task's cache policy and its row say, or as new ones would."""
+    caching = selectors.caching(tenant_id)
+    policy = caching.of(task) if caching is not None else None
     row = SemanticWatch.objects.filter(tenant_id=tenant_id, task=task).first() or SemanticWatch()
-    return Terms(target=TARGET, judge=row.judge, nanousd_per_day=int(Decimal(row.usd_per_day) * NANO_PER_USD))
+    target = policy.semantic_target if policy is not None else TARGET
+    return Terms(target=target, judge=row.judge, nanousd_per_day=int(Decimal(row.usd_per_day) * NANO_PER_USD))

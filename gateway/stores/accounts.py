@@ -22,6 +22,7 @@ from billing.limits import Allowance
 from gateway.errors import StoreUnavailable
 from gateway.stores import counters
 from gateway.stores.counters import Hold, Settlement
+from gateway.stores.lookups import Lookup
 from gateway.stores.redis import RedisStore
 from gateway.stores.spool import Spool, SpoolError
 
@@ -30,6 +31,7 @@ logger = logging.getLogger(__name__)
 BEAT_SECONDS = 1.0
 RENEW_AFTER = 0.25  # of the lease: most requests are over before
 WOKEN = 2  # by one settlement
+ADMITTED = (b"ok", b"hit")  # verdicts
 RECENT_SECONDS = 15.0  # a drain is a second behind, at most a few
 
 _settlements = msgspec.msgpack.Decoder(Settlement)
@@ -58,7 +60,7 @@ class Accounts:
         self.is_cut_off = False
         self.lost_settlements = 0
 
-    async def reserve(self, hold: Hold, version: int) -> list[Any]:
+    async def reserve(self, hold: Hold, version: int, lookup: Lookup | None = None) -> list[Any]:
         """The reserve script's verdict; a request that is let in is on the books from then on. Raises `StoreUnavailable`."""
         self._begin_beating()
         if self.is_cut_off:
@@ -66,14 +68,14 @@ class Accounts:
         # On the books before it is sent: should the reply be lost, settling releases what may have been taken.
         self._holds[hold.request_id] = hold
         try:
-            verdict = await counters.reserve(self.redis, hold, version)
+            verdict = await counters.reserve(self.redis, hold, version, lookup)
         except StoreUnavailable:
             self.is_cut_off = True
             raise
         except asyncio.CancelledError:
             self._unanswered.add(hold.request_id)
             raise
-        if verdict[0] == b"ok":
+        if verdict[0] in ADMITTED:
             hold.output_cap = int(verdict[1])
             hold.epoch = verdict[3].decode()
             # Not overwritten: a beat that sees another epoch puts back what the lost one had.
@@ -128,7 +130,8 @@ class Accounts:
         else:
             self._note(settlement)
         finally:
-            self._wake(UUID(settlement.tenant_id))
+            if self._waiting:
+                self._wake(UUID(settlement.tenant_id))
 
     async def room(self, tenant_id: UUID, seconds: float) -> None:
         """Wait until a request of the tenant has ended here, which may make room, or for `seconds`: others end elsewhere."""
@@ -156,7 +159,7 @@ class Accounts:
 
     async def _keep(self, settlement: Settlement) -> None:
         try:
-            await self._spool.append(msgspec.msgpack.encode(settlement))
+            await self._spool.append(msgspec.msgpack.encode(settlement.without_cache()))
         except SpoolError:
             self.lost_settlements += 1
             logger.exception("a settlement could be kept nowhere: %s", settlement)
@@ -247,8 +250,8 @@ class Accounts:
         self._note(settlement)
 
     def _note(self, settlement: Settlement) -> None:
-        """Remember what Redis has just been told, in case it forgets before it is drained."""
-        self._recent.append((time.monotonic(), UUID(settlement.tenant_id), settlement))
+        """Remember what Redis has just been told, in case it forgets before it is drained. An answer that it forgets is made anew."""
+        self._recent.append((time.monotonic(), UUID(settlement.tenant_id), settlement.without_cache()))
 
     async def close(self) -> None:
         """Stop looking after the books; what the spool holds stays for the next process."""

@@ -7,17 +7,19 @@ again it has no second effect).
 from __future__ import annotations
 
 from collections.abc import Collection
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
 import msgspec
 
 from billing import limits
+from gateway.stores.lookups import FLIGHT_LEASE_MS, Lookup
 from gateway.stores.redis import RedisStore, Script
 from tenants import redis_keys
 
-RESERVE = Script("ring", "run", "reserve")
-SETTLE = Script("ring", "run", "settle")
+RESERVE = Script("ring", "run", "entries", "reserve")
+SETTLE = Script("ring", "run", "entries", "settle")
 OPEN = Script("run", "open")
 IS_OPEN = Script("run", "is_open")
 _RESTORE = Script("run", "restore")
@@ -113,26 +115,50 @@ def without(demand: Demand, models: Collection[int]) -> Demand:
     return msgspec.structs.replace(demand, counters=[line for line in demand.counters if line.model not in models])
 
 
+def light(demand: Demand) -> Demand:
+    """The demand as the script holds it for a request that was given a cached answer: one request, in what counts no model."""
+    return msgspec.structs.replace(
+        demand,
+        input_tokens=0,
+        output_wanted=0,
+        output_least=0,
+        input_nanousd=0,
+        output_pico=0,
+        counters=[line for line in demand.counters if not line.model],
+        slots=[],
+    )
+
+
 def encode_by_model(used: list[tuple[int, int, int]]) -> bytes:
     """(requests, tokens, nano-dollars) of each model of a plan, for a settlement."""
     return _encoder.encode(used)
 
 
-async def reserve(redis: RedisStore, hold: Hold, version: int) -> list[Any]:
-    """The script's verdict."""
-    tenant_id, end_user = hold.tenant_id, hold.end_user
-    own = redis_keys.counters(tenant_id)
-    keys = [
+@lru_cache(maxsize=8192)
+def _reserve_keys(tenant_id: UUID) -> tuple[str, str, str, str, str, str]:
+    return (
         redis_keys.config_version(tenant_id),
-        own,
+        redis_keys.counters(tenant_id),
         redis_keys.holds(tenant_id),
         redis_keys.leases(tenant_id),
-        redis_keys.user_counters(tenant_id, end_user) if end_user else own,
         redis_keys.tiers(tenant_id),
-    ]
+        redis_keys.cached(tenant_id),
+    )
+
+
+async def reserve(redis: RedisStore, hold: Hold, version: int, lookup: Lookup | None = None) -> list[Any]:
+    """The script's verdict."""
+    tenant_id, end_user = hold.tenant_id, hold.end_user
+    version_key, own, holds, leases, tiers, cached = _reserve_keys(tenant_id)
+    user = redis_keys.user_counters(tenant_id, end_user) if end_user else own
+    keys = [version_key, own, holds, leases, user, tiers]
+    arguments: list[Any] = [version, hold.request_id, hold.demand, hold.record]
+    if lookup is not None:
+        keys += cached, redis_keys.flight(tenant_id, lookup.digest)
+        arguments += lookup.digest, lookup.may(), lookup.max_age_ms, FLIGHT_LEASE_MS
     if hold.idempotency:
         keys.append(hold.idempotency)
-    verdict: list[Any] = await redis.run(RESERVE, keys, [version, hold.request_id, hold.demand, hold.record])
+    verdict: list[Any] = await redis.run(RESERVE, keys, arguments)
     return verdict
 
 
@@ -152,6 +178,13 @@ class Settlement(msgspec.Struct, array_like=True, frozen=True):
     answer: bytes
     records: tuple[bytes, ...]
     by_model: bytes = b""
+    digest: str = ""
+    cache: bytes = b""
+    entry: bytes = b""
+
+    def without_cache(self) -> Settlement:
+        """The same, leaving the cache alone: by the time it is repeated, nobody waits for an answer, and there is room for a new one."""
+        return msgspec.structs.replace(self, digest="", cache=b"", entry=b"") if self.digest else self
 
     def keys(self) -> list[str]:
         own = redis_keys.counters(self.tenant_id)
@@ -163,6 +196,12 @@ class Settlement(msgspec.Struct, array_like=True, frozen=True):
             redis_keys.user_counters(self.tenant_id, self.end_user) if self.end_user else own,
             redis_keys.swept(self.tenant_id),
         ]
+        if self.digest:
+            keys += [
+                redis_keys.cached(self.tenant_id),
+                redis_keys.cached_by_age(self.tenant_id),
+                redis_keys.flight(self.tenant_id, self.digest),
+            ]
         if self.idempotency:
             keys.append(self.idempotency)
         return keys
@@ -178,8 +217,29 @@ class Settlement(msgspec.Struct, array_like=True, frozen=True):
             self.demand,
             self.answer,
             self.by_model,
+            self.digest,
+            self.cache,
+            self.entry,
             *self.records,
         ]
+
+
+def release(hold: Hold) -> Settlement:
+    """Gives back what was held, and charges and records nothing."""
+    return Settlement(
+        tenant_id=str(hold.tenant_id),
+        end_user=hold.end_user,
+        idempotency="",
+        request_id=hold.request_id,
+        mode="settle",
+        requests=0,
+        tokens=0,
+        nanousd=0,
+        epoch=hold.epoch,
+        demand=hold.demand,
+        answer=b"",
+        records=(),
+    )
 
 
 async def settle(redis: RedisStore, settlement: Settlement) -> str:

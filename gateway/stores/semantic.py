@@ -69,9 +69,11 @@ class SemanticStore:
         max_age_seconds: float | None = None,
         limit: int = CANDIDATES,
         budget_seconds: float | None = None,
+        is_stale: bool = False,
     ) -> Search:
-        """The nearest fresh entries of the scope. `least`: from which similarity on their answers are wanted."""
-        where = f"scope = '{nearest.literal(scope)}' AND expires_at > now()"
+        """The nearest fresh entries of the scope, or with `is_stale` those past their time, too. `least`: from which similarity on their
+        answers are wanted."""
+        where = f"scope = '{nearest.literal(scope)}' AND {'stale_until' if is_stale else 'expires_at'} > now()"
         if max_age_seconds is not None:
             where += f" AND answered_at > now() - {float(max_age_seconds)} * interval '1 second'"
         return await self._search(tenant_id, where, vector, least, limit, budget_seconds or self.budget_seconds)

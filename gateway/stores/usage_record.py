@@ -14,9 +14,9 @@ import msgspec
 class UsageRecord(msgspec.Struct, array_like=True, frozen=True):
     """Units: tokens, nano-dollars, milliseconds since 1970 (`accepted_ms`), milliseconds, microseconds per step.
 
-    `is_final`: it tells how the request ended; the others are attempts that failed before. `opens_model`: the request's first call of
-    that model, so that a budget of requests of the model counts it. `prefix_saved_nanousd`: what the provider's cache saved, less than
-    nothing where writing to it cost more.
+    `is_final`: it tells how the request ended; the others are attempts that failed before. `opens_model`: the request's first call of that
+    model, so that a budget of requests of the model counts it. `prefix_saved_nanousd`: what the provider's cache saved, less than nothing
+    where writing to it cost more. `saved_nanousd`: what a cached answer cost when it was made.
     """
 
     id: UUID
@@ -60,6 +60,10 @@ class UsageRecord(msgspec.Struct, array_like=True, frozen=True):
     context_tokens_before: int | None = None
     context_tokens_after: int | None = None
     prefix_saved_nanousd: int = 0
+    cache_reason: str = ""
+    saved_nanousd: int | None = None
+    cache_age_ms: int | None = None
+    cache_similarity: float | None = None
 
 
 REPORTED, ESTIMATED, HELD, NONE = "reported", "estimated", "held", "none"  # where the usage comes from

@@ -20,6 +20,7 @@ from tests.e2e.books import asks, check_ledger, refusals, request_id, slow_model
 from tests.e2e.load import BROKEN, Shot, by_prompt, fire, insist
 from tests.e2e.own_stores import Cable, OwnRedis
 from tests.gateway.budgets import NANO, budget, plan
+from tests.gateway.caches import FIRST, HIT, policy, said
 from tests.gateway.live import Gateway, World, wait_until
 
 BUDGET = 50
@@ -223,6 +224,21 @@ def test_a_key_s_minute_holds_though_redis_forgets(world, bystander, simulator, 
     assert {shot.ask.prompt for shot in shots if shot.status == 200} <= set(reached)
     books.settle()
     check_ledger(books.rows(), world)
+
+
+def test_without_redis_a_cached_answer_is_simply_missed(world, bystander, simulator, own, pair):
+    plan(world, when_store_is_down="allowance", allowance_requests=5, allowance_usd=1)
+    policy(world)
+    assert [said(world.chat()) for _ in range(2)] == [FIRST, HIT]
+    own.kill()
+    assert said(world.chat()) == (200, "miss", "Redis is away")
+    assert said(world.chat(stream=True)) == (200, "miss", "Redis is away")
+    own.start()
+    until_admitted(bystander, pair)
+    assert said(world.chat()) == HIT
+    books = Books(own, world)
+    books.settle()
+    assert [row.cache for row in books.rows()] == ["miss", "hit", "miss", "miss", "hit"]
 
 
 def test_postgresql_gone_and_back_loses_and_doubles_nothing(world, bystander, simulator, own, pair, cable):

@@ -32,6 +32,7 @@ def make_record(tenant_id: UUID, **changes: Any) -> UsageRecord:
         cache="bypass", input_tokens=1000, cache_read_tokens=600, cache_write_5m_tokens=100, cache_write_1h_tokens=50,
         output_tokens=20, reasoning_tokens=5, usage_source="reported", cost_nanousd=1_234_567_891, is_priced=True,
         latency_ms=12.5, ttft_ms=None, steps_us={"reserve": 200}, prefix_saved_nanousd=-1_000_000_002,
+        cache_reason="no entry", saved_nanousd=123_456, cache_age_ms=2_000, cache_similarity=0.97,
     )  # fmt: skip
     return msgspec.structs.replace(record, **changes)
 
@@ -58,11 +59,12 @@ def test_writes_every_field_of_a_record(tenant, redis):
     assert drain.drain(redis, tenant.id) == drain.Drained(inserted=1)
     row = RequestLog.objects.get(id=record.id)
     for name in UsageRecord.__struct_fields__:
-        if name not in {"accepted_ms", "cost_nanousd", "prefix_saved_nanousd", "tags"}:
+        if name not in {"accepted_ms", "cost_nanousd", "prefix_saved_nanousd", "saved_nanousd", "tags"}:
             assert getattr(row, name) == getattr(record, name), name
     assert row.accepted_at == dt.datetime.fromtimestamp(record.accepted_ms / 1000, dt.UTC)
     assert row.cost_usd == Decimal("1.234567891")
     assert row.prefix_saved_usd == Decimal("-1.000000002")
+    assert row.saved_usd == Decimal("0.000123456")
     assert row.tags == ["a", "b"]
     assert redis.xlen(redis_keys.usage_stream(tenant.id)) == 0
 

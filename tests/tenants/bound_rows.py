@@ -12,6 +12,7 @@ from django.utils import timezone
 from billing.models import AlertDelivery, BudgetRaise, DailyUsage
 from dashboards.models import Calendar, Cell, Series
 from gateway.models import (
+    CachePolicy,
     ContextPolicy,
     LogChange,
     SemanticCheck,
@@ -57,6 +58,7 @@ _MAKERS: dict[Any, Any] = {
         cache_read_tokens=0, output_tokens=1, cost_usd=1,
     ),
     TaskFallback: lambda company, cast: TaskFallback.objects.create(task=company.task, model=cast.model),
+    CachePolicy: lambda company, cast: CachePolicy.objects.create(tenant=company.tenant),
     ContextPolicy: lambda company, cast: ContextPolicy.objects.create(task=company.task),
     SemanticEntry: lambda company, cast: SemanticEntry.objects.create(
         tenant=company.tenant, scope=bytes(32), question_sha256=bytes(32), question="What do you sell?", embedder="minilm",

@@ -54,6 +54,7 @@ class Command(BaseCommand):
         demo_rows.keys(kept)
         if is_first:
             demo_rows.budgets()
+            demo_rows.caches()
         first = demo.TENANTS[0]
         return {
             "operator_email": demo.OPERATOR_EMAIL,

@@ -23,6 +23,7 @@ LEAST_SIMILARITY = (
 )
 MOST_WAITING = 200  # candidates; a miss is cheaper than waiting for more
 _pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="verifier", initializer=step_back)
+_thresholds: dict[float, float] = {}  # by target; policies have a handful
 _waiting = 0  # callers of `averify`, which is to be used from one event loop only
 
 
@@ -71,6 +72,15 @@ async def averify(
         return await asyncio.wrap_future(work)
     finally:
         _waiting -= 1
+
+
+async def athreshold(target: float) -> float:
+    """`default_threshold` of the shipped model alone, off the event loop, remembered."""
+    found = _thresholds.get(target)
+    if found is None:
+        found = await asyncio.wrap_future(_pool.submit(default_threshold, target=target))
+        _thresholds[target] = found
+    return found
 
 
 def score(asked: str, cached: str) -> float:

@@ -1,7 +1,8 @@
 -- Admit a request or say why not: every limit is checked, then every hold is taken, or none.
 --
 -- KEYS  1 configuration version  2 the tenant's counters  3 holds  4 leases  5 the end user's counters, or again 2
---       6 tiers of end users  7 the idempotency key's entry, if the request has one
+--       6 tiers of end users  7 cached answers  8 the flight of this one, both if the request has a fingerprint
+--       last: the idempotency key's entry, if the request has one
 -- ARGV  1 version of the caller's snapshot  2 request id  3 the demand, a msgpack array (gateway.stores.counters.Demand):
 --       lease ms, end user, tier, input tokens, output cap wanted, least useful cap, choices, input nano-dollars, output
 --       pico-dollars per token, counters, rings, slots, fingerprint, seconds to keep the end user's counters, models
@@ -9,6 +10,8 @@
 --         model 0: counts the whole request; else the model of the plan (1 the first) whose calls it counts
 --       ring: {hash, field, requests or 0, tokens or 0}      slot: {hash, field, amount}      hash: 1 tenant's, 2 end user's
 --       4 the record to write if the request's process dies
+--       5 the request's fingerprint, if it has to do with the cache  6 what it may do: "r" be given a cached answer, "o" nothing else,
+--       "j" wait for another request that asks the same, or be waited for  7 how old a cached answer may be, ms  8 a flight's lease, ms
 --
 -- A counter is two fields of a hash: its name holds what was used, "h" and its name what is held. One that is missing is zero only if
 -- its window began after counting did; else, and where it is far below zero because that is under way, the ledger is asked ("seed").
@@ -16,7 +19,13 @@
 -- A limit that was made or changed within the window wants its counter verified since ("v" and its name): it may not have been counted.
 -- A model whose own budget has no room is left out as long as the plan has another one; nothing is held in what counts it.
 --
--- Returns {'ok', output cap, counter that lowered it or 0, epoch, tightest requests ring, left, tightest tokens ring, left, models left out}
+-- A request that is given a cached answer counts as one of no tokens and no cost: limits on requests take it in, budgets that are used up
+-- refuse it, and it takes no place among the requests under way, nor in what counts its plan's models. One that asks what another is being
+-- answered takes nothing and is told to wait, unless a cached answer would be refused as well.
+--
+-- Returns {'ok', output cap, counter that lowered it or 0, epoch, tightest requests ring, left, tightest tokens ring, left, models left out,
+--     1 if others may wait for it, why there is no cached answer}
+--   or {'hit', 0, 0, epoch, requests ring, left, tokens ring, left, {}, entry, its age in ms}, {'flight'}, {'uncached', why},
 --   or {'stale', version in force}, {'tier', tier}, {'closed', ms}, {'unknown'}, {'seed', counters, rings},
 --   {'replay', answer}, {'reused'}, {'in progress'},
 --   {'busy', slot, under way}, {'rate', ring, 'requests' or 'tokens', ms to wait, used},
@@ -25,8 +34,14 @@ local in_force = redis.call('GET', KEYS[1])
 if in_force ~= ARGV[1] then return { 'stale', in_force or '0' } end
 
 local id = ARGV[2]
+local digest = ARGV[5]
+local repeated = KEYS[digest and 9 or 7]
 local again = redis.call('HGET', KEYS[3], id)
-if again then return cmsgpack.unpack(again)[7] end -- the same call once more: its reply was lost
+if again then -- the same call once more: its reply was lost
+  local reply = cmsgpack.unpack(again)[7]
+  if reply[1] == 'hit' then reply[10] = redis.call('HGET', KEYS[7], digest) or '' end
+  return reply
+end
 
 local demand = cmsgpack.unpack(ARGV[3])
 local user, input, wanted, least, choices = demand[2], demand[4], demand[5], demand[6], demand[7]
@@ -42,8 +57,8 @@ if user ~= '' then
   if tier ~= demand[3] then return { 'tier', tier } end
 end
 
-if KEYS[7] then
-  local entry = redis.call('HMGET', KEYS[7], 'fingerprint', 'answer', 'request')
+if repeated then
+  local entry = redis.call('HMGET', repeated, 'fingerprint', 'answer', 'request')
   if entry[1] then
     if entry[1] ~= demand[13] then return { 'reused' } end
     if entry[2] then return { 'replay', entry[2] } end
@@ -95,6 +110,29 @@ if #unseeded + #unseeded_rings > 0 then
   return { 'seed', unseeded, unseeded_rings }
 end
 
+local entry, why, flight, follows = nil, '', nil, false
+local age = 0
+if digest then
+  local may = ARGV[6]
+  if string.find(may, 'r', 1, true) then
+    local told
+    entry, told = entry_find(KEYS[7], digest, now_ms, tonumber(ARGV[7]))
+    if entry then age = told else why = told end
+  end
+  if not entry then
+    if string.find(may, 'o', 1, true) then return { 'uncached', why } end
+    if string.find(may, 'j', 1, true) then
+      flight = redis.call('GET', KEYS[8]) or ''
+      follows = flight ~= '' and flight ~= '-'
+    end
+  end
+end
+local is_light = entry or follows
+if is_light then
+  slots = {}
+  input, wanted, least, input_nano, output_pico = 0, 0, 0, 0, 0
+end
+
 for index, item in ipairs(slots) do
   local busy = tonumber(values[item[1]][at[item]] or '0')
   if busy >= item[3] then return { 'busy', index, busy } end
@@ -112,6 +150,7 @@ end
 -- The output cap that `room` of a metric pays for; below zero if not even the input fits.
 local function cap_within(metric, room)
   if metric == 1 then return room >= 1 and wanted or -1 end
+  if is_light then return 0 end
   if metric == 2 then return math.floor((room - input) / choices) end
   if output_pico == 0 then return room >= input_nano and wanted or -1 end
   return math.floor((room - input_nano) * 1000 / output_pico)
@@ -129,6 +168,10 @@ for index, item in ipairs(counters) do
   local used = tonumber(values[item[1]][at[item]] or '0')
   local held = tonumber(values[item[1]][at[item] + 1] or '0')
   local model = item[8] or 0
+  if is_light then
+    if item[4] >= 0 and model == 0 and item[3] > 1 and used >= item[4] then spent = spent or { 'spent', index, used, held } end
+    model = model > 0 and 2 or 0
+  end
   if item[4] >= 0 and model < 2 then
     local most = cap_within(item[3], item[4] - used - held)
     if most < least then
@@ -142,7 +185,7 @@ for index, item in ipairs(counters) do
     elseif most < cap then
       cap, lowered_by = most, index
     end
-    if item[7] > 0 and used >= item[7] then marked = marked or { 'mark', index, used } end
+    if item[7] > 0 and used >= item[7] and not is_light then marked = marked or { 'mark', index, used } end
   end
 end
 for index, item in ipairs(rings) do
@@ -163,7 +206,7 @@ for index, item in ipairs(rings) do
 end
 for index, item in ipairs(counters) do
   local model = item[8] or 0
-  if item[4] >= 0 and model > 1 and not out[model] then
+  if item[4] >= 0 and model > 1 and not out[model] and not is_light then
     local used = tonumber(values[item[1]][at[item]] or '0')
     local held = tonumber(values[item[1]][at[item] + 1] or '0')
     if cap_within(item[3], item[4] - used - held) < cap then
@@ -174,14 +217,20 @@ for index, item in ipairs(counters) do
 end
 local refusal = spent or marked or held_up
 if refusal then return refusal end
+if follows then
+  if #flight == #id then redis.call('SET', KEYS[8], flight .. '+', 'KEEPTTL') end -- its request need not be made for nobody
+  return { 'flight' }
+end
 
 -- Everything fits: take it all.
-if #left_out > 0 then
+if #left_out > 0 or entry then
   local kept = {}
   for _, item in ipairs(counters) do
-    if not out[item[8] or 0] then kept[#kept + 1] = item end
+    local model = item[8] or 0
+    if not (out[model] or entry and model > 0) then kept[#kept + 1] = item end
   end
   counters, demand[10] = kept, kept
+  if entry then demand[4], demand[5], demand[6], demand[8], demand[9], demand[12] = 0, 0, 0, 0, 0, {} end
   ARGV[3] = cmsgpack.pack(demand)
 end
 local tokens = input + cap * choices
@@ -218,12 +267,19 @@ if #sets[2] > 0 then
   redis.call('HSET', KEYS[5], unpack(sets[2]))
   if demand[14] > 0 then redis.call('EXPIRE', KEYS[5], demand[14]) else redis.call('PERSIST', KEYS[5]) end
 end
-local reply = { 'ok', cap, lowered_by, epoch, requests_ring, requests_left, tokens_ring, tokens_left, left_out }
+local reply = { 'ok', cap, lowered_by, epoch, requests_ring, requests_left, tokens_ring, tokens_left, left_out, 0, why }
+if entry then
+  reply[1], reply[2], reply[3], reply[10], reply[11] = 'hit', 0, 0, '', age
+elseif flight == '' then
+  redis.call('SET', KEYS[8], id, 'PX', ARGV[8])
+  reply[10] = 1
+end
 redis.call('HSET', KEYS[3], id, cmsgpack.pack({ tokens, nano, slot, cap, now_ms, KEYS[5], reply, ARGV[3], ARGV[4] }))
 redis.call('ZADD', KEYS[4], now_ms + demand[1], id)
-if KEYS[7] then
-  redis.call('DEL', KEYS[7])
-  redis.call('HSET', KEYS[7], 'fingerprint', demand[13], 'request', id)
-  redis.call('EXPIRE', KEYS[7], 86400)
+if repeated then
+  redis.call('DEL', repeated)
+  redis.call('HSET', repeated, 'fingerprint', demand[13], 'request', id)
+  redis.call('EXPIRE', repeated, 86400)
 end
+if entry then reply[10] = entry end
 return reply

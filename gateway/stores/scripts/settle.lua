@@ -1,11 +1,14 @@
 -- End a request: release what it held, charge what it used, append its usage records, keep its answer for a repeated call.
 --
 -- KEYS  1 stream of usage records  2 the tenant's counters  3 holds  4 leases  5 the end user's counters, or again 2
---       6 swept holds  7 the idempotency key's entry, if the request has one
+--       6 swept holds  7 cached answers  8 their ages  9 the flight of this one, all three if the request has a fingerprint
+--       last: the idempotency key's entry, if the request has one
 -- ARGV  1 request id  2 'settle' or 'sweep'  3 requests used (0 or 1)  4 tokens used  5 nano-dollars used
 --       6 epoch the reservation was made in, '' if none was  7 the demand, if there may be no hold to read it from
 --       8 answer to keep, '' for none  9 what each model of the plan used: a msgpack array of {requests, tokens, nano-dollars}, '' for all
---       by the first  10... usage records
+--       by the first  10 fingerprint, '' for none  11 what becomes of the cache, a msgpack array (gateway.stores.lookups.CacheWrite):
+--       ms the answer is fresh, ms it may stand in afterwards, bytes of all entries at most, 1 for a hit, 1 for a miss, nano-dollars
+--       saved  12 the answer's entry without its times, '' for none  13... usage records
 --
 -- Run twice, it charges once: the second run finds neither the hold nor another epoch. A hold that was swept meanwhile is corrected to what
 -- was really used. Where the counters were lost (another epoch), what exists of them is charged, and the ledger tells the rest.
@@ -19,7 +22,7 @@ local second = tonumber(time[1])
 local slot = math.floor(second / SLOT_SECONDS)
 local packed = redis.call('HGET', KEYS[3], id)
 local outcome = 'ok'
-local demand, released, taken_in
+local demand, released, taken_in, admitted_ms
 local was = { 0, 0, 0 }
 
 if ARGV[2] == 'sweep' then
@@ -33,7 +36,7 @@ end
 
 if packed then
   local hold = cmsgpack.unpack(packed)
-  demand, taken_in, released = cmsgpack.unpack(hold[8]), hold[3], { 1, hold[1], hold[2] }
+  demand, taken_in, released, admitted_ms = cmsgpack.unpack(hold[8]), hold[3], { 1, hold[1], hold[2] }, hold[5]
   if ARGV[2] == 'sweep' then
     requests, tokens, nano = 1, hold[1], hold[2]
     redis.call('HSET', KEYS[6], id, cmsgpack.pack({ requests, tokens, nano, hold[8] }))
@@ -108,14 +111,35 @@ if demand then
   end
 end
 
-if KEYS[7] then
-  local owner = redis.call('HGET', KEYS[7], 'request')
-  if ARGV[8] ~= '' and (not owner or owner == id) then
-    redis.call('HSET', KEYS[7], 'answer', ARGV[8])
-    redis.call('EXPIRE', KEYS[7], 86400)
-  elseif owner == id then
-    redis.call('DEL', KEYS[7])
+if ARGV[10] ~= '' then
+  local digest, part = ARGV[10], cmsgpack.unpack(ARGV[11])
+  local now_ms = second * 1000 + math.floor(tonumber(time[2]) / 1000)
+  local is_stored = false
+  if ARGV[12] ~= '' and admitted_ms then
+    local times = struct.pack('>dddd', now_ms, now_ms + part[1], now_ms + part[1] + part[2], admitted_ms)
+    is_stored = entry_store(KEYS[7], KEYS[8], digest, times .. ARGV[12], now_ms, part[3])
+  end
+  if part[4] + part[5] > 0 then
+    local count = redis.call('HINCRBY', KEYS[7], part[4] > 0 and '!hits' or '!misses', 1)
+    if count == 1 then redis.call('HSETNX', KEYS[7], '!since', now_ms) end
+    if part[6] > 0 then redis.call('HINCRBY', KEYS[7], '!saved', part[6]) end
+  end
+  local flight = redis.call('GET', KEYS[9])
+  if flight and string.sub(flight, 1, #id) == id then
+    -- Those who have waited for an answer that is not kept go on by themselves, each alone.
+    if is_stored then redis.call('DEL', KEYS[9]) else redis.call('SET', KEYS[9], '-', 'PX', 3000) end
   end
 end
-for index = 10, #ARGV do redis.call('XADD', KEYS[1], '*', 'r', ARGV[index]) end
+
+local repeated = KEYS[ARGV[10] ~= '' and 10 or 7]
+if repeated then
+  local owner = redis.call('HGET', repeated, 'request')
+  if ARGV[8] ~= '' and (not owner or owner == id) then
+    redis.call('HSET', repeated, 'answer', ARGV[8])
+    redis.call('EXPIRE', repeated, 86400)
+  elseif owner == id then
+    redis.call('DEL', repeated)
+  end
+end
+for index = 13, #ARGV do redis.call('XADD', KEYS[1], '*', 'r', ARGV[index]) end
 return outcome

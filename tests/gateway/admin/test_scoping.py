@@ -45,6 +45,7 @@ KINDS = [
     "quality_model",
     "semantic_watch",
     "semantic_check",
+    "cache_policy",
 ]
 
 

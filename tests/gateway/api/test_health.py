@@ -61,6 +61,8 @@ def test_the_openapi_document_has_every_endpoint(gateway):
         "/v1/models",
         "/v1/models/{name}",
         "/v1/budgets",
+        "/v1/cache",
+        "/v1/cache/purge",
         "/v1/route/explain",
         "/v1/usage",
     }

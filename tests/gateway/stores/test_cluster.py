@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -18,8 +19,10 @@ from redis.cluster import RedisCluster
 
 from config.redis_cluster import node_url
 from gateway.models import RequestLog
+from gateway.stores import cache as stores_cache
 from tenants import redis_keys
 from tests.gateway.budgets import budget
+from tests.gateway.caches import policy
 from tests.gateway.live import ROOT, Gateway, World, test_environment, wait_until
 from tests.gateway.stores import cluster
 
@@ -143,6 +146,28 @@ def test_lost_counters_are_read_from_the_ledger_and_a_dead_process_s_holds_are_s
     swept = wait_until(lambda: work(environment, worlds)[0])
     assert swept == 1
     assert counted(nodes, world, "requests") == (3, 0)
+
+
+def test_cached_answers_flights_and_purges_of_each_tenant_are_on_its_node(worlds, nodes, environment, simulator):
+    for world in worlds:
+        policy(world)
+        budget(world, 10, "requests")
+    simulator.behave(latency_ms=200)
+    for world in worlds:
+        with ThreadPoolExecutor(4) as pool:
+            replies = list(pool.map(lambda _, world=world: world.chat(user="alice"), range(4)))
+        assert sorted(reply.headers["x-tollgate-cache"] for reply in replies) == ["hit", "hit", "hit", "miss"]
+        assert world.chat(user="alice", stream=True).headers["x-tollgate-cache"] == "hit"
+        told = world.get("/v1/cache").json()
+        assert (told["entries"], told["hits"], told["misses"]) == (1, 4, 1)
+        assert world.post("/v1/cache/purge", {"all": True}).status == 200
+        assert world.chat(user="alice").headers["x-tollgate-cache-reason"] == "purged"
+    assert simulator.totals()["requests"] == 2 * len(worlds)
+    swept, drained, drift = work(environment, worlds)
+    assert (swept, drained, drift) == (0, 18, [])
+    due = stores_cache.due(nodes, [world.tenant.id for world in worlds])
+    assert due == [world.tenant.id for world in worlds]
+    assert [stores_cache.reclaim(nodes, tenant_id) for tenant_id in due] == [0, 0, 0]
 
 
 def _ignore(world: World) -> None:

@@ -1,12 +1,14 @@
 """The scripts against a plain model: whatever order requests are admitted, settled, swept, lost and put back in, the books agree.
 
-The model is a list of requests; what is used and held follows from it. Rings depend on the time of day and are not in it. Nor is what
-the scripts leave to reconciliation: a settlement repeated over a loss of data, and a late one where the loss took what was swept.
+The model is a list of requests; what is used and held follows from it. Some are given a cached answer, or told to wait for one. Rings
+depend on the time of day and are not in it. Nor is what the scripts leave to reconciliation: a settlement repeated over a loss of data, and
+a late one where the loss took what was swept.
 """
 
 from __future__ import annotations
 
 import asyncio
+import struct
 from collections.abc import Callable
 from typing import Any
 from uuid import UUID, uuid4
@@ -22,7 +24,17 @@ from billing import limits, windows
 from gateway import sweeper
 from gateway.ledger import SEEDING
 from gateway.stores import counters, usage_record
-from gateway.stores.counters import METRICS, TENANT_HASH, USER_HASH, CounterLine, Demand, Hold, Settlement, SlotLine
+from gateway.stores.counters import (
+    METRICS,
+    TENANT_HASH,
+    USER_HASH,
+    CounterLine,
+    Demand,
+    Hold,
+    Settlement,
+    SlotLine,
+)
+from gateway.stores.lookups import Lookup
 from gateway.stores.redis import RedisStore, Script
 from gateway.stores.usage_record import HELD, REPORTED, UsageRecord
 from tenants import redis_keys
@@ -36,6 +48,10 @@ COUNTERS = [(owner, limits.field(metric, ALWAYS, DIMENSIONS[owner], "")) for own
 BLANK = {item.name: item.type() for item in msgspec.structs.fields(UsageRecord) if item.type in (str, int, bool, float)}
 ROOM = {limits.REQUESTS: (0, 3, 12), limits.TOKENS: (700, 1_001, 4_000), limits.USD: (33_333, 50_001, 200_000)}
 Usage = tuple[int, int, int]  # requests, tokens, nano-dollars
+DIGEST = "d" * 48
+ENTRY = struct.pack(">dddd", 0, 2**50, 2**50, 2**50) + b"\0\0an entry"
+GIVEN = Lookup(DIGEST, reads=True, reads_only=False, joins=True, max_age_ms=2**52)
+JOINED = Lookup("e" * 48, reads=True, reads_only=False, joins=True, max_age_ms=2**52)
 
 
 def line(owner: int, metric: str, amount: int) -> CounterLine:
@@ -118,6 +134,9 @@ class Books(RuleBasedStateMachine):
         own, self.holds, self.swept, self.leases, self.stream = (key(self.tenant_id) for key in named)
         self.hashes = {TENANT_HASH: own, USER_HASH: redis_keys.user_counters(self.tenant_id, USER)}
         self.keys = [*self.hashes.values(), self.holds, self.swept, self.leases, self.stream]
+        self.cache = redis_keys.cached(self.tenant_id)
+        self.flight = redis_keys.flight(self.tenant_id, JOINED.digest)
+        self.redis.hset(self.cache, DIGEST, ENTRY)
         self.requests: list[Request] = []
         self.logged: list[bytes] = []
         self.epoch = self.open(0)
@@ -125,7 +144,7 @@ class Books(RuleBasedStateMachine):
     def teardown(self) -> None:
         with self.runner:
             self.runner.run(self.store.close())
-        self.redis.delete(*self.keys, redis_keys.config_version(self.tenant_id))
+        self.redis.delete(*self.keys, self.cache, self.flight, redis_keys.config_version(self.tenant_id))
 
     def open(self, since_ms: int) -> str:
         epoch = f"{uuid4().hex}:{since_ms}:0:{self.redis.info('server')['run_id']}"
@@ -164,11 +183,24 @@ class Books(RuleBasedStateMachine):
                     refusals.add("spent" if unheld < demand.output_least else "held")
         return (max(refusals), 0) if refusals else ("ok", cap)  # "spent" before "held"
 
-    def ask(self, demand: Demand) -> tuple[Hold, list[Any]]:
+    def expected_light(self, demand: Demand) -> str:
+        """The verdict on a request that takes no tokens, no money and no place: "ok", or what refuses it: a limit on requests, or a budget
+        that is used up."""
+        refusals = set()
+        for line in demand.counters:
+            used, held = self.counted(line.hash, line.field)
+            is_spent = used >= line.amount
+            if line.amount >= 0 and line.metric != METRICS[limits.REQUESTS] and is_spent:
+                refusals.add("spent")
+            if line.amount >= 0 and line.metric == METRICS[limits.REQUESTS] and used + held >= line.amount:
+                refusals.add("spent" if is_spent else "held")
+        return max(refusals) if refusals else "ok"
+
+    def ask(self, demand: Demand, lookup: Lookup | None = None) -> tuple[Hold, list[Any]]:
         request_id = uuid4()
         kept = record(self.tenant_id, request_id, (1, demand.input_tokens, 0), demand.input_tokens, HELD)
         hold = Hold(self.tenant_id, request_id.hex, USER, "", counters.encode(demand), kept, 0, "", 0.0)
-        return hold, self.runner.run(counters.reserve(self.store, hold, 1))
+        return hold, self.runner.run(counters.reserve(self.store, hold, 1, lookup))
 
     @initialize(demands=st.lists(DEMANDS, min_size=4, max_size=6))
     def begin(self, demands: list[Demand]) -> None:
@@ -192,6 +224,43 @@ class Books(RuleBasedStateMachine):
         after = self.dump()
         assert self.runner.run(counters.reserve(self.store, hold, 1)) == verdict  # its reply was lost
         assert self.dump() == after
+
+    @rule(demand=DEMANDS)
+    def reserve_what_is_cached(self, demand: Demand) -> None:
+        before, kind = self.dump(), self.expected_light(demand)
+        hold, verdict = self.ask(demand, GIVEN)
+        assert verdict[0].decode() == ("hit" if kind == "ok" else kind), verdict
+        if kind != "ok":
+            assert self.dump() == before
+            return
+        assert (verdict[1], verdict[3], verdict[9]) == (0, self.epoch.encode(), ENTRY)
+        light = counters.light(demand)
+        hold.demand, hold.output_cap, hold.epoch = counters.encode(light), 0, self.epoch
+        self.requests.append(Request(hold, light, (1, 0, 0)))
+        after = self.dump()
+        assert self.runner.run(counters.reserve(self.store, hold, 1, GIVEN)) == verdict  # its reply was lost
+        assert self.dump() == after
+
+    @rule(demand=DEMANDS, is_under_way=st.booleans())
+    def reserve_what_others_may_be_asking(self, demand: Demand, is_under_way: bool) -> None:
+        if not is_under_way:
+            kind, cap = self.expected(demand)
+            hold, verdict = self.ask(demand, JOINED)
+            assert verdict[0].decode() == kind, verdict
+            assert self.redis.get(self.flight) == (hold.request_id.encode() if kind == "ok" else None)
+            if kind == "ok":
+                assert (verdict[1], verdict[9]) == (cap, 1)
+                hold.output_cap, hold.epoch = cap, self.epoch
+                self.requests.append(Request(hold, demand, amounts(demand, cap)))
+        else:
+            leader = uuid4().hex
+            self.redis.set(self.flight, leader, ex=60)
+            before, kind = self.dump(), self.expected_light(demand)
+            verdict = self.ask(demand, JOINED)[1]
+            assert verdict[0].decode() == ("flight" if kind == "ok" else kind), verdict
+            assert self.dump() == before
+            assert self.redis.get(self.flight).decode() == leader + ("+" if kind == "ok" else "")
+        self.redis.delete(self.flight)
 
     def settle(self, item: Request, requests: int, tokens: int, nano: int) -> str:
         used = requests, item.held[1] * tokens // 100, item.held[2] * nano // 100

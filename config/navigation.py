@@ -47,9 +47,7 @@ PROVIDERS = Entry(_("Providers"), "hub", "gateway.provider", _("Upstreams and th
 MODELS = Entry(_("Models"), "neurology", "gateway.model", _("What applications may name, and its price"))
 TASKS = Entry(_("Tasks"), "task_alt", "gateway.task", _("Asked for by purpose, with a chain of models"))
 RULES = Entry(_("Routing rules"), "alt_route", "gateway.routingrule", _("Which model answers"))
-CACHES = Entry(
-    _("Caches"), "cached", "gateway.cachepolicy", _("What is answered again without calling a model")
-)
+CACHES = Entry(_("Caches"), "cached", "gateway.cachepolicy", _("What is answered again without calling a model"))
 QUALITY = Entry(_("Quality models"), "grading", "gateway.qualitymodel", _("What judges a cascade's cheap answers"))
 LABELS = Entry(_("Labelled answers"), "thumbs_up_down", "gateway.labeledanswer", _("What quality models learn from"))
 WATCHES = Entry(
@@ -91,7 +89,9 @@ OPERATORS = (
             CHANNELS,
         ),
     ),
-    Group(_("Catalog & routing"), (PROVIDERS, MODELS, TASKS, RULES, CACHES, WATCHES, CHECKS, QUALITY, LABELS, BREAKERS)),
+    Group(
+        _("Catalog & routing"), (PROVIDERS, MODELS, TASKS, RULES, CACHES, WATCHES, CHECKS, QUALITY, LABELS, BREAKERS)
+    ),
     Group(
         _("Access"),
         (

@@ -83,6 +83,7 @@ class Runtime:
             most_connections=settings.GATEWAY_SEMANTIC_CONNECTIONS,
             budget_seconds=settings.GATEWAY_SEMANTIC_SECONDS,
         )
+        self.semantic_wait_seconds: float = settings.GATEWAY_SEMANTIC_WAIT_SECONDS
         self.summaries = Summaries(self.redis)
         self.background = Background(settings.GATEWAY_BACKGROUND_REQUESTS)
         self.flights = Flights(self.redis, longest_seconds=settings.GATEWAY_TOTAL_SECONDS)

@@ -203,7 +203,7 @@ def _look_up(host: str, port: int) -> list[tuple[Any, Any, Any, Any, Any]]:
 def open_socket(host: str, port: int, timeout_seconds: float) -> socket.socket:
     """A connection to the first of the host's addresses that answers. Raises `OSError`, without one, if any of them may not be called."""
     _literal(host)
-    failed: OSError = _NotPublic(f"{host} is not known")
+    failed: OSError = NotPublic(f"{host} is not known")
     for family, kind, protocol, _name, address in _look_up(host, port):
         made = socket.socket(family, kind, protocol)
         made.settimeout(timeout_seconds)

@@ -50,9 +50,7 @@ def read(request: Request) -> Question | str:
     return Question(text, fields, is_agent_turn) if fields is not None else "a name stands twice in an object"
 
 
-def scope(
-    tenant_id: UUID, request: Request, plan: Plan, question: Question, *, end_user: str, embedder: str
-) -> bytes:
+def scope(tenant_id: UUID, request: Request, plan: Plan, question: Question, *, end_user: str, embedder: str) -> bytes:
     """The digest of all that must be equal. `end_user`: whose alone the answer is; empty: the whole tenant's. `embedder`: its name, with
     its version."""
     parts = (

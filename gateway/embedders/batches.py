@@ -8,18 +8,14 @@ remember.
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import os
-import sys
-import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from gateway.embedders import EmbedderError, Vector
+from gateway.embedders.niceness import step_back
 
 MOST_AT_ONCE = 32
-NICENESS = 5  # more of the thread than of the process: where cores are scarce the event loop goes first, which all requests wait for
 MOST_WAITING = 2_000
 Work = Callable[[Sequence[str]], list[Vector]]
 
@@ -77,11 +73,3 @@ class Batched:
                         waiting.set_result(made)
         finally:
             self._working = None
-
-
-def step_back() -> None:
-    """Let the present thread go behind the event loop's, where cores are scarce."""
-    if sys.platform == "linux":  # elsewhere it would be the whole process
-        with contextlib.suppress(OSError):
-            thread = threading.get_native_id()
-            os.setpriority(os.PRIO_PROCESS, thread, os.getpriority(os.PRIO_PROCESS, thread) + NICENESS)

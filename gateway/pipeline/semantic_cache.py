@@ -26,8 +26,6 @@ from gateway.stores.nearest import FOUND, NONE, Candidate, Search
 from gateway.types import CachePolicy, Endpoint, Plan, Request, SemanticStanding
 
 logger = logging.getLogger(__name__)
-EMBED_SECONDS = 0.3  # what comes later is remembered: the next one that asks the same has it
-VERIFY_SECONDS = 0.25  # for all candidates together
 ENDPOINTS = (Endpoint.CHAT, Endpoint.MESSAGES)
 _UNWATCHED = SemanticStanding()
 
@@ -59,7 +57,7 @@ async def stale(exchange: Exchange, request: Request, plan: Plan, runtime: Runti
         exchange.snapshot.tenant_id, meaning.scope, meaning.vector, least=meaning.least, max_age_seconds=oldest,
         is_stale=True,
     )  # fmt: skip
-    chosen, _ = await _chosen(search, meaning, _standing(exchange, plan))
+    chosen, _ = await _chosen(search, meaning, _standing(exchange, plan), runtime.semantic_wait_seconds)
     return _cached(request, chosen.candidate, STALE) if chosen is not None else None
 
 
@@ -134,7 +132,9 @@ async def _found(
 ) -> tuple[_Chosen | None, str]:
     """The earlier question whose answer is given, noted on the exchange; or why there is none."""
     tenant_id = exchange.snapshot.tenant_id
-    vectors = await runtime.vectors.of(tenant_id, [meaning.question], runtime.embed, wait_seconds=EMBED_SECONDS)
+    # What comes later is remembered: the next one that asks the same has it.
+    wait = runtime.semantic_wait_seconds
+    vectors = await runtime.vectors.of(tenant_id, [meaning.question], runtime.embed, wait_seconds=wait)
     exchange.lap("embed")
     if vectors is None:
         return None, "not embedded in time"
@@ -146,7 +146,7 @@ async def _found(
         tenant_id, meaning.scope, vectors[0], least=meaning.least, max_age_seconds=oldest
     )
     exchange.lap("search")
-    chosen, reason = await _chosen(search, meaning, _standing(exchange, plan))
+    chosen, reason = await _chosen(search, meaning, _standing(exchange, plan), runtime.semantic_wait_seconds)
     exchange.lap("verify")
     cached = _cached(request, chosen.candidate, SEMANTIC) if chosen is not None else None
     if chosen is None or cached is None:
@@ -155,14 +155,16 @@ async def _found(
     return chosen, ""
 
 
-async def _chosen(search: Search, meaning: Meaning, standing: SemanticStanding) -> tuple[_Chosen | None, str]:
+async def _chosen(
+    search: Search, meaning: Meaning, standing: SemanticStanding, wait_seconds: float
+) -> tuple[_Chosen | None, str]:
     """The first of the candidates that is let through, or why none is: the nearest one's reason."""
     if search.outcome not in (FOUND, NONE):
         return None, f"search {search.outcome}"
     near = [one for one in search.near() if not one.is_stream]
     reasons: list[str] = []
     try:
-        async with asyncio.timeout(VERIFY_SECONDS):
+        async with asyncio.timeout(wait_seconds):
             for candidate in near:
                 chosen, reason = await _decided(meaning, candidate, standing)
                 if chosen is not None:
@@ -176,9 +178,7 @@ async def _chosen(search: Search, meaning: Meaning, standing: SemanticStanding) 
     return None, reasons[0] if reasons else "nothing near enough"
 
 
-async def _decided(
-    meaning: Meaning, candidate: Candidate, standing: SemanticStanding
-) -> tuple[_Chosen | None, str]:
+async def _decided(meaning: Meaning, candidate: Candidate, standing: SemanticStanding) -> tuple[_Chosen | None, str]:
     similarity = min(1.0, candidate.similarity)
     rules, measured = meaning.policy, standing.threshold or 0.0
     least = max(meaning.least, measured if standing.measure == "similarity" else 0.0)

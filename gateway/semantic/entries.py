@@ -18,6 +18,7 @@ import msgspec
 import psycopg
 from django.db import DataError, connection
 from django.utils import timezone
+from django_redis import get_redis_connection
 from redis import Redis
 
 from gateway import answers
@@ -183,3 +184,9 @@ def purge(redis: Redis, tenant_id: UUID, what: Purge) -> int:
     with tenancy.entered(tenant_id):
         deleted, _ = what.of(SemanticEntry.objects.filter(tenant_id=tenant_id)).delete()
     return deleted
+
+
+def forget(tenant_id: UUID, kind: str, subject: str) -> int:
+    """`purge`, of what the exact cache names so: a key by its id in hexadecimal."""
+    what = Purge(kind, str(UUID(subject)) if kind == purges.KEY else subject)
+    return purge(get_redis_connection("default"), tenant_id, what)

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from gateway.caching.verify import guards, thresholds
 from gateway.caching.verify.words import read
-from gateway.embedders.batches import step_back
+from gateway.embedders.niceness import step_back
 
 LEAST_SIMILARITY = (
     0.7  # of a candidate that is verified; below it hardly any two questions are the same (docs/semantic-verifier.md)

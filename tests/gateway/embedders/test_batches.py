@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from gateway.embedders import EmbedderError
+from gateway.embedders import EmbedderError, niceness
 from gateway.embedders import batches as batching
 from gateway.embedders.batches import Batched
 
@@ -80,7 +80,7 @@ async def test_its_thread_steps_back_behind_the_event_loop():
 
     ours = os.getpriority(os.PRIO_PROCESS, 0)
     (theirs,) = await Batched("priority", priority).embed(["a"])
-    assert theirs == min(ours + batching.NICENESS, 19)
+    assert theirs == min(ours + niceness.NICENESS, 19)
     assert os.getpriority(os.PRIO_PROCESS, 0) == ours
 
 

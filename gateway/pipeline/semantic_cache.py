@@ -36,13 +36,15 @@ async def ask(exchange: Exchange, request: Request, plan: Plan, runtime: Runtime
     meaning = _meaning(exchange, request, plan, runtime)
     if meaning is None:
         return
-    reason = "no-cache" if exchange.control.no_cache else "max-age=0"
-    if meaning.reads:
-        found, reason = await _found(exchange, request, plan, runtime, meaning)
-        if found is not None:
-            _note_hit(exchange, request, plan, found, content)
-            return
-    _say(exchange, reason)
+    if not meaning.reads:
+        if exchange.cache == BYPASS:  # the exact cache has not said so
+            _say(exchange, "no-cache" if exchange.control.no_cache else "max-age=0")
+        return
+    found, reason = await _found(exchange, request, plan, runtime, meaning)
+    if found is None:
+        _say(exchange, reason)
+    else:
+        _note_hit(exchange, request, plan, found, content)
 
 
 async def stale(exchange: Exchange, request: Request, plan: Plan, runtime: Runtime) -> Cached | None:

@@ -153,12 +153,12 @@ def test_cache_control_is_heard(meaning, simulator):
     asked(meaning, user(QUESTION))
     (entry,) = kept(meaning)
     fresh = asked(meaning, user(SIMILAR), cache_control="no-cache, no-store")
-    assert said(fresh) == (200, "miss", "no-cache; not kept: no-store; semantic: no-cache")
+    assert said(fresh) == (200, "miss", "no-cache; not kept: no-store")
     SemanticEntry.objects.filter(id=entry.id).update(answered_at=timezone.now() - dt.timedelta(minutes=5))
     assert said(asked(meaning, user(SIMILAR), cache_control="no-store, max-age=60")) == (
         200,
         "miss",
-        "no entry; not kept: no-store; semantic: nothing near enough",
+        "no entry; semantic: nothing near enough; not kept: no-store",
     )
     old = asked(meaning, user(SIMILAR), cache_control="max-age=600")
     assert (semantic(old), int(old.headers["age"]) // 60) == ((200, "semantic"), 5)
@@ -251,9 +251,7 @@ def test_a_thumb_down_takes_the_answer_out(meaning):
 
 
 def record_of(world: World, reply: Reply) -> RequestLog:
-    return next(
-        row for row in world.records_so_far() if f"req_{row.request_id.hex}" == reply.headers["x-request-id"]
-    )
+    return next(row for row in world.records_so_far() if f"req_{row.request_id.hex}" == reply.headers["x-request-id"])
 
 
 def test_a_share_of_the_hits_waits_to_be_checked_with_its_request(meaning):

@@ -95,7 +95,9 @@ MEASURES: tuple[Measure, ...] = (
     _count("client_left", "r.is_final AND r.outcome = 'client_left'"),
     _count("errors", "r.is_final AND k.error <> ''"),
     *(_count(f"errors_{kind}", f"r.is_final AND k.error = '{kind}'") for kind in errors.ALL),
-    _count("calls", "r.attempt > 0"),
+    _count(
+        "calls", "r.attempt > 0 AND r.cache NOT IN ('hit', 'semantic')"
+    ),  # what a cache answers is counted as attempt 1
     _count("failed_calls", "r.attempt > 0 AND r.outcome IN ('upstream_error', 'cut')"),
     _count("retries", f"{_AGAIN} AND NOT r.opens_model"),
     _count("fallbacks", f"{_AGAIN} AND r.opens_model AND q.was_escalated IS NOT TRUE"),

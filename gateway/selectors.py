@@ -63,21 +63,22 @@ def _snapshot_of(tenant: Tenant) -> types.Snapshot:
     catalog = _catalog(tenant.id)
     changes_at = billing.next_change(tenant.id)
     clock = Clock(tenant.timezone)
+    policies = _cache_policies(tenant.id)
     return types.Snapshot(
         tenant_id=tenant.id,
         version=tenant.config_version,
         is_active=tenant.is_active,
         keys={row.secret_sha256: _key(row) for row in ApiKey.objects.filter(tenant_id=tenant.id, revoked_at=None)},
         models={model.name: model for model in catalog.values()},
-        tasks={task.slug: task for task in _tasks(tenant.id, catalog)},
+        tasks={task.slug: task for task in _tasks(tenant.id, catalog, policies)},
         rules=_rules(tenant.id, catalog, clock.zone),
         limits=billing.limits_of(tenant.id),
         clock=clock,
         loaded_at=time.monotonic(),
         semantic=_semantic_standings(tenant.id),
         valid_until=math.inf if changes_at is None else changes_at.timestamp(),
-        prefix=types.PrefixPolicy(is_on=settings.GATEWAY_PREFIX_CACHE),
-        caching=caching(tenant.id),
+        prefix=_prefix(policies.get("")),
+        caching=_caching(policies),
     )
 
 
@@ -134,7 +135,7 @@ def _providers(tenant_id: UUID) -> dict[UUID, types.Provider]:
     return providers
 
 
-def _tasks(tenant_id: UUID, catalog: dict[UUID, types.Model]) -> list[types.Task]:
+def _tasks(tenant_id: UUID, catalog: dict[UUID, types.Model], policies: Policies) -> list[types.Task]:
     """Tasks whose chain has at least one model in use."""
     fallbacks = Prefetch("fallbacks", models.TaskFallback.objects.order_by("position"))
     tasks = []
@@ -151,6 +152,7 @@ def _tasks(tenant_id: UUID, catalog: dict[UUID, types.Model]) -> list[types.Task
                     choice=row.choice(),
                     likely_output_tokens=row.likely_output_tokens,
                     context=_context_policy(getattr(row, "context_policy", None), catalog),
+                    prefix=_prefix(policies[row.slug]) if row.slug in policies else None,
                 )
             )
     return tasks
@@ -187,43 +189,35 @@ def _semantic_standings(tenant_id: UUID) -> dict[str, types.SemanticStanding]:
     }
 
 
-def caching(tenant_id: UUID) -> types.Caching | None:
-    """The tenant's cache policies; None if it has none."""
-    rows = models.CachePolicy.objects.filter(tenant_id=tenant_id).select_related("task")
-    default: types.CachePolicy | None = None
-    tasks: dict[str, types.CachePolicy | None] = {}
-    max_megabytes = DEFAULT_MAX_MEGABYTES
+Policies = dict[str, models.CachePolicy]
+
+
+def _cache_policies(tenant_id: UUID) -> Policies:
+    """By their tasks' slugs; under "" the one for all that has none of its own."""
     # The operator's tasks first, so that a task of the tenant's own goes before one of the same name.
-    found = list(rows.order_by(F("task__tenant_id").asc(nulls_first=True)))
-    for row in found:
-        if row.task is None:
-            default, max_megabytes = _cache_policy(row), row.max_megabytes
-        else:
-            tasks[row.task.slug] = _cache_policy(row)
-    return types.Caching(default, tasks, max_megabytes * 1_048_576) if found else None
+    rows = models.CachePolicy.objects.filter(tenant_id=tenant_id).select_related("task")
+    found = rows.order_by(F("task__tenant_id").asc(nulls_first=True))
+    return {row.task.slug if row.task is not None else "": row for row in found}
 
 
-def _cache_policy(row: models.CachePolicy) -> types.CachePolicy | None:
-    if not row.is_active:
+def caching(tenant_id: UUID) -> types.Caching | None:
+    """The tenant's cache policies as they are in the snapshot; None if it has none."""
+    return _caching(_cache_policies(tenant_id))
+
+
+def _caching(policies: Policies) -> types.Caching | None:
+    """None if there are none."""
+    if not policies:
         return None
-    return types.CachePolicy(
-        exact=row.exact,
-        ttl_seconds=row.ttl_seconds,
-        stale_seconds=row.stale_seconds,
-        is_per_end_user=row.scope == models.CachePolicy.Scope.END_USER,
-        max_temperature=float(row.max_temperature),
-        with_tools=row.with_tools,
-        embeddings=row.embeddings,
-        max_entry_bytes=row.max_entry_kilobytes * 1024,
-        semantic=row.semantic,
-        semantic_threshold=float(row.semantic_threshold),
-        semantic_target=float(row.target_false_percent) / 100,
-        semantic_verified=row.semantic_verified,
-        semantic_agent_turns=row.semantic_agent_turns,
-        semantic_max_age_seconds=row.semantic_max_age_seconds,
-        prefix=row.prefix,
-        prefix_ttl=row.prefix_ttl,
-    )
+    rules = {slug: row.rules() for slug, row in policies.items()}
+    room = policies[""].max_megabytes if "" in policies else DEFAULT_MAX_MEGABYTES
+    return types.Caching(rules.pop("", None), rules, room * 1_048_576)
+
+
+def _prefix(policy: models.CachePolicy | None) -> types.PrefixPolicy:
+    """The operator's switch is over all policies."""
+    chosen = policy.prefix_policy() if policy is not None else types.PrefixPolicy()
+    return chosen if settings.GATEWAY_PREFIX_CACHE else types.PrefixPolicy(is_on=False)
 
 
 def _rules(tenant_id: UUID, catalog: dict[UUID, types.Model], zone: dt.tzinfo) -> tuple[types.Rule, ...]:

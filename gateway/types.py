@@ -143,9 +143,7 @@ class ContextPolicy(msgspec.Struct, frozen=True):
 class CachePolicy(msgspec.Struct, frozen=True):
     """What may be answered from which cache. `is_per_end_user`: what was answered to one end user is given to no other.
 
-    `max_entry_bytes`: the largest answer that is kept. `semantic_target`: the greatest tolerated share of false hits among hits.
-    `prefix_ttl`: "5m", "1h" or "auto".
-    """
+    `max_entry_bytes`: the largest answer that is kept. `semantic_target`: the greatest tolerated share of false hits among hits."""
 
     exact: bool = False
     ttl_seconds: int = 3600
@@ -161,8 +159,6 @@ class CachePolicy(msgspec.Struct, frozen=True):
     semantic_verified: bool = True
     semantic_agent_turns: bool = False
     semantic_max_age_seconds: int = 86_400
-    prefix: bool = False
-    prefix_ttl: str = "auto"
 
 
 class Caching(msgspec.Struct, frozen=True):

@@ -10,6 +10,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from gateway import types
 from gateway.models.routing import Task, given
 from tenants.ids import uuid7
 from tenants.models import ConfigModel, TenantOwned
@@ -176,6 +177,30 @@ class CachePolicy(TenantOwned, ConfigModel):
                 violation_error_message=_("The tenant has a cache policy for this already."),
             )
         ]
+
+    def rules(self) -> types.CachePolicy | None:
+        """What answers may be given again, as the data plane takes it; None: none."""
+        if not self.is_active:
+            return None
+        return types.CachePolicy(
+            exact=self.exact,
+            ttl_seconds=self.ttl_seconds,
+            stale_seconds=self.stale_seconds,
+            is_per_end_user=self.scope == self.Scope.END_USER,
+            max_temperature=float(self.max_temperature),
+            with_tools=self.with_tools,
+            embeddings=self.embeddings,
+            max_entry_bytes=self.max_entry_kilobytes * 1024,
+            semantic=self.semantic,
+            semantic_threshold=float(self.semantic_threshold),
+            semantic_target=float(self.target_false_percent) / 100,
+            semantic_verified=self.semantic_verified,
+            semantic_agent_turns=self.semantic_agent_turns,
+            semantic_max_age_seconds=self.semantic_max_age_seconds,
+        )
+
+    def prefix_policy(self) -> types.PrefixPolicy:
+        return types.PrefixPolicy(is_on=self.is_active and self.prefix, lifetime=self.prefix_ttl)
 
     def __str__(self) -> str:
         return f"{self.tenant} · {self.task if self.task_id else _('all tasks')}"

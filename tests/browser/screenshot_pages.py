@@ -30,6 +30,7 @@ SHOTS = (
     Shot("console-switcher", ACME, click="Acme"),
     Shot("console-budgets", f"{ACME}billing/budget/"),
     Shot("console-api-keys", f"{ACME}tenants/apikey/"),
+    Shot("console-caches", f"{ACME}gateway/cachepolicy/"),
     Shot("request-log", f"{ACME}gateway/requestlog/"),
     Shot("console-audit-trail", f"{ACME}auditlog/logentry/"),
     Shot("console-team", f"{ACME}team/"),

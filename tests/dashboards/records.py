@@ -84,6 +84,7 @@ class Record:
     opens_model: bool = True
     context_tokens_before: int | None = None
     context_tokens_after: int | None = None
+    saved_usd: Decimal | None = None
 
     @property
     def id(self) -> UUID:
@@ -174,6 +175,7 @@ _COLUMNS = (
     "model_served", "provider", "is_stream", "status", "outcome", "error_type", "finish_reason", "cache", "input_tokens",
     "cache_read_tokens", "cache_write_5m_tokens", "cache_write_1h_tokens", "output_tokens", "reasoning_tokens", "usage_source",
     "cost_usd", "is_priced", "latency_ms", "ttft_ms", "is_final", "opens_model", "context_tokens_before", "context_tokens_after",
+    "saved_usd",
 )  # fmt: skip
 
 
@@ -244,7 +246,7 @@ def add_up(records: list[Record], everything: list[Record]) -> dict[str, int | D
         "client_left": sum(item.outcome == "client_left" for item in final),
         "errors": sum(item.error != "" for item in final),
         **{f"errors_{kind}": sum(item.error == kind for item in final) for kind in kinds},
-        "calls": sum(item.attempt > 0 for item in records),
+        "calls": sum(item.attempt > 0 and item.cache not in ("hit", "semantic") for item in records),
         "failed_calls": sum(item.attempt > 0 and item.outcome in ("upstream_error", "cut") for item in records),
         "retries": sum(not item.opens_model for item in again),
         "fallbacks": sum(item.opens_model and item.id not in escalated for item in again),

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from dashboards import ranges, rolling, savings, scopes
+from dashboards import ranges, reading, rolling, savings, scopes
 from dashboards.reading import View
 from gateway.models import Model
 from tests.cast import Cast
@@ -30,6 +30,24 @@ def test_values_what_context_policies_left_out_at_the_models_price_and_says_that
     assert by_layer["context"] == savings.Saving("context", Decimal("0.006"), 2000, is_estimate=True)
     assert by_layer["cascade"].usd is None  # the log does not have it
     assert list(by_layer) == list(savings.LAYERS)
+
+
+def test_tells_the_exact_cache_from_the_semantic_one_and_saves_nothing_by_answers_that_stood_in(cast: Cast):
+    tenant = cast.acme.tenant
+    for cache, saved in (("hit", "0.002"), ("hit", "0.003"), ("semantic", "0.0007"), ("stale", None), ("miss", None)):
+        records.put([records.record(tenant.id, NOW, cache=cache, saved_usd=Decimal(saved) if saved else None)])
+    rolling.roll_up(NOW)
+    view = View(scopes.of_tenant(tenant), ranges.preset("24h", NOW, ZoneInfo("UTC")))
+    found = savings.savings(view)
+    by_layer = {item.layer: item.usd for item in found.layers}
+    assert (by_layer["exact"], by_layer["semantic"], found.total_usd) == (
+        Decimal("0.005"),
+        Decimal("0.0007"),
+        Decimal("0.0057"),
+    )
+    (row,) = reading.ask(view, measures=("requests", "calls", "cache_hits", "cache_semantic", "cache_stale")).rows
+    sums = row.sums
+    assert (sums.requests, sums.calls, sums.cache_hits, sums.cache_semantic, sums.cache_stale) == (5, 2, 2, 1, 1)
 
 
 def test_does_not_value_what_has_no_price(cast: Cast):

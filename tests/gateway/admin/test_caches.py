@@ -13,7 +13,7 @@ from django_redis import get_redis_connection
 
 from gateway.models import CachePolicy
 from tenants import redis_keys
-from tests.cast import Cast, logged_in, request_row
+from tests.cast import Cast, at_work, request_row
 
 pytestmark = pytest.mark.django_db
 
@@ -66,7 +66,7 @@ def purged(policy: CachePolicy) -> list[str]:
 
 def test_an_admin_makes_a_policy_for_all_tasks_and_it_is_in_the_audit_trail(cast: Cast):
     given = form(tenant=str(cast.acme.tenant.pk), ttl_seconds=600, scope="end_user", semantic="on", prefix="on")
-    response = logged_in(cast.ada).post(page("add"), given)
+    response = at_work(cast.ada).post(page("add"), given)
     assert response.status_code == 302, response.content.decode()
     row = CachePolicy.objects.get(tenant=cast.acme.tenant, task=None)
     assert (row.ttl_seconds, row.scope, row.semantic, row.prefix, row.with_tools) == (
@@ -76,12 +76,12 @@ def test_an_admin_makes_a_policy_for_all_tasks_and_it_is_in_the_audit_trail(cast
         True,
         False,
     )
-    history = logged_in(cast.ada).get(page("history", row)).content.decode()
+    history = at_work(cast.ada).get(page("history", row)).content.decode()
     assert "fresh for" in html.unescape(history).lower()
 
 
 def test_the_page_explains_every_field(cast: Cast, acmes: CachePolicy):
-    text = html.unescape(logged_in(cast.ada).get(page("change", acmes)).content.decode())
+    text = html.unescape(at_work(cast.ada).get(page("change", acmes)).content.decode())
     for field in CachePolicy._meta.get_fields():
         if getattr(field, "help_text", "") and field.editable:
             assert str(field.help_text) in text, field.name
@@ -98,7 +98,7 @@ def test_the_page_explains_every_field(cast: Cast, acmes: CachePolicy):
     ],
 )
 def test_what_makes_no_sense_is_refused_beside_its_field(cast: Cast, fields: dict[str, Any], field: str, message: str):
-    response = logged_in(cast.ada).post(page("add"), form(tenant=str(cast.acme.tenant.pk), **fields))
+    response = at_work(cast.ada).post(page("add"), form(tenant=str(cast.acme.tenant.pk), **fields))
     assert response.status_code == 200
     assert message in str(response.context["adminform"].form.errors[field])
     assert not CachePolicy.objects.filter(tenant=cast.acme.tenant, task=None).exists()
@@ -106,29 +106,29 @@ def test_what_makes_no_sense_is_refused_beside_its_field(cast: Cast, fields: dic
 
 def test_there_is_one_policy_for_each_task_and_one_for_all(cast: Cast, acmes: CachePolicy):
     for fields in ({}, {"task": str(cast.acme.task.pk)}):
-        response = logged_in(cast.ada).post(page("add"), form(tenant=str(cast.acme.tenant.pk), **fields))
+        response = at_work(cast.ada).post(page("add"), form(tenant=str(cast.acme.tenant.pk), **fields))
         assert "has a cache policy for this already" in html.unescape(response.content.decode())
     assert CachePolicy.objects.filter(tenant=cast.acme.tenant).count() == 2
 
 
 def test_the_room_is_said_in_the_policy_for_all_tasks_only(cast: Cast):
     given = form(tenant=str(cast.acme.tenant.pk), task=str(cast.task.pk), max_megabytes=10)
-    response = logged_in(cast.ada).post(page("add"), given)
+    response = at_work(cast.ada).post(page("add"), given)
     assert "the whole tenant's" in html.unescape(str(response.context["adminform"].form.errors["max_megabytes"]))
 
 
 def test_an_operator_s_task_may_have_a_policy_and_another_tenant_s_may_not(cast: Cast):
     given = form(tenant=str(cast.acme.tenant.pk), task=str(cast.task.pk))
-    assert logged_in(cast.ada).post(page("add"), given).status_code == 302
+    assert at_work(cast.ada).post(page("add"), given).status_code == 302
     given = form(tenant=str(cast.acme.tenant.pk), task=str(cast.globex.task.pk))
-    assert logged_in(cast.olga).post(page("add"), given).status_code == 200
+    assert at_work(cast.olga).post(page("add"), given).status_code == 200
     assert CachePolicy.objects.filter(tenant=cast.acme.tenant).count() == 2
 
 
 def test_the_page_says_what_the_cache_holds_and_was_worth(cast: Cast, acmes: CachePolicy):
-    assert "nothing yet" in logged_in(cast.vera).get(page("change", acmes)).content.decode()
+    assert "nothing yet" in at_work(cast.vera).get(page("change", acmes)).content.decode()
     keep(acmes, bytes=3200, hits=3, misses=1, saved=1_234_567, since=1_795_000_000_000)
-    text = html.unescape(logged_in(cast.vera).get(page("change", acmes)).content.decode())
+    text = html.unescape(at_work(cast.vera).get(page("change", acmes)).content.decode())
     assert "1 answer, 3.1 kB, the oldest of" in text
     assert "3 hits of 4 (75%), $0.0012 saved since" in text
 
@@ -139,9 +139,9 @@ def test_the_page_says_what_the_cache_holds_and_was_worth(cast: Cast, acmes: Cac
 )
 def test_an_admin_has_it_forget(cast: Cast, acmes: CachePolicy, what: str, mark: str):
     given = {"what": what, "task": cast.acme.task.slug, "key": str(cast.acme.key.api_key.pk), "tag": "beta"}
-    assert logged_in(cast.ada).get(page("purge", acmes)).status_code == 200
+    assert at_work(cast.ada).get(page("purge", acmes)).status_code == 200
     assert purged(acmes) == []
-    response = logged_in(cast.ada).post(page("purge", acmes), given, follow=True)
+    response = at_work(cast.ada).post(page("purge", acmes), given, follow=True)
     assert "No earlier answer is given any more" in html.unescape(response.content.decode())
     assert purged(acmes) == [mark.format(task=cast.acme.task.slug, key=cast.acme.key.api_key.pk.hex)]
     entry = LogEntry.objects.filter(object_pk=str(acmes.pk)).latest("id")
@@ -154,21 +154,21 @@ def test_an_admin_has_it_forget(cast: Cast, acmes: CachePolicy, what: str, mark:
     [{}, {"what": "x"}, {"what": "tag", "tag": ""}, {"what": "task", "task": "no-such"}, {"what": "key", "key": str(uuid4())}],
 )  # fmt: skip
 def test_what_is_not_there_is_not_purged(cast: Cast, acmes: CachePolicy, given: dict[str, str]):
-    assert logged_in(cast.ada).post(page("purge", acmes), given).status_code == 200
+    assert at_work(cast.ada).post(page("purge", acmes), given).status_code == 200
     assert purged(acmes) == []
 
 
 def test_another_tenant_s_key_is_not_offered(cast: Cast, acmes: CachePolicy):
-    response = logged_in(cast.ada).get(page("purge", acmes))
+    response = at_work(cast.ada).get(page("purge", acmes))
     assert str(cast.globex.key.api_key.pk) not in response.content.decode()
     given = {"what": "key", "key": str(cast.globex.key.api_key.pk)}
-    assert logged_in(cast.olga).post(page("purge", acmes), given).status_code == 200
+    assert at_work(cast.olga).post(page("purge", acmes), given).status_code == 200
     assert purged(acmes) == purged(cast.globex.cache_policy) == []
 
 
 def test_only_who_may_edit_the_policy_may_purge(cast: Cast, acmes: CachePolicy):
     for person, status in ((cast.vera, 403), (cast.bob, 403), (cast.charlie, 404)):
-        client = logged_in(person)
+        client = at_work(person)
         assert client.get(page("purge", acmes)).status_code == status
         assert client.post(page("purge", acmes), {"what": "all"}).status_code == status
     assert purged(acmes) == []
@@ -179,7 +179,7 @@ def test_the_request_log_shows_what_a_cache_did(cast: Cast):
         cast.acme.tenant, cast.acme.key.api_key, cache="hit", cache_reason="shared flight", saved_usd="0.0015", cache_age_ms=2500,
         input_tokens=0, output_tokens=0, cost_usd=0,
     )  # fmt: skip
-    client = logged_in(cast.ada)
+    client = at_work(cast.ada)
     text = html.unescape(client.get(reverse("admin:gateway_requestlog_change", args=[row.pk])).content.decode())
     assert "hit (shared flight), 2.50 s old, $0.0015 saved" in text
     assert "none: answered from the cache" in text

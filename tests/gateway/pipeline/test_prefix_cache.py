@@ -9,14 +9,18 @@ import msgspec
 import pytest
 
 from gateway import selectors
+from gateway.models import CachePolicy
 from gateway.pipeline import prefix_cache
 from gateway.prefix import reading
 from gateway.prefix.marks import NONE
 from gateway.prefix.memory import PrefixMemory
 from gateway.types import Attempt, Endpoint, Plan, PrefixPolicy
 from tenants.models import Tenant
+from tests.cast import Cast, cast
 from tests.gateway.context import optimising
 from tests.gateway.prefix.traffic import model, words
+
+__all__ = ["cast"]
 
 
 class Runtime:
@@ -89,3 +93,21 @@ def test_it_is_on_for_every_tenant_unless_the_operator_switches_it_off(settings)
     assert selectors.preview(tenant).prefix == ON
     settings.GATEWAY_PREFIX_CACHE = False
     assert selectors.preview(tenant).prefix == OFF
+
+
+@pytest.mark.django_db
+def test_a_tenant_and_each_of_its_tasks_may_say_otherwise_and_the_operator_s_switch_is_over_them(cast: Cast, settings):
+    tenant, task = cast.acme.tenant, cast.acme.task
+    CachePolicy.objects.filter(tenant=tenant).delete()
+    CachePolicy.objects.create(tenant=tenant, prefix=False)
+    assert (selectors.preview(tenant).prefix, selectors.preview(tenant).tasks[task.slug].prefix) == (OFF, None)
+    policy = CachePolicy.objects.create(tenant=tenant, task=task, prefix_ttl="1h")
+    hour = PrefixPolicy(lifetime="1h")
+    assert (selectors.preview(tenant).prefix, selectors.preview(tenant).tasks[task.slug].prefix) == (OFF, hour)
+    policy.is_active = False
+    policy.save()
+    assert selectors.preview(tenant).tasks[task.slug].prefix == PrefixPolicy(is_on=False, lifetime="1h")
+    policy.is_active = True
+    policy.save()
+    settings.GATEWAY_PREFIX_CACHE = False
+    assert selectors.preview(tenant).tasks[task.slug].prefix == OFF

@@ -159,6 +159,7 @@ try:
     prices.default(GATEWAY_DEFAULT_PRICE)
 except ValueError as error:
     raise ImproperlyConfigured(f"TOLLGATE_DEFAULT_PRICE takes {error}.") from error
+GATEWAY_UNPRICED_OPTIONS = env.matching("TOLLGATE_UNPRICED_OPTIONS", "refuse", r"refuse|pass", "refuse or pass")
 GATEWAY_DEFAULT_OUTPUT_TOKENS = env.number("TOLLGATE_DEFAULT_OUTPUT_TOKENS", 8192, low=1, high=1_000_000)
 GATEWAY_LEAST_OUTPUT_TOKENS = env.number("TOLLGATE_LEAST_OUTPUT_TOKENS", 32, low=1, high=100_000)
 GATEWAY_HOLD_WAIT_SECONDS = env.seconds("TOLLGATE_HOLD_WAIT", 2.0, low=0.0, high=60.0)

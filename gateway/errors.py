@@ -57,6 +57,7 @@ class GatewayError(Exception):
         retry_after_seconds: float | None = None,
         detail: dict[str, object] | None = None,
         source: str = "",
+        may_retry: bool | None = None,
     ) -> None:
         super().__init__(message)
         self.message = message
@@ -66,6 +67,8 @@ class GatewayError(Exception):
         self.retry_after_seconds = retry_after_seconds
         self.detail = detail
         self.source = source
+        if may_retry is not None:
+            self.may_retry = may_retry
 
 
 class InvalidRequest(GatewayError):

@@ -14,7 +14,6 @@ import secrets
 import time
 from collections import defaultdict
 from collections.abc import Iterable
-from decimal import Decimal
 from typing import Any, NamedTuple
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -28,8 +27,10 @@ from redis import Redis
 from billing import limits, selectors
 from billing.limits import CounterName
 from billing.models import DailyUsage
-from billing.windows import Window, window
-from gateway.stores import counters, usage_record
+from billing.windows import window
+from gateway import last_minute, unwritten
+from gateway.last_minute import Ring
+from gateway.stores import counters
 from gateway.stores.usage_record import UsageRecord
 from tenants import redis_keys, tiers
 from tenants.models import Tenant
@@ -40,7 +41,6 @@ LOCK_SPACE = 0x7011
 SEEDING = -(2**52)
 # After counters were lost, every process puts back what its requests hold before new ones are let in; they look every second.
 QUARANTINE_MS = 4000
-SLOT_SECONDS, SLOTS = 3, 21  # as in scripts/ring.lua
 
 
 class Field(NamedTuple):
@@ -48,15 +48,6 @@ class Field(NamedTuple):
 
     end_user: str
     name: str
-
-
-class Ring(NamedTuple):
-    """A ring of the last minute: of `subject` in `dimension`."""
-
-    end_user: str
-    name: str
-    dimension: str
-    subject: str
 
 
 def redis() -> Redis:
@@ -119,6 +110,9 @@ def seed(
         lock(tenant_id)
         zone = zone_of(tenant_id)
         store = redis()
+        holds = (
+            last_minute.held(store, tenant_id) if rings else {}
+        )  # first: what settles meanwhile is in both, and counts once
         found, records = _peek(store, tenant_id, wanted)
         truth = _truth(tenant_id, wanted, records, zone)
         pipeline = store.pipeline(transaction=False)
@@ -127,7 +121,7 @@ def seed(
             # By the limit's own clock, should it go ahead of this one.
             pipeline.hset(hash_of(tenant_id, field.end_user), f"v{field.name}", max(since_ms, int(time.time() * 1000)))
         for ring in rings:
-            packed = msgspec.msgpack.encode(_last_minute(tenant_id, ring, records))
+            packed = msgspec.msgpack.encode(last_minute.of(tenant_id, ring, records, holds))
             pipeline.hsetnx(hash_of(tenant_id, ring.end_user), ring.name, packed)
         pipeline.execute()
 
@@ -173,50 +167,7 @@ def _peek(store: Redis, tenant_id: UUID, fields: list[Field]) -> tuple[dict[Fiel
     pipeline.xrevrange(stream, count=1)
     replies = pipeline.execute()
     found = {field: int(value) for field, value in zip(fields, replies[len(fields) : -1], strict=True)}
-    return found, waiting(store, tenant_id, replies[-1][0][0] if replies[-1] else None)
-
-
-def waiting(store: Redis, tenant_id: UUID, last: bytes | None) -> list[UsageRecord]:
-    """Records in the stream up to entry `last` that are not in the log yet; each once, what was really used before what was held."""
-    by_id: dict[UUID, UsageRecord] = {}
-    start: Any = "-"
-    while last is not None:
-        entries: Any = store.xrange(redis_keys.usage_stream(tenant_id), min=start, max=last, count=5000)
-        for _, values in entries:
-            try:
-                record = usage_record.decode(values[b"r"])
-            except (msgspec.DecodeError, msgspec.ValidationError):
-                continue  # the drain sets it aside
-            if record.id not in by_id or by_id[record.id].usage_source == usage_record.HELD:
-                by_id[record.id] = record
-        if len(entries) < 5000:
-            break
-        start = b"(" + entries[-1][0]
-    if not by_id:
-        return []
-    times = [dt.datetime.fromtimestamp(record.accepted_ms / 1000, dt.UTC) for record in by_id.values()]
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT id, usage_source, input_tokens, output_tokens, cost_usd FROM gateway_requestlog "
-            "WHERE accepted_at BETWEEN %s AND %s AND id = ANY(%s)",
-            [min(times), max(times), list(by_id)],
-        )
-        for known, source, *amounts in cursor.fetchall():
-            record = by_id.pop(known)
-            if source == usage_record.HELD and record.usage_source != usage_record.HELD:
-                by_id[known] = _beyond(record, *amounts)
-    return list(by_id.values())
-
-
-def _beyond(record: UsageRecord, input_tokens: int, output_tokens: int, cost_usd: Decimal) -> UsageRecord:
-    """What a record will add to the log once it has replaced the one of its swept hold; its request is counted already."""
-    return msgspec.structs.replace(
-        record,
-        attempt=0,
-        input_tokens=record.input_tokens - input_tokens,
-        output_tokens=record.output_tokens - output_tokens,
-        cost_nanousd=record.cost_nanousd - int(cost_usd * limits.NANO_PER_USD),
-    )
+    return found, unwritten.waiting(store, tenant_id, replies[-1][0][0] if replies[-1] else None)
 
 
 def _truth(tenant_id: UUID, fields: list[Field], records: list[UsageRecord], zone: dt.tzinfo) -> dict[Field, int]:
@@ -231,7 +182,7 @@ def _truth(tenant_id: UUID, fields: list[Field], records: list[UsageRecord], zon
         span = window(kind, start, zone)
         subjects = {subject_of(field, name) for field, name in members}
         ledger = selectors.used(tenant_id, dimension, subjects, span, zone)
-        fresh = _sums(records, dimension, span)
+        fresh = unwritten.sums(records, dimension, span)
         for field, name in members:
             subject = subject_of(field, name)
             truth[field] = ledger.get(subject, {}).get(name.metric, 0) + fresh[subject, name.metric]
@@ -241,49 +192,3 @@ def _truth(tenant_id: UUID, fields: list[Field], records: list[UsageRecord], zon
 def subject_of(field: Field, name: CounterName) -> str:
     """A counter of an end user does not repeat the name of the hash it is in."""
     return field.end_user or name.subject
-
-
-def _sums(records: list[UsageRecord], dimension: str, span: Window) -> dict[tuple[str, str], int]:
-    sums: dict[tuple[str, str], int] = defaultdict(int)
-    for record in records:
-        if span.start * 1000 <= record.accepted_ms and (span.end is None or record.accepted_ms < span.end * 1000):
-            for subject in _subjects(record, dimension):
-                is_counted = (
-                    record.opens_model and record.attempt > 0 if dimension == limits.MODEL else record.attempt == 1
-                )
-                sums[subject, limits.REQUESTS] += is_counted
-                sums[subject, limits.TOKENS] += record.input_tokens + record.output_tokens
-                sums[subject, limits.USD] += record.cost_nanousd
-    return sums
-
-
-def _subjects(record: UsageRecord, dimension: str) -> list[str]:
-    counted = limits.subjects(
-        key=str(record.api_key_id),
-        end_user=record.end_user,
-        tier=record.tier,
-        task=record.task,
-        model=record.model_served,
-        tags=record.tags,
-    )
-    return [subject for found, subject in counted if found == dimension]
-
-
-def _last_minute(tenant_id: UUID, ring: Ring, records: list[UsageRecord]) -> list[Any]:
-    """A ring as scripts/ring.lua keeps it: [head, held, requests by slot, tokens by slot]."""
-    head = int(time.time()) // SLOT_SECONDS
-    oldest = (head - SLOTS + 1) * SLOT_SECONDS
-    requests, tokens = [0] * SLOTS, [0] * SLOTS
-    for at in range(oldest, (head + 1) * SLOT_SECONDS, SLOT_SECONDS):
-        span = Window("minute", at, at + SLOT_SECONDS)
-        index = at // SLOT_SECONDS % SLOTS
-        fresh = _sums(records, ring.dimension, span)
-        requests[index] += fresh[ring.subject, limits.REQUESTS]
-        tokens[index] += fresh[ring.subject, limits.TOKENS]
-    for slot, counted, used in selectors.used_by_slot(
-        tenant_id, ring.dimension, ring.subject, since=oldest, slot_seconds=SLOT_SECONDS
-    ):
-        if head - SLOTS < slot <= head:
-            requests[slot % SLOTS] += counted
-            tokens[slot % SLOTS] += used
-    return [head, 0, requests, tokens]

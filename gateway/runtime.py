@@ -92,6 +92,7 @@ class Runtime:
         self.hits = Lately(seconds=30.0, most=20_000)  # fingerprints whose cached answers were given here
         self.hold_wait_seconds: float = settings.GATEWAY_HOLD_WAIT_SECONDS
         self.left_stream_seconds: float = settings.GATEWAY_LEFT_STREAM_SECONDS
+        self.refuses_unpriced = settings.GATEWAY_UNPRICED_OPTIONS == "refuse"
         self.default_output_tokens: int = settings.GATEWAY_DEFAULT_OUTPUT_TOKENS
         self.least_output_tokens: int = settings.GATEWAY_LEAST_OUTPUT_TOKENS
 

@@ -14,7 +14,7 @@ from functools import partial
 from typing import Any
 
 from billing.limits import Counter
-from gateway import ledger
+from gateway import last_minute, ledger
 from gateway.errors import StoreUnavailable
 from gateway.pipeline import demand as demands
 from gateway.pipeline import exact_cache, record, refusals, shares
@@ -227,7 +227,7 @@ async def _restore(exchange: Exchange, end_user: str, terms: Terms, verdict: lis
         ring = terms.demand.rings[index - 1]
         _, dimension, subject = ring.field.split("|", 2)
         owner = "" if ring.hash == TENANT_HASH else end_user
-        rings.append(ledger.Ring(owner, ring.field, dimension, owner or subject))
+        rings.append(last_minute.Ring(owner, ring.field, dimension, owner or subject))
     name = ("seed", tenant_id, tuple(verified.items()), tuple(rings))
     await runtime.threads.once(name, partial(ledger.seed, tenant_id, verified, rings, verified_from_ms=verified))
 

@@ -32,6 +32,7 @@ from gateway.pipeline import (
     semantic_keeping,
     settlement,
     signals,
+    unpriced,
     validator,
 )
 from gateway.pipeline.exchange import Cached, Exchange
@@ -67,6 +68,8 @@ async def run(
     accounts = runtime.accounts
     try:
         request = exchange.request = validator.validate(exchange.endpoint, content, headers)
+        if runtime.refuses_unpriced:
+            unpriced.refuse(request)
         validator.identify(exchange, content, headers)
         exchange.lap("validate")
         plan, request = await _admit(exchange, request, runtime)
@@ -172,5 +175,6 @@ def _repeat(data: bytes) -> Repeat:
         raise Conflict(
             "The request with this Idempotency-Key was answered, but its answer was too large to keep.",
             code="idempotency_answer_not_kept",
+            may_retry=False,
         )
     return Repeat(kept.body, kept.is_stream, kept.provider, kept.model)

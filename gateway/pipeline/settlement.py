@@ -20,7 +20,7 @@ from gateway.stores import counters, usage_record
 from gateway.stores.accounts import Accounts
 from gateway.stores.counters import Settlement
 from gateway.stores.usage_record import ESTIMATED, NONE, REPORTED
-from gateway.types import Attempt, Plan, Usage
+from gateway.types import Attempt, Endpoint, Plan, Usage
 
 logger = logging.getLogger(__name__)
 _NOTHING = Usage()
@@ -46,7 +46,9 @@ async def settle_answer(
     """
     source = REPORTED
     if usage is None:
-        usage = Usage(input_tokens=exchange.input_bound, output_tokens=exchange.capped(tokens.estimate(len(body))))
+        is_text = exchange.endpoint is not Endpoint.EMBEDDINGS  # vectors are no tokens
+        produced = exchange.capped(tokens.estimate(len(body))) if is_text else 0
+        usage = Usage(input_tokens=exchange.input_bound, output_tokens=produced)
         source = ESTIMATED
     answer = _kept(exchange, body) if exchange.idempotency else b""
     return await _settle(

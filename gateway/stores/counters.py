@@ -22,7 +22,8 @@ RESERVE = Script("ring", "run", "entries", "reserve")
 SETTLE = Script("ring", "run", "entries", "settle")
 OPEN = Script("run", "open")
 IS_OPEN = Script("run", "is_open")
-_RESTORE = Script("run", "restore")
+HELD = Script("held")
+_RESTORE = Script("ring", "run", "restore")
 _RENEW = Script("run", "renew")
 
 METRICS = {limits.REQUESTS: 1, limits.TOKENS: 2, limits.USD: 3}

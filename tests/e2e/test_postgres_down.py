@@ -26,11 +26,14 @@ def test_serving_goes_on_and_records_wait(simulator, tmp_path, simulator_process
             "TOLLGATE_VAR": str(tmp_path / "var"),
         }
         environment = {**os.environ, **urls}
-        subprocess.run([sys.executable, "manage.py", "migrate", "-v0"], cwd=ROOT, env=environment, check=True)
-        seed = [sys.executable, "-m", "benchmarks.seed", simulator_process.base_url]
-        secret = json.loads(subprocess.run(seed, cwd=ROOT, env=environment, check=True, capture_output=True).stdout)[
-            "api_key"
-        ]
+
+        def run(*command: str) -> str:
+            done = subprocess.run([sys.executable, *command], cwd=ROOT, env=environment, capture_output=True, text=True)
+            assert done.returncode == 0, done.stderr
+            return done.stdout
+
+        run("manage.py", "migrate", "-v0")
+        secret = json.loads(run("-m", "benchmarks.seed", simulator_process.base_url))["api_key"]
         body = json.dumps({"model": "gpt-4o", "messages": [{"role": "user", "content": "hi"}]}).encode()
         with Gateway.running(tmp_path, **urls) as alone:
 

@@ -17,7 +17,7 @@ for index = 1, #all, 2 do
   local demand = cmsgpack.unpack(hold[8])
   if hold[6] ~= KEYS[1] then begin_user(hold[6], epoch, demand[14]) end
   hold_again({ KEYS[1], hold[6] }, demand, hold[1], hold[2])
-  hold[3], hold[7][4] = 0, epoch
+  hold[7][4] = epoch
   redis.call('HSET', KEYS[2], all[index], cmsgpack.pack(hold))
 end
 return 1

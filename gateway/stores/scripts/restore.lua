@@ -15,6 +15,6 @@ local now_ms = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 if KEYS[4] ~= KEYS[1] then begin_user(KEYS[4], ARGV[4], demand[14]) end
 hold_again({ KEYS[1], KEYS[4] }, demand, tokens, nano)
 local reply = { 'ok', cap, 0, ARGV[4], 0, -1, 0, -1, {} }
-redis.call('HSET', KEYS[2], ARGV[1], cmsgpack.pack({ tokens, nano, 0, cap, now_ms, KEYS[4], reply, ARGV[2], ARGV[5] }))
+redis.call('HSET', KEYS[2], ARGV[1], cmsgpack.pack({ tokens, nano, math.floor(now_ms / 1000 / SLOT_SECONDS), cap, now_ms, KEYS[4], reply, ARGV[2], ARGV[5] }))
 redis.call('ZADD', KEYS[3], now_ms + demand[1], ARGV[1])
 return 1

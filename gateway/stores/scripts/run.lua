@@ -19,7 +19,7 @@ local function begin_user(key, epoch, seconds)
   if seconds > 0 then redis.call('EXPIRE', key, seconds) end
 end
 
--- Hold again what a request holds, in counters that have lost it. `demand` as for reserve.lua; a ring is read from the ledger instead.
+-- Hold again what a request holds, in counters that have lost it. `demand` as for reserve.lua; a ring is read from the ledger and the holds.
 local function hold_again(keys, demand, tokens, nano)
   local amounts, seen = { 1, tokens, nano }, { {}, {} } -- limits on the same thing share a counter
   for _, item in ipairs(demand[10]) do

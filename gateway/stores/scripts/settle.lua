@@ -95,7 +95,7 @@ if demand then
   end
   for _, item in ipairs(demand[11]) do
     local state = values[item[1]][at[item]]
-    if state and taken_in and taken_in > 0 then
+    if state and taken_in then
       local ring = ring_read(state, slot)
       ring.held = math.max(0, ring.held - released[2])
       ring_add(ring, taken_in, requests - 1, tokens - released[2])

@@ -33,3 +33,11 @@ def test_a_chat_model_cannot_embed_and_an_embedding_model_cannot_chat(world, sim
     reply = world.chat("text-embedding-3-small")
     assert (reply.status, reply.json()["error"]["code"]) == (400, "model_cannot")
     assert simulator.requests() == []
+
+
+def test_without_reported_usage_the_input_is_charged_and_vectors_are_no_output(world, simulator):
+    simulator.behave(omit_usage=True)
+    assert world.post("/v1/embeddings", {"model": "text-embedding-3-small", "input": "one"}).status == 200
+    (row,) = world.records(1)
+    assert row.input_tokens > 0
+    assert (row.usage_source, row.output_tokens) == ("estimated", 0)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import threading
 
-from tenants import api_keys
+from django_redis import get_redis_connection
+
+from tenants import api_keys, redis_keys
 from tests.gateway.budgets import error, plan
 from tests.gateway.live import wait_until
 
@@ -70,6 +72,19 @@ def test_concurrency_of_an_end_user(world, simulator):
     assert world.chat(user="bob").status == 200
     slow.join()
     assert world.chat(user="ada").status == 200
+
+
+def test_requests_under_way_stay_in_the_last_minute_when_redis_has_lost_its_counters(world, simulator):
+    plan(world, requests_per_minute=3)
+    assert world.chat().status == 200
+    simulator.behave(latency_ms=8000, times=1)  # longer than new requests are kept out for
+    slow = threading.Thread(target=world.chat)
+    slow.start()
+    wait_until(lambda: len(simulator.requests()) == 2)
+    get_redis_connection("default").delete(redis_keys.counters(world.tenant.id))
+    assert [world.chat().status for _ in range(2)] == [200, 429]
+    slow.join()
+    assert error(world.chat()) == (429, "requests_per_minute_exceeded")
 
 
 def test_a_refusal_says_what_is_left_too(world, simulator):

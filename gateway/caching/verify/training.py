@@ -264,7 +264,7 @@ def _along(learnt: dict[str, Any], differences: Any) -> Any:
 
 
 def _step(value: Any) -> float:
-    return float(value[0][0]) * BOOSTING["learning_rate"]
+    return float(value[0][0] * BOOSTING["learning_rate"])
 
 
 def _rounded(node: Any) -> Any:

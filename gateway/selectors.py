@@ -183,6 +183,7 @@ def _semantic_standings(tenant_id: UUID) -> dict[str, types.SemanticStanding]:
             is_off=row.is_off,
             threshold=row.threshold,
             measure=row.measure,
+            base=row.base,
             check_share=float(row.check_percent) / 100,
         )
         for row in models.SemanticWatch.objects.filter(tenant_id=tenant_id)

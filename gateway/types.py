@@ -254,11 +254,13 @@ class Key(msgspec.Struct, frozen=True):
 
 class SemanticStanding(msgspec.Struct, frozen=True):
     """Where the semantic cache of a task stands after what was measured. `threshold`: a hit needs at least that much of `measure`
-    ("similarity" or "score"), besides whatever else it needs; None: nothing more. `check_share` of the hits are checked."""
+    ("similarity" or "score"), besides whatever else it needs; None: nothing more. `base`: the verifier's least score by the tenant's own
+    labels; None: as it is known without them. `check_share` of the hits are checked."""
 
     is_off: bool = False
     threshold: float | None = None
     measure: str = ""
+    base: float | None = None
     check_share: float = 0.05
 
 

@@ -31,7 +31,7 @@ CREATE STATISTICS semantic_entry_scopes (dependencies, mcv) ON tenant_id, scope 
 """
 
 TRIGGER = (
-    "CREATE TRIGGER raise_config_version AFTER INSERT OR DELETE OR UPDATE OF task, check_percent, judge, usd_per_day, threshold, measure, is_off "
+    "CREATE TRIGGER raise_config_version AFTER INSERT OR DELETE OR UPDATE OF task, check_percent, judge, usd_per_day, threshold, measure, base, is_off "
     "ON gateway_semanticwatch FOR EACH ROW EXECUTE FUNCTION tollgate_raise_config_version()"
 )
 KEPT = dt.timedelta(days=30)
@@ -175,6 +175,7 @@ class Migration(migrations.Migration):
                 ('usd_per_day', models.DecimalField(decimal_places=4, default=Decimal('1'), help_text='Of this task. Hits beyond it are not checked.', max_digits=10, validators=[django.core.validators.MinValueValidator(Decimal('0'))], verbose_name='most for checks (USD a day)')),
                 ('threshold', models.FloatField(editable=False, null=True, verbose_name='threshold in force')),
                 ('measure', models.CharField(blank=True, choices=[('similarity', 'Similarity'), ('score', "Verifier's score")], editable=False, max_length=10, verbose_name='threshold on')),
+                ('base', models.FloatField(editable=False, null=True, verbose_name="verifier's score from own labels")),
                 ('is_off', models.BooleanField(default=False, editable=False, verbose_name='switched off')),
                 ('why', models.CharField(blank=True, editable=False, max_length=300, verbose_name='why')),
                 ('since', models.DateTimeField(default=django.utils.timezone.now, editable=False, verbose_name='counted since')),

@@ -98,8 +98,9 @@ class SemanticLabel(TenantOwned):
 class SemanticWatch(TenantOwned, ConfigModel):
     """How a task's semantic cache is watched, and what has come of it. Without a row: as a new row says.
 
-    `threshold` and `is_off` are in force with the configuration: a hit needs a value of at least `threshold`, besides whatever else
-    it needs. What is counted begins at `since`, when the cache was last switched on.
+    `threshold`, `base` and `is_off` are in force with the configuration: a hit needs a value of at least `threshold`, besides whatever
+    else it needs; and of the verifier at least `base`, which the tenant's own labels say, instead of what is known without them. What is
+    counted begins at `since`, when the cache was last switched on.
     """
 
     class Measure(models.TextChoices):
@@ -141,6 +142,7 @@ class SemanticWatch(TenantOwned, ConfigModel):
     )
     threshold = models.FloatField(_("threshold in force"), null=True, editable=False)
     measure = models.CharField(_("threshold on"), max_length=10, choices=Measure.choices, blank=True, editable=False)
+    base = models.FloatField(_("verifier's score from own labels"), null=True, editable=False)
     is_off = models.BooleanField(_("switched off"), default=False, editable=False)
     why = models.CharField(_("why"), max_length=300, blank=True, editable=False)
     since = models.DateTimeField(_("counted since"), default=timezone.now, editable=False)

@@ -23,7 +23,7 @@ from gateway.pipeline.exchange import BYPASS, MISS, SEMANTIC, STALE, Cached, Exc
 from gateway.runtime import Runtime
 from gateway.stores import semantic as store
 from gateway.stores.nearest import FOUND, NONE, Candidate, Search
-from gateway.types import CachePolicy, Endpoint, Plan, Request, SemanticStanding
+from gateway.types import Endpoint, Plan, Request, SemanticStanding
 
 logger = logging.getLogger(__name__)
 ENDPOINTS = (Endpoint.CHAT, Endpoint.MESSAGES)
@@ -191,7 +191,8 @@ async def _decided(meaning: Meaning, candidate: Candidate, standing: SemanticSta
         if vetoes:
             return None, f"not the same: {', '.join(vetoes)}"
         return _Chosen(candidate, None, f"similarity {similarity:.3f} of at least {least:.3f}"), ""
-    floor = max(await _floor(rules), measured if standing.measure == "score" else 0.0)
+    floor = standing.base if standing.base is not None else await verifier.athreshold(rules.semantic_target)
+    floor = max(floor, measured if standing.measure == "score" else 0.0)
     verdict = await verifier.averify(
         meaning.question, candidate.question, similarity, threshold=floor, least_similarity=least
     )
@@ -200,11 +201,6 @@ async def _decided(meaning: Meaning, candidate: Candidate, standing: SemanticSta
     if verdict.score is not None:
         return None, f"verified: {verdict.score:.3f} below {floor:.3f}"
     return None, f"not the same: {', '.join(verdict.reasons)}"
-
-
-async def _floor(rules: CachePolicy) -> float:
-    """From which score on hits keep to the policy's target, as far as is known without the tenant's own."""
-    return await verifier.athreshold(rules.semantic_target)
 
 
 def _cached(request: Request, candidate: Candidate, status: str) -> Cached | None:

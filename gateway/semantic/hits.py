@@ -18,7 +18,7 @@ from redis import Redis
 
 from gateway.caching.semantic import Hit
 from gateway.models import SemanticCheck, SemanticHit, SemanticLabel
-from gateway.semantic import entries
+from gateway.semantic import entries, watch
 from tenants import encryption, redis_keys, tenancy
 from tenants.models import Tenant
 
@@ -130,6 +130,7 @@ def rate(redis: Redis, tenant_id: UUID, request_id: UUID, *, is_right: bool) -> 
     )
     if not is_right:
         entries.evict(tenant_id, hit.entry_id)
+    watch.refine(tenant_id, hit.task)
     return True
 
 

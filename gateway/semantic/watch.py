@@ -21,7 +21,9 @@ from django.utils import timezone
 from gateway.caching import adapting, evidence
 from gateway.caching.adapting import Aim, Checked, Decision
 from gateway.caching.evidence import Interval
-from gateway.models import SemanticCheck, SemanticHit, SemanticWatch
+from gateway.caching.verify import thresholds, verifier
+from gateway.caching.verify.thresholds import Labelled
+from gateway.models import SemanticCheck, SemanticHit, SemanticLabel, SemanticWatch
 from gateway.semantic import terms
 
 logger = logging.getLogger(__name__)
@@ -29,6 +31,8 @@ Status, Measure = SemanticCheck.Status, SemanticWatch.Measure
 JUDGED = (Status.RIGHT, Status.WRONG)
 COUNTED = (*JUDGED, Status.UNCLEAR, Status.WAITING)
 BEST_NEWS = "Switched on again."
+SEEN_BEFORE = dt.timedelta(days=1)
+LEAST_STEP = 0.005  # of the verifier's least score; less is not worth a new configuration
 
 
 @dataclass(frozen=True)
@@ -75,7 +79,7 @@ def figures(watch: SemanticWatch) -> Figures:
 
 def look(tenant_id: UUID, task: str) -> Decision:
     """Decide anew about a task, and put it in force if it is another decision than before. Safe to repeat."""
-    SemanticWatch.objects.get_or_create(tenant_id=tenant_id, task=task)
+    refine(tenant_id, task)
     with transaction.atomic():
         watch = SemanticWatch.objects.select_for_update().get(tenant_id=tenant_id, task=task)
         decision = _decide(watch)
@@ -109,13 +113,38 @@ def _decide(watch: SemanticWatch) -> Decision | None:
     return decision
 
 
+def refine(tenant_id: UUID, task: str) -> float | None:
+    """Choose the verifier's least score anew, by what is known of the task's own hits besides what the model was measured on; returns it,
+    None where nothing is. Safe to repeat.
+
+    Hits that turned out right make room below, as the share of false ones among all is what counts; wrong ones take it.
+    """
+    watch = _row(tenant_id, task)
+    rows = SemanticLabel.objects.filter(tenant_id=tenant_id, task=task, at__gte=watch.since).exclude(score=None)
+    latest = rows.order_by("-at", "-id").values_list("score", "is_right")[: adapting.MOST_SEEN]
+    own = tuple(Labelled(score, is_right) for score, is_right in latest if score is not None)
+    if not own:
+        return None
+    base = verifier.default_threshold(target=terms.of(tenant_id, task).target, own=own)
+    if watch.base is None or abs(watch.base - base) >= LEAST_STEP or base == thresholds.SAME_WORDS != watch.base:
+        SemanticWatch.objects.filter(pk=watch.pk).update(base=base)
+        return base
+    return watch.base
+
+
+def _row(tenant_id: UUID, task: str) -> SemanticWatch:
+    """The task's row; a new one counts what was seen shortly before it, too."""
+    begun = {"since": timezone.now() - SEEN_BEFORE}
+    return SemanticWatch.objects.get_or_create(tenant_id=tenant_id, task=task, defaults=begun)[0]
+
+
 def _checks(watch: SemanticWatch) -> QuerySet[SemanticCheck]:
     return SemanticCheck.objects.filter(tenant_id=watch.tenant_id, task=watch.task, hit_at__gte=watch.since)
 
 
 def switch_on(watch: SemanticWatch) -> None:
     """Let a cache go on that has switched itself off, with its threshold as it is. What was counted before counts no more."""
-    watch.is_off, watch.why = False, BEST_NEWS
+    watch.is_off, watch.why, watch.base = False, BEST_NEWS, None
     watch.since = watch.changed_at = timezone.now()
     watch.told_at = None
     watch.save()

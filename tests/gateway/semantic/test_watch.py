@@ -8,7 +8,8 @@ import pytest
 from django.utils import timezone
 
 from gateway import selectors
-from gateway.models import SemanticCheck, SemanticHit, SemanticWatch
+from gateway.caching.verify import verifier
+from gateway.models import SemanticCheck, SemanticHit, SemanticLabel, SemanticWatch
 from gateway.semantic import watch
 from gateway.types import SemanticStanding
 from tenants.ids import uuid7
@@ -151,3 +152,35 @@ def test_who_cannot_be_told_is_told_the_next_time(tenant: Tenant):
     with pytest.raises(OSError):  # noqa: PT011
         watch.tell(timezone.now(), broken)
     assert watch.tell(timezone.now()) == 1
+
+
+def labelled(tenant: Tenant, count: int, *, wrong: int = 0) -> None:
+    SemanticLabel.objects.bulk_create(
+        SemanticLabel(
+            tenant=tenant, task="help", request_id=uuid7(), similarity=0.97, source="check", score=0.96 + number / 100_000,
+            is_right=number >= wrong,
+        )
+        for number in range(count)
+    )  # fmt: skip
+
+
+def test_hits_that_were_right_let_the_verifier_ask_for_less_and_wrong_ones_for_more(tenant: Tenant):
+    shipped = verifier.default_threshold()
+    assert watch.refine(tenant.id, "help") is None
+    labelled(tenant, 100)
+    lower = watch.refine(tenant.id, "help")
+    assert lower is not None
+    assert 0.9 < lower < shipped - 0.01
+    assert standing(tenant).base == lower
+    labelled(tenant, 100, wrong=20)
+    assert watch.refine(tenant.id, "help") == 1.0  # of such hits none but those of the same words
+    assert standing(tenant).base == 1.0
+
+
+def test_what_was_labelled_before_it_was_switched_on_again_counts_no_more(tenant: Tenant):
+    labelled(tenant, 50, wrong=25)
+    watch.refine(tenant.id, "help")
+    row = SemanticWatch.objects.get(tenant=tenant, task="help")
+    watch.switch_on(row)
+    assert watch.refine(tenant.id, "help") is None
+    assert standing(tenant).base is None

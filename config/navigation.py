@@ -106,7 +106,7 @@ CONSOLE = (
     Group(_("Activity"), (REQUESTS, ALERTS, AUDIT)),
     Group(_("Access"), (KEYS, END_USERS)),
     Group(_("Limits"), (BUDGETS, CHANNELS)),
-    Group(_("Models & routing"), (PROVIDERS, MODELS, TASKS, RULES, CACHES, BREAKERS, QUALITY, LABELS)),
+    Group(_("Models & routing"), (PROVIDERS, MODELS, TASKS, RULES, CACHES, WATCHES, CHECKS, BREAKERS, QUALITY, LABELS)),
     Group(
         _("Tenant"),
         (

@@ -15,13 +15,15 @@ from gateway.admin.estimates import EstimatePaginator
 from gateway.admin.quality import LookedAtAdmin
 from gateway.models import SemanticCheck, SemanticWatch
 from gateway.semantic import watch
+from tenants import sites
 from tenants.admin.badges import badge
 from tenants.admin.base import TenantScopedAdmin
 from tenants.admin.filters import TenantFilter
 
 
-@admin.register(SemanticWatch)
+@sites.register(SemanticWatch)
 class SemanticWatchAdmin(TenantScopedAdmin):
+    subject = "caches"
     deletion_hint = _("Its checks stay; the cache goes on as a new one would.")
     list_display = ["of_task", "tenant", "state", "hits_counted", "false_hits", "threshold_shown"]
     list_display_links = ["of_task"]
@@ -89,8 +91,9 @@ class SemanticWatchAdmin(TenantScopedAdmin):
         self.message_user(request, _("Switched on: %(names)s") % {"names": names or "—"}, messages.SUCCESS)
 
 
-@admin.register(SemanticCheck)
+@sites.register(SemanticCheck)
 class SemanticCheckAdmin(LookedAtAdmin):
+    subject = "caches"
     fixed_tenant_field = "tenant"
     paginator = EstimatePaginator
     show_full_result_count = False

@@ -58,6 +58,7 @@ def test_every_model_of_ours_has_a_page():
         "gateway.SemanticEntry",
         "gateway.SemanticHit",
         "gateway.SemanticLabel",
+        "gateway.LogChange",
     }  # edited with what they are part of, or written by the worker and read by the gateway only
     from django.apps import apps
 

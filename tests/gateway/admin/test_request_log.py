@@ -197,9 +197,9 @@ def test_a_request_s_page_says_what_the_provider_s_cache_saved(cast: Cast):
     said = "saved by the provider's cache"
     for saved, shown in (("0.010350000", "$0.01035"), ("-0.001500000", "−$0.0015")):
         row = request_row(cast.acme.tenant, key, prefix_saved_usd=saved)
-        content = logged_in(cast.ada).get(f"{LIST}{row.pk}/change/").content.decode()
+        content = at_work(cast.ada).get(f"{LIST}{row.pk}/change/").content.decode()
         assert said in content
         assert shown in content
-    assert logged_in(cast.charlie).get(f"{LIST}{row.pk}/change/").status_code in (302, 404)
+    assert at_work(cast.charlie).get(f"{LIST}{row.pk}/change/").status_code in (302, 404)
     without = request_row(cast.acme.tenant, key, cache_read_tokens=0)
-    assert said not in logged_in(cast.ada).get(f"{LIST}{without.pk}/change/").content.decode()
+    assert said not in at_work(cast.ada).get(f"{LIST}{without.pk}/change/").content.decode()

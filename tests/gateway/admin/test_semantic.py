@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from gateway.models import SemanticCheck, SemanticWatch
 from tenants.ids import uuid7
-from tests.cast import Cast, logged_in
+from tests.cast import Cast, at_work
 
 pytestmark = pytest.mark.django_db
 LIST = reverse("admin:gateway_semanticwatch_changelist")
@@ -36,7 +36,7 @@ def off(cast: Cast) -> SemanticWatch:
 
 
 def test_the_list_and_the_page_say_how_often_it_was_wrong(cast: Cast, off: SemanticWatch):
-    viewer = logged_in(cast.vera)
+    viewer = at_work(cast.vera)
     for url in (LIST, reverse("admin:gateway_semanticwatch_change", args=[off.pk])):
         content = viewer.get(url).content.decode()
         assert "3.4 % (0.6–17.2 %), 1 of 29 checked" in content
@@ -52,9 +52,9 @@ def switch_on(client, row: SemanticWatch) -> SemanticWatch:
 
 def test_who_may_edit_switches_it_on_again(cast: Cast, off: SemanticWatch):
     before = off.since
-    assert switch_on(logged_in(cast.vera), off).is_off
-    assert switch_on(logged_in(cast.charlie), off).is_off
-    row = switch_on(logged_in(cast.ada), off)
+    assert switch_on(at_work(cast.vera), off).is_off
+    assert switch_on(at_work(cast.charlie), off).is_off
+    row = switch_on(at_work(cast.ada), off)
     assert not row.is_off
     assert row.since > before
 
@@ -64,7 +64,7 @@ def test_a_request_that_waits_to_be_checked_is_shown_to_nobody(cast: Cast):
     check.sealed = "a question that is nobody's business"
     check.save()
     for person in (cast.alice, cast.olga):
-        page = logged_in(person).get(reverse("admin:gateway_semanticcheck_change", args=[check.pk]))
+        page = at_work(person).get(reverse("admin:gateway_semanticcheck_change", args=[check.pk]))
         assert page.status_code == 200
         assert b"nobody&#x27;s business" not in page.content
         assert b"business" not in page.content

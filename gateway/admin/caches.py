@@ -27,7 +27,7 @@ from gateway.models import CachePolicy, Task
 from gateway.semantic import entries
 from gateway.stores import cache
 from gateway.stores.cache import Purge, Stats
-from tenants import audit, sites
+from tenants import audit, sites, visits
 from tenants.admin.badges import badge
 from tenants.admin.base import TenantScopedAdmin
 from tenants.admin.filters import TenantFilter
@@ -107,7 +107,6 @@ class CachePolicyAdmin(TenantScopedAdmin):
     list_filter = [TenantFilter, ("is_active", BooleanRadioFilter)]
     search_fields = ["tenant__name", "task__slug", "task__name"]
     search_help_text = _("Tenant or task")
-    autocomplete_fields = ["tenant", "task"]
     readonly_fields = ["holds", "worth"]
     change_form_template = "admin/gateway/cachepolicy/change_form.html"
     conditional_fields = {
@@ -140,7 +139,7 @@ class CachePolicyAdmin(TenantScopedAdmin):
         {
             "fields": ["tenant", "task", "is_active"],
             "description": _(
-                "Without a policy nothing is cached. What a cache did for a request stands in the answer's headers "
+                "Without a policy no answer is given again. What a cache did for a request stands in the answer's headers "
                 "x-tollgate-cache and x-tollgate-cache-reason, and in the request log."
             ),
         },
@@ -183,14 +182,16 @@ class CachePolicyAdmin(TenantScopedAdmin):
     ]
 
     def get_fieldsets(self, request: HttpRequest, obj: CachePolicy | None = None) -> list[Any]:
-        if obj is None:
-            return list(self.add_fieldsets)
-        fieldsets = super().get_fieldsets(request, obj)
-        if obj.task_id is None:
+        fieldsets: list[Any] = super().get_fieldsets(request, obj)
+        if obj is None or obj.task_id is None:
             return fieldsets
         return [
             (name, {**options, "fields": [it for it in options["fields"] if it != ROOM]}) for name, options in fieldsets
         ]
+
+    def get_autocomplete_fields(self, request: HttpRequest) -> list[str]:
+        """A tenant has few tasks, all tenants together may have many."""
+        return ["tenant", "task"] if visits.found(request) is None else []
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[CachePolicy]:
         rows: QuerySet[CachePolicy] = super().get_queryset(request)
@@ -214,7 +215,10 @@ class CachePolicyAdmin(TenantScopedAdmin):
 
     @display(description=_("Prefix"))
     def prefix_shown(self, policy: CachePolicy) -> str:
-        return badge(policy.get_prefix_ttl_display(), "success") if policy.prefix else badge(_("Off"))
+        if not policy.prefix:
+            return badge(_("Off"))
+        is_free = policy.prefix_ttl == CachePolicy.PrefixTtl.AUTO
+        return badge(_("On") if is_free else policy.get_prefix_ttl_display(), "success")
 
     @display(description=_("Holds"))
     def holds(self, policy: CachePolicy) -> str:

@@ -184,7 +184,7 @@ def _begin_stream(world: World, gateway: Gateway, model: str) -> http.client.HTT
 
 def test_who_has_waited_long_enough_goes_on_alone(world, simulator, tmp_path):
     policy(world)
-    simulator.behave(latency_ms=2500, times=1)
+    simulator.behave(latency_ms=3000)  # all calls, so that none of the answers is there before the last one goes on
     with Gateway.running(tmp_path, TOLLGATE_FLIGHT_WAIT="0.5", **TIMEOUTS) as hasty:
         leader = threading.Thread(target=lambda: fire(asks(world, [hasty], 1)))
         leader.start()

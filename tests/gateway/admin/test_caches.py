@@ -80,6 +80,24 @@ def test_an_admin_makes_a_policy_for_all_tasks_and_it_is_in_the_audit_trail(cast
     assert "fresh for" in html.unescape(history).lower()
 
 
+def test_in_a_console_the_tenant_is_given_and_only_its_tasks_and_the_operator_s_are_offered(cast: Cast):
+    form = at_work(cast.ada).get(page("add")).context["adminform"].form
+    assert "tenant" not in form.fields
+    offered = set(form.fields["task"].queryset)
+    assert {cast.task, cast.acme.task} <= offered
+    assert cast.globex.task not in offered
+
+
+def test_a_viewer_and_a_developer_look_and_change_nothing(cast: Cast, acmes: CachePolicy):
+    for person in (cast.vera, cast.bob):
+        client = at_work(person)
+        assert client.get(page("change", acmes)).status_code == 200
+        assert client.post(page("change", acmes), form(ttl_seconds=5)).status_code == 403
+        assert client.get(page("add")).status_code == 403
+    acmes.refresh_from_db()
+    assert acmes.ttl_seconds == 3600
+
+
 def test_the_page_explains_every_field(cast: Cast, acmes: CachePolicy):
     text = html.unescape(at_work(cast.ada).get(page("change", acmes)).content.decode())
     for field in CachePolicy._meta.get_fields():

@@ -13,7 +13,7 @@ from gateway.admin import request_search, timeline
 from gateway.admin.estimates import EstimatePaginator
 from gateway.admin.request_log import usd
 from gateway.models import RequestLog
-from tests.cast import Cast, logged_in, request_row
+from tests.cast import Cast, at_work, logged_in, request_row
 
 pytestmark = pytest.mark.django_db
 

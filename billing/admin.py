@@ -95,7 +95,7 @@ class PlanFilter(DropdownFilter):
         return queryset.filter(plan_id=self.value()) if self.value() else queryset
 
 
-@sites.register(Subscription)
+@sites.register(Subscription, in_console=False)
 class SubscriptionAdmin(TenantScopedAdmin):
     subject = "subscription"
     in_console = {"autocomplete_fields": ["tenant"]}

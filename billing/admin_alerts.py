@@ -1,4 +1,4 @@
-"""Alerts to look at: what was crossed, and how the telling goes. Nobody edits them."""
+"""Alerts to look at, on the operators' pages: what was crossed, and how the telling goes. Nobody edits them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import DropdownFilter
 
 from billing import alert_messages, alerts
-from billing.models import Alert, AlertDelivery, Budget
+from billing.models import Alert, AlertDelivery, Budget, Severity
 from tenants import sites
 from tenants.admin import scope
 from tenants.admin.badges import badge
@@ -23,6 +23,7 @@ from tenants.admin.filters import TenantFilter
 
 Status = AlertDelivery.Status
 STATUS_COLOURS = {Status.WAITING: "warning", Status.DELIVERED: "success", Status.FAILED: "danger"}
+SEVERITY_COLOURS = {Severity.INFO: "info", Severity.WARNING: "warning", Severity.CRITICAL: "danger"}
 THRESHOLDS = {"100": (100, 100), "80-99": (80, 99), "50-79": (50, 79), "1-49": (1, 49)}
 
 
@@ -81,7 +82,9 @@ class AlertDeliveryInline(PartInline):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[AlertDelivery]:
         rows: QuerySet[AlertDelivery] = super().get_queryset(request)
-        return rows.select_related("channel").defer("channel__secret").order_by("channel__name")
+        return (
+            rows.select_related("channel").defer("channel__secret", "channel__former_secret").order_by("channel__name")
+        )
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
@@ -104,7 +107,7 @@ class AlertDeliveryInline(PartInline):
         return render_to_string("billing/alerts/errors.html", {"errors": delivery.errors})
 
 
-@sites.register(Alert)
+@sites.register(Alert, in_console=False)
 class AlertAdmin(TenantScopedAdmin):
     subject = "alerts"
     list_display = ["crossed", "tenant", "limit", "threshold_shown", "quantities", "per", "delivery"]
@@ -117,11 +120,11 @@ class AlertAdmin(TenantScopedAdmin):
     ordering = ["-crossed_at", "-threshold", "-id"]
     change_form_template = "billing/alerts/alert_form.html"
     fieldsets = [
-        (None, {"fields": ["text", ("tenant", "crossed"), ("limit", "budget"), ("threshold_shown", "quantities")]}),
+        (None, {"fields": ["message", ("tenant", "crossed"), ("limit", "budget"), ("threshold_shown", "quantities")]}),
         (_("Window"), {"fields": [("per", "window_start", "window_end")]}),
     ]
     readonly_fields = [
-        "text",
+        "message",
         "tenant",
         "crossed",
         "limit",
@@ -178,18 +181,20 @@ class AlertAdmin(TenantScopedAdmin):
 
     @display(description=_("Threshold"))
     def threshold_shown(self, alert: Alert) -> str:
+        if alert.threshold is None:
+            return badge(alert.get_severity_display(), SEVERITY_COLOURS[Severity(alert.severity)])
         return badge(f"{alert.threshold} %", "danger" if alert.threshold >= alerts.EXHAUSTED else "warning")
 
     @display(description=_("Used then"))
     def quantities(self, alert: Alert) -> str:
-        return alert_messages.quantities(alert)
+        return alert_messages.quantities(alert) if alert.kind == Alert.Kind.BUDGET else "–"
 
     @display(description=_("Per"))
     def per(self, alert: Alert) -> str:
-        return str(Budget.Window(alert.window).label)
+        return str(Budget.Window(alert.window).label) if alert.window else "–"
 
     @display(description=_("Message"))
-    def text(self, alert: Alert) -> str:
+    def message(self, alert: Alert) -> str:
         return alert_messages.text(alert)
 
     @display(description=_("Delivery"))

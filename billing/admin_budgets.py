@@ -1,8 +1,10 @@
-"""Budgets with their temporary raises: what they say in plain words, what is in force now, and what was used so far."""
+"""Budgets with their temporary raises, on the operators' pages: what they say in plain words, what is in force now, what was used so far.
+
+A tenant's own people have theirs in the console (`billing.pages.budgets`).
+"""
 
 from __future__ import annotations
 
-import re
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -22,44 +24,20 @@ from unfold.contrib.filters.admin import BooleanRadioFilter, ChoicesDropdownFilt
 from unfold.forms import PaginationInlineFormSet
 from unfold.widgets import UnfoldAdminSelect2Widget, UnfoldAdminTextInputWidget
 
-from billing import budget_bars, sentences, standing
+from billing import budget_bars, budgets, sentences, standing
 from billing.models import Budget, BudgetRaise
-from billing.models.budgets import LARGEST_COUNT, LARGEST_USD
+from billing.percentages import Percentages
 from tenants import sites, visits
 from tenants.admin.base import PartInline, TenantScopedAdmin, WholeRowForm
 from tenants.admin.filters import TenantFilter
 from tenants.models import Tenant
 
 
-class Percentages(forms.Field):
-    """Whole numbers from 1 to 99 in any order, once each, separated by commas."""
-
-    widget = UnfoldAdminTextInputWidget
-
-    def prepare_value(self, value: Any) -> Any:
-        return ", ".join(str(item) for item in value) if isinstance(value, list) else value
-
-    def to_python(self, value: Any) -> list[int]:
-        words = [word.strip().removesuffix("%").strip() for word in re.split("[,;]", str(value or ""))]
-        for word in words:
-            if word and not (word.isdecimal() and 1 <= int(word) <= 99):
-                raise ValidationError(
-                    _("“%(word)s” is no percentage from 1 to 99. Write them like this: 50, 80, 95"),
-                    params={"word": word},
-                )
-        return sorted({int(word) for word in words if word})
-
-    def has_changed(self, initial: Any, data: Any) -> bool:
-        try:
-            return sorted(initial or []) != self.to_python(data)
-        except ValidationError:
-            return True
-
-
 class BudgetForm(WholeRowForm):
     """Offers the keys of the budget's own tenant, and amounts without zeros behind."""
 
     thresholds = Percentages(
+        widget=UnfoldAdminTextInputWidget,
         label=_("Alert at (%)"),
         required=False,
         initial=[80],
@@ -82,11 +60,10 @@ class BudgetForm(WholeRowForm):
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or {}
         if "metric" in self.changed_data and not self.instance._state.adding:
-            raises = BudgetRaise.objects.filter(budget_id=self.instance.pk, ends_at__gt=timezone.now())
-            if raises.exists():  # raised to 500,000 tokens would be raised to 500,000 dollars
-                self.add_error(
-                    "metric", _("Delete this budget's temporary raises first: their amounts are in the old unit.")
-                )
+            try:
+                budgets.refuse_other_metric(self.instance, timezone.now())
+            except ValidationError as error:
+                self.add_error(None, error)
         return cleaned
 
     def _tenant_id(self) -> Any:
@@ -111,22 +88,18 @@ class RaiseForm(WholeRowForm):
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or {}
         amount, ends_at = cleaned.get("amount"), cleaned.get("ends_at")
-        if amount is not None:
-            self._check_amount(amount)
+        budget = self.instance.budget
+        if budget._state.adding and amount is not None and budget.amount is not None:
+            self._check_amount(amount)  # the row itself asks only a budget that is there
         if self.instance._state.adding and ends_at is not None and ends_at <= timezone.now():
             self.add_error("ends_at", _("This is over already."))
         return cleaned
 
     def _check_amount(self, amount: Decimal) -> None:
-        """The row itself compares with its budget, but not with one that is being added with it."""
-        budget = self.instance.budget
-        is_count = budget.metric != Budget.Metric.USD
-        if is_count and (amount != int(amount) or amount > LARGEST_COUNT):
-            self.add_error("amount", _("A whole number, please."))
-        elif budget._state.adding and budget.amount is not None and amount <= budget.amount:
-            self.add_error("amount", _("Must be above the budget's own amount."))
-        elif budget._state.adding and not is_count and amount > LARGEST_USD:
-            self.add_error("amount", _("At most 9,000,000 USD."))
+        try:
+            self.instance.check_amount(amount)
+        except ValidationError as error:
+            self.add_error(None, error)
 
     def _post_clean(self) -> None:
         if self.has_changed() and self.instance.budget.amount is not None:
@@ -159,7 +132,7 @@ class BudgetRaiseInline(PartInline):
         return rows.select_related("budget", "created_by")
 
 
-@sites.register(Budget)
+@sites.register(Budget, in_console=False)
 class BudgetAdmin(TenantScopedAdmin):
     subject = "budgets"
     form = BudgetForm

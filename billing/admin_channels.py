@@ -1,12 +1,8 @@
-"""The channels that alerts go to, which a tenant's owners and admins edit and try out.
-
-What a channel's address holds is often a secret itself (Slack's is), so only those who may edit the channel see more than its host.
-"""
+"""The channels that alerts go to, on the operators' pages. A tenant's own people have theirs in the console (`billing.pages.channels`)."""
 
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import urlsplit
 
 from django import forms
 from django.contrib import admin, messages
@@ -23,8 +19,9 @@ from django.views.decorators.debug import sensitive_post_parameters, sensitive_v
 from unfold.contrib.filters.admin import BooleanRadioFilter, ChoicesDropdownFilter
 from unfold.widgets import UnfoldAdminTextInputWidget
 
-from billing import alert_messages, deliveries
+from billing import alert_channels, alert_messages, confirmation, deliveries
 from billing.admin_alerts import STATUS_COLOURS
+from billing.channels import DeliveryError
 from billing.models import AlertChannel, AlertDelivery
 from tenants import outbound, sites
 from tenants.admin.badges import badge
@@ -49,7 +46,7 @@ class AlertChannelForm(WholeRowForm):
 
     class Meta:
         model = AlertChannel
-        fields = ["tenant", "name", "kind", "target", "minimum_threshold", "is_active"]
+        fields = ["tenant", "name", "kind", "target", "minimum_threshold", "minimum_severity", "is_active"]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -87,7 +84,7 @@ class AlertChannelForm(WholeRowForm):
         super().add_error(field, error)
 
 
-@sites.register(AlertChannel)
+@sites.register(AlertChannel, in_console=False)
 class AlertChannelAdmin(TenantScopedAdmin):
     subject = "channels"
     form = AlertChannelForm
@@ -99,37 +96,50 @@ class AlertChannelAdmin(TenantScopedAdmin):
     search_fields = ["name", "tenant__name"]
     search_help_text = _("Name or tenant")
     autocomplete_fields = ["tenant"]
-    readonly_fields = ["target_shown", "last_delivery", "created_at"]
+    readonly_fields = ["target_shown", "last_delivery", "confirmed_at", "off_because", "created_at"]
     actions = ["send_test_to_selected"]
     change_form_template = "billing/alerts/channel_form.html"
     conditional_fields = {"signing_secret": "kind == 'webhook'"}
     which = (
         _("What is sent"),
         {
-            "fields": ["minimum_threshold", "is_active"],
+            "fields": ["minimum_threshold", "minimum_severity", "is_active"],
             "description": _("Every budget alerts at 100 %, and at the percentages set on it."),
         },
     )
     add_fieldsets = [(None, {"fields": ["tenant", "name", "kind", "target", "signing_secret"]}), which]
-    fieldsets = [*add_fieldsets, (_("Record"), {"fields": ["last_delivery", "created_at"]})]
+    fieldsets = [
+        *add_fieldsets,
+        (_("Record"), {"fields": ["last_delivery", "confirmed_at", "off_because", "created_at"]}),
+    ]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[AlertChannel]:
         channels: QuerySet[AlertChannel] = super().get_queryset(request)
         last = AlertDelivery.objects.filter(channel=OuterRef("pk")).order_by("-id")
-        return channels.defer("secret").annotate(last_status=Subquery(last.values("status")[:1]))
-
-    def get_fieldsets(self, request: HttpRequest, obj: AlertChannel | None = None) -> list[Any]:
-        fieldsets = super().get_fieldsets(request, obj)
-        if obj is not None and not self.has_change_permission(request, obj):
-            hidden = {"target": "target_shown", "signing_secret": None}
-            shown = [hidden.get(name, name) for name in fieldsets[0][1]["fields"]]
-            fieldsets[0] = (None, {"fields": [name for name in shown if name]})
-        return fieldsets
+        return channels.defer("secret", "former_secret").annotate(last_status=Subquery(last.values("status")[:1]))
 
     def save_model(self, request: HttpRequest, obj: AlertChannel, form: Any, change: bool) -> None:
         if form.has_lost_secret:  # the audit trail reads what is being replaced
-            AlertChannel.objects.filter(pk=obj.pk).update(secret="")
+            AlertChannel.objects.filter(pk=obj.pk).update(secret="", former_secret="")
+            obj.former_secret = ""
+        changed = set(form.changed_data) if change else set()
+        if changed & {"target", "kind"}:
+            alert_channels.forget_confirmation(obj)
+        if "is_active" in changed and obj.is_active:
+            alert_channels.note_on_again(obj, timezone.now())
         super().save_model(request, obj, form, change)
+        if obj.awaits_confirmation:
+            self._ask_to_confirm(request, obj)
+
+    def _ask_to_confirm(self, request: HttpRequest, channel: AlertChannel) -> None:
+        """Also an address that an operator has entered is somebody's, who is asked first."""
+        try:
+            alert_channels.ask_to_confirm(channel, link=confirmation.link_maker(request), now=timezone.now())
+        except DeliveryError as error:
+            self.message_user(request, str(error), messages.WARNING)
+        else:
+            text = _("%(address)s was sent a link: alerts go there once somebody has opened it.")
+            self.message_user(request, text % {"address": channel.target}, messages.INFO)
 
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         return sensitive_post_parameters("signing_secret", "target")(super().changeform_view)(request, *args, **kwargs)
@@ -140,11 +150,7 @@ class AlertChannelAdmin(TenantScopedAdmin):
 
     @display(description=_("Target"))
     def target_shown(self, channel: AlertChannel) -> str:
-        """An address as everybody may see it: of a URL, where it leads."""
-        if channel.kind == Kind.EMAIL:
-            return channel.target
-        parts = urlsplit(channel.target)
-        return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}/…"
+        return channel.masked_target
 
     @display(description=_("From"), ordering="minimum_threshold")
     def from_threshold(self, channel: AlertChannel) -> str:

@@ -1,4 +1,4 @@
-"""An alert in plain words and as data: what every channel sends, and what the admin shows."""
+"""An alert in plain words and as data: what every channel sends, and what the pages show."""
 
 from __future__ import annotations
 
@@ -17,10 +17,12 @@ from django.utils.translation import gettext_lazy, ngettext
 from billing import limits
 from billing.alerts import EXHAUSTED
 from billing.channels import Message
-from billing.models import Alert, AlertChannel
+from billing.models import Alert, AlertChannel, AlertDelivery
 from tenants.models import ApiKey, Tenant
 
+Notice = AlertDelivery.Notice
 CROSSED = "budget.threshold_crossed"
+BEGUN, OVER = "alert.raised", "alert.resolved"  # of every other kind
 TRIAL = "alert.test"
 
 _DIMENSIONS = {
@@ -49,15 +51,44 @@ def with_key_names(alerts: QuerySet[Alert]) -> QuerySet[Any]:
     return alerts.annotate(key_name=Subquery(keys.values("name")[:1]))
 
 
-def of(alert: Any, delivery_id: UUID) -> Message:
+def of(alert: Any, delivery_id: UUID, notice: str = Notice.RAISED) -> Message:
     """The message of one delivery of an alert out of `with_key_names`, with its tenant."""
+    message_id = f"msg_{delivery_id.hex}"
+    if alert.kind != Alert.Kind.BUDGET:
+        return _of_episode(alert, message_id, notice)
     return Message(
-        id=f"msg_{delivery_id.hex}",
+        id=message_id,
         event=CROSSED,
         at=alert.crossed_at,
         subject=_subject(alert),
         text=text(alert),
         data=_data(alert),
+    )
+
+
+def _of_episode(alert: Any, message_id: str, notice: str) -> Message:
+    is_over = notice == Notice.RESOLVED
+    subject = f"{alert.tenant.name}: {alert.name}"
+    data = {
+        "alert_id": str(alert.id),
+        "tenant": _tenant(alert.tenant),
+        "kind": alert.kind,
+        "severity": alert.severity,
+        "source": alert.source,
+        "subject": alert.subject,
+        "name": alert.name,
+        "text": alert.text,
+        "began_at": alert.crossed_at.isoformat(),
+        "resolved_at": alert.resolved_at.isoformat() if alert.resolved_at else None,
+        "details": alert.data,
+    }
+    return Message(
+        id=message_id,
+        event=OVER if is_over else BEGUN,
+        at=alert.resolved_at if is_over else alert.crossed_at,
+        subject=_("Over: %(subject)s") % {"subject": subject} if is_over else subject,
+        text=_("Over: %(text)s") % {"text": text(alert)} if is_over else text(alert),
+        data=data,
     )
 
 
@@ -82,6 +113,8 @@ def trial(channel: AlertChannel, message_id: UUID, now: dt.datetime) -> Message:
 def text(alert: Any) -> str:
     """Such as: Acme: budget “Support bot” has used 80 % ($40.12 of $50.00) of this month's amount; it resets on 1 December 00:00
     (Europe/Vienna)."""
+    if alert.kind != Alert.Kind.BUDGET:
+        return f"{alert.tenant.name}: {alert.text}"
     values = {
         "tenant": alert.tenant.name,
         "what": what(alert),
@@ -121,13 +154,13 @@ def subject_name(alert: Any) -> str:
     return alert.key_name or _("deleted (%(id)s)") % {"id": alert.subject}
 
 
-def percent(alert: Alert) -> int:
-    """Of the amount, rounded down."""
+def percent(alert: Any) -> int:
+    """Of the amount of an alert about a budget, rounded down."""
     return int(alert.used * 100 // alert.amount) if alert.amount else EXHAUSTED
 
 
-def quantities(alert: Alert) -> str:
-    """Such as $40.12 of $50.00, or 800 of 1,000 requests."""
+def quantities(alert: Any) -> str:
+    """Of an alert about a budget, such as $40.12 of $50.00, or 800 of 1,000 requests."""
     if alert.metric == limits.USD:
         decimals = 2 if alert.amount >= 1 else 6
         return _("%(used)s of %(amount)s") % {
@@ -172,6 +205,7 @@ def _data(alert: Any) -> dict[str, Any]:
     return {
         "alert_id": str(alert.id),
         "tenant": _tenant(alert.tenant),
+        "severity": alert.severity,
         "budget": {"id": str(alert.budget_id) if alert.budget_id else None, "source": alert.source, "name": alert.name},
         "dimension": alert.dimension,
         "subject": alert.subject,

@@ -21,9 +21,9 @@ from zoneinfo import ZoneInfo
 from django.db import transaction
 from django.db.models import Q
 
-from billing import limits, selectors, windows
+from billing import limits, selectors, telling, windows
 from billing.limits import Limit
-from billing.models import Alert, AlertChannel, AlertDelivery
+from billing.models import Alert, Severity
 from billing.windows import Window
 from tenants.models import ApiKey, Tenant
 
@@ -239,6 +239,7 @@ def _known(tenant_id: UUID, crossed: Collection[_Crossing]) -> set[_Crossing]:
     """What is noted already of the limits, windows and subjects that were crossed: nearly always all of it."""
     found = Alert.objects.filter(
         tenant_id=tenant_id,
+        kind=Alert.Kind.BUDGET,
         source__in={crossing.source for crossing in crossed},
         subject__in={crossing.subject for crossing in crossed},
         window_start__in={crossing.window_start for crossing in crossed},
@@ -251,6 +252,7 @@ def _row(tenant_id: UUID, crossing: _Crossing, reached: _Reached) -> Alert:
     return Alert(
         tenant_id=tenant_id,
         **crossing._asdict(),
+        severity=Severity.CRITICAL if crossing.threshold >= EXHAUSTED else Severity.WARNING,
         budget_id=_uuid(limit.source),  # plans' and keys' limits have names for a source
         name=limit.name,
         metric=limit.metric,
@@ -271,15 +273,7 @@ def _tell(tenant_id: UUID, new: dict[_Crossing, Alert], known: set[_Crossing]) -
     highest: dict[tuple[Any, ...], int] = {}
     for crossing in (*known, *new):
         highest[crossing.place] = max(crossing.threshold, highest.get(crossing.place, 0))
-    channels = list(
-        AlertChannel.objects.filter(tenant_id=tenant_id, is_active=True).values_list("id", "minimum_threshold")
-    )
-    AlertDelivery.objects.bulk_create(
-        AlertDelivery(tenant_id=tenant_id, alert=alert, channel_id=channel_id)
-        for crossing, alert in new.items()
-        for channel_id, minimum in channels
-        if minimum <= crossing.threshold == highest[crossing.place]
-    )
+    telling.tell(tenant_id, [alert for crossing, alert in new.items() if crossing.threshold == highest[crossing.place]])
 
 
 def _uuid(text: str) -> UUID | None:

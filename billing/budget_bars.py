@@ -46,7 +46,7 @@ def shown(budget: Budget, standing: Standing) -> Shown:
         Bar(
             name=use.name if is_each else "",
             used=sentences.quantity(budget.metric, use.used),
-            percent=f"{use.percent:,} %" if use.percent or not use.used else _("< 1 %"),
+            percent=percentage(use.percent, is_used=bool(use.used)),
             width=max(0, min(use.percent, 100)),
             is_empty=not use.used,
             level="full" if use.percent >= 100 else "near" if use.percent >= first else "",
@@ -55,6 +55,11 @@ def shown(budget: Budget, standing: Standing) -> Shown:
     ]
     of = sentences.quantity(budget.metric, standing.amount)
     return Shown(bars, is_single=not is_each, is_unknown=standing.uses is None, of=of, window=_window(standing))
+
+
+def percentage(percent: int, *, is_used: bool) -> str:
+    """A share as people read it: something is never nothing."""
+    return f"{percent:,} %" if percent or not is_used else _("< 1 %")
 
 
 def _window(standing: Standing) -> str:

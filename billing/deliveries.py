@@ -20,11 +20,11 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
-from django.db.models import Case, CharField, F, TextField, Value, When, Window
+from django.db.models import Case, CharField, Exists, F, OuterRef, Q, TextField, Value, When, Window
 from django.db.models.functions import Cast, RowNumber
 from django.utils import timezone
 
-from billing import alert_messages, channels
+from billing import alert_channels, alert_messages, channels
 from billing.channels import DeliveryError, Destination, Message
 from billing.models import Alert, AlertChannel, AlertDelivery
 from tenants import encryption
@@ -42,9 +42,11 @@ ERRORS_KEPT = 10
 ERROR_LENGTH = 300
 POLL_SECONDS = 1.0
 RUN_SECONDS = 20.0
+UNCONFIRMED = "Nobody has confirmed the address."
 _LOCK = 0x7011_A1E7
 
 Status = AlertDelivery.Status
+Notice = AlertDelivery.Notice
 
 
 @dataclass(frozen=True)
@@ -63,8 +65,10 @@ class Claimed:
     id: UUID
     attempt: int
     lane: str
+    channel_id: UUID
     destination: Destination
     alert: Alert
+    notice: str
     errors: tuple[str, ...]
     fault: DeliveryError | None = None
 
@@ -111,11 +115,18 @@ def _counted(sent: Sent, status: Status) -> Sent:
 
 
 def claim(now: dt.datetime, *, room: int = AT_ONCE, busy: set[str] | frozenset[str] = frozenset()) -> list[Claimed]:
-    """Take deliveries that are due, a few of each lane that is not busy, first those that have waited longest in it."""
+    """Take deliveries that are due, a few of each lane that is not busy, first those that have waited longest in it.
+
+    Nobody is told that something is over before that it began.
+    """
     is_mail = When(channel__kind=AlertChannel.Kind.EMAIL, then=Value("email"))
     due = AlertDelivery.objects.filter(status=Status.WAITING, next_attempt_at__lte=now).annotate(
         lane=Case(is_mail, default=Cast("channel_id", CharField()), output_field=CharField())
     )
+    begun = AlertDelivery.objects.filter(
+        alert=OuterRef("alert"), channel=OuterRef("channel"), notice=Notice.RAISED, status=Status.WAITING
+    )
+    due = due.filter(Q(notice=Notice.RAISED) | ~Exists(begun))
     place = Window(RowNumber(), partition_by=F("lane"), order_by=["next_attempt_at", "id"])
     fair = due.exclude(lane__in=busy).annotate(place=place).filter(place__lte=AT_ONCE_PER_LANE)
     wanted = list(fair.order_by("place", "next_attempt_at").values_list("id", flat=True)[:room])
@@ -135,8 +146,11 @@ def _loaded(ids: list[UUID]) -> list[Claimed]:
     rows: list[Any] = list(
         AlertDelivery.objects.filter(id__in=ids)
         .select_related("channel")
-        .defer("channel__secret")
-        .annotate(ciphertext=Cast("channel__secret", TextField()))
+        .defer("channel__secret", "channel__former_secret")
+        .annotate(
+            ciphertext=Cast("channel__secret", TextField()),
+            former_ciphertext=Cast("channel__former_secret", TextField()),
+        )
     )
     alerts = alert_messages.with_key_names(Alert.objects.filter(id__in={row.alert_id for row in rows}))
     by_id = {alert.id: alert for alert in alerts.select_related("tenant")}
@@ -148,22 +162,34 @@ def _claimed(row: Any, alert: Alert) -> Claimed:
     fault: DeliveryError | None = None
     destination = Destination(channel.kind, channel.target)
     try:
-        destination = _destination(channel, row.ciphertext)
+        destination = _destination(channel, row)
     except DeliveryError as error:
         fault = error
+    if channel.awaits_confirmation:
+        fault = DeliveryError(UNCONFIRMED, is_permanent=True)
     if not channel.is_active:
         fault = DeliveryError("The channel is switched off.", is_permanent=True)
     if row.attempts > MAX_ATTEMPTS:
         fault = DeliveryError("The last attempt came to no result.", is_permanent=True)
     lane = "email" if channel.kind == AlertChannel.Kind.EMAIL else str(channel.id)
-    return Claimed(row.id, row.attempts, lane, destination, alert, tuple(row.errors), fault)
+    return Claimed(
+        id=row.id,
+        attempt=row.attempts,
+        lane=lane,
+        channel_id=channel.id,
+        destination=destination,
+        alert=alert,
+        notice=row.notice,
+        errors=tuple(row.errors),
+        fault=fault,
+    )
 
 
 def attempt(claimed: Claimed, now: dt.datetime) -> DeliveryError | None:
     """Send it once; returns what went wrong. Never raises, and touches no database."""
     if claimed.fault is not None:
         return claimed.fault
-    return _sent(claimed.destination, partial(alert_messages.of, claimed.alert, claimed.id), now)
+    return _sent(claimed.destination, partial(alert_messages.of, claimed.alert, claimed.id, claimed.notice), now)
 
 
 def _sent(destination: Destination, message: Callable[[], Message], now: dt.datetime) -> DeliveryError | None:
@@ -197,6 +223,8 @@ def note(claimed: Claimed, error: DeliveryError | None, now: dt.datetime) -> Sta
     )
     if is_over:
         logger.warning("delivery %s of an alert was given up after %s attempts: %s", claimed.id, claimed.attempt, error)
+    if error.is_gone:
+        alert_channels.switch_off(claimed.channel_id, because=str(error), now=now)
     return status
 
 
@@ -208,24 +236,37 @@ def retry_at(now: dt.datetime, attempt: int) -> dt.datetime:
 
 def send_trials(channel_ids: Iterable[UUID], now: dt.datetime) -> dict[UUID, DeliveryError | None]:
     """Send a test alert to each of the channels, now and once; returns what went wrong, by the channel's id."""
-    rows = AlertChannel.objects.filter(id__in=list(channel_ids)).select_related("tenant").defer("secret")
+    rows = AlertChannel.objects.filter(id__in=list(channel_ids)).select_related("tenant")
+    rows = rows.defer("secret", "former_secret").annotate(
+        ciphertext=Cast("secret", TextField()), former_ciphertext=Cast("former_secret", TextField())
+    )
     results: dict[UUID, DeliveryError | None] = {}
     sending: dict[UUID, Future[DeliveryError | None]] = {}
     with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="try-alert") as threads:
-        for row in rows.annotate(ciphertext=Cast("secret", TextField())):
+        for row in rows:
+            if row.awaits_confirmation:
+                results[row.id] = DeliveryError(UNCONFIRMED, is_permanent=True)
+                continue
             message = partial(alert_messages.trial, row, uuid7(), now)
             try:
-                sending[row.id] = threads.submit(_sent, _destination(row, row.ciphertext), message, now)
+                sending[row.id] = threads.submit(_sent, _destination(row, row), message, now)
             except DeliveryError as error:
                 results[row.id] = error
     return results | {channel_id: future.result() for channel_id, future in sending.items()}
 
 
-def _destination(channel: AlertChannel, ciphertext: str) -> Destination:
+def _destination(channel: AlertChannel, ciphertexts: Any) -> Destination:
     """Raises `DeliveryError` if no key opens the secret: that is this channel's trouble and nobody else's."""
+    former = ciphertexts.former_ciphertext if channel.former_until and channel.former_until > timezone.now() else ""
     try:
-        secret = encryption.decrypt(ciphertext) if ciphertext else ""
+        secret, former = (encryption.decrypt(text) if text else "" for text in (ciphertexts.ciphertext, former))
     except encryption.UndecryptableError as error:
         logger.error("the secret of alert channel %s opens with none of the encryption keys", channel.id)
         raise DeliveryError("The channel's signing secret cannot be read.") from error
-    return Destination(channel.kind, channel.target, secret)
+    return Destination(channel.kind, channel.target, secret, former)
+
+
+def resend(delivery: AlertDelivery, now: dt.datetime) -> bool:
+    """Try a delivery anew, from the first attempt on, with the same id; False while it waits anyway. What went wrong before stays noted."""
+    over = AlertDelivery.objects.filter(pk=delivery.pk).exclude(status=Status.WAITING)
+    return bool(over.update(status=Status.WAITING, attempts=0, next_attempt_at=now))

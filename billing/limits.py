@@ -14,6 +14,7 @@ from billing.windows import Window
 REQUESTS, TOKENS, USD = "requests", "tokens", "usd"
 TENANT, KEY, END_USER, TIER, TASK, MODEL, TAG = "tenant", "key", "end_user", "tier", "task", "model", "tag"
 NANO_PER_USD = 1_000_000_000
+UNKNOWN_BELOW = -(2**51)  # a counter below it is being read from the ledger (reserve.lua knows it, too)
 
 
 class Raise(msgspec.Struct, frozen=True):

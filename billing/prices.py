@@ -4,6 +4,7 @@ Rates are whole picodollars per token (1 USD per million tokens = 1 000 000 pUSD
 0.000001 USD per million, is 1), so a cost is exact until it is rounded once, half up, to nano-dollars. No Django, no I/O.
 """
 
+import re
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
@@ -137,6 +138,20 @@ def default(usd_per_million: str) -> Price | None:
     if len(amounts) != 2 or not all(amount.is_finite() and amount >= 0 for amount in amounts):
         raise ValueError("two amounts in USD per million tokens, input,output, such as 2.50,10")
     return Price(base=_complete(amounts[0], None, None, None, amounts[1]), source="default")
+
+
+@lru_cache(maxsize=256)
+def provider_at(url: str) -> str:
+    """The catalog's name of the provider whose API is at that URL, for references such as groq:llama-3.3-70b; empty if it knows none."""
+    return next(
+        (item.id for item in get_snapshot().providers if item.api_pattern and re.match(item.api_pattern, url)), ""
+    )
+
+
+def context_window(*, provider_id: str, upstream_id: str) -> int | None:
+    """How many tokens the model takes, as far as the catalog knows."""
+    model = _find(provider_id, upstream_id)
+    return model.context_window if model is not None else None
 
 
 @lru_cache(maxsize=4096)

@@ -20,6 +20,12 @@ from billing.windows import Window
 
 def limits_of(tenant_id: UUID) -> Limits:
     """The limits in force: the open subscription's plan, and the tenant's active budgets."""
+    budgets = Budget.objects.filter(tenant_id=tenant_id, is_active=True).prefetch_related("raises")
+    return limits_of_plan(tenant_id, tuple(limit_of(row) for row in budgets.order_by("name")))
+
+
+def limits_of_plan(tenant_id: UUID, own: tuple[Limit, ...] = ()) -> Limits:
+    """Those of the open subscription's plan, with those that are given."""
     now = timezone.now()
     subscription = (
         Subscription.objects.filter(Q(ended_at=None) | Q(ended_at__gt=now), tenant_id=tenant_id, started_at__lte=now)
@@ -28,8 +34,6 @@ def limits_of(tenant_id: UUID) -> Limits:
         .order_by("-started_at")
         .first()
     )
-    budgets = Budget.objects.filter(tenant_id=tenant_id, is_active=True).prefetch_related("raises")
-    own = tuple(_budget(row) for row in budgets.order_by("name"))
     if subscription is None:
         return Limits(limits=own)
     plan: Any = subscription.plan
@@ -111,7 +115,8 @@ def of_key(
     )
 
 
-def _budget(row: Budget) -> Limit:
+def limit_of(row: Budget) -> Limit:
+    """A budget as it is enforced."""
     scale = limits.NANO_PER_USD if row.metric == Budget.Metric.USD else 1
     return Limit(
         source=str(row.id),
@@ -147,7 +152,7 @@ _LEDGER_FILTERS = {
     limits.MODEL: "model_served = ANY(%s)",
     limits.TAG: "tag = ANY(%s)",
 }
-_LEDGER_SUBJECTS = {
+LEDGER_SUBJECTS = {
     limits.TENANT: "''",
     limits.KEY: "api_key_id::text",
     limits.END_USER: "end_user",
@@ -205,7 +210,7 @@ def _from_log(tenant_id: UUID, dimension: str, subjects: list[str], window: Wind
     assert window.end is not None
     source = "gateway_requestlog, unnest(tags) AS tag" if dimension == limits.TAG else "gateway_requestlog"
     sql = (
-        f"SELECT {_LEDGER_SUBJECTS[dimension]} AS subject, {counted_requests(dimension)}, "  # noqa: S608
+        f"SELECT {LEDGER_SUBJECTS[dimension]} AS subject, {counted_requests(dimension)}, "  # noqa: S608
         f"sum(input_tokens + output_tokens), sum(cost_usd) FROM {source} "
         f"WHERE tenant_id = %s AND accepted_at >= %s AND accepted_at < %s AND {_LEDGER_FILTERS[dimension]} GROUP BY 1"
     )

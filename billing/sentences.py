@@ -81,16 +81,53 @@ _ALWAYS_EACH = {
 }
 
 
+_SHORT_ONE = {
+    Scope.TENANT: gettext_lazy("Whole tenant"),
+    Scope.KEY: gettext_lazy("Key %(subject)s"),
+    Scope.END_USER: gettext_lazy("%(subject)s"),
+    Scope.TIER: gettext_lazy("Tier %(subject)s"),
+    Scope.TASK: gettext_lazy("Task %(subject)s"),
+    Scope.MODEL: gettext_lazy("Model %(subject)s"),
+    Scope.TAG: gettext_lazy("Tag %(subject)s"),
+}
+_SHORT_EACH = {
+    Scope.KEY: gettext_lazy("Each API key"),
+    Scope.END_USER: gettext_lazy("Each end user"),
+    Scope.TIER: gettext_lazy("Each tier"),
+    Scope.TASK: gettext_lazy("Each task"),
+    Scope.MODEL: gettext_lazy("Each model"),
+    Scope.TAG: gettext_lazy("Each tag"),
+}
+
+
 def blocking(budget: Budget) -> str:
     """What the budget blocks, such as “Block each end user who uses more than 200,000 tokens a day”. Raises of it are left out."""
-    scope, metric = Scope(budget.scope), Metric(budget.metric)
-    subject = str(budget.api_key) if scope == Scope.KEY and budget.api_key_id else budget.counted_subject
+    subject = str(budget.api_key) if budget.scope == Scope.KEY and budget.api_key_id else budget.counted_subject
+    return blocks(budget.scope, subject, budget.metric, budget.window, budget.amount)
+
+
+def blocks(scope: str, subject: str, metric: str, window: str, amount: Decimal) -> str:
+    """The same of any limit. `subject` as people call it; empty: each by itself."""
     is_each = scope != Scope.TENANT and not subject
-    if not budget.amount:
-        return str((_ALWAYS_EACH if is_each else _ALWAYS_ONE)[scope]) % {"subject": subject}
-    does = str(_VERBS[scope][metric]) % {"quantity": quantity(metric, budget.amount)}
-    spoken = str((_WHEN_EACH if is_each else _WHEN_ONE)[scope]) % {"subject": subject, "does": does}
-    return f"{spoken} {_WINDOWS[Window(budget.window)]}"
+    if not amount:
+        return str((_ALWAYS_EACH if is_each else _ALWAYS_ONE)[Scope(scope)]) % {"subject": subject}
+    does = str(_VERBS[Scope(scope)][Metric(metric)]) % {"quantity": quantity(metric, amount)}
+    spoken = str((_WHEN_EACH if is_each else _WHEN_ONE)[Scope(scope)]) % {"subject": subject, "does": does}
+    return f"{spoken} {_WINDOWS[Window(window)]}"
+
+
+def of_tier(tier: str, metric: str, window: str, amount: Decimal) -> str:
+    """What a plan allows each end user of a tier."""
+    does = str(_OF_ACTORS[Metric(metric)]) % {"quantity": quantity(metric, amount)}
+    return f"{_('Block each end user of tier %(tier)s who %(does)s') % {'tier': tier, 'does': does}} {_WINDOWS[Window(window)]}"
+
+
+def short(budget: Budget) -> str:
+    """A name for it, such as “Tier free, $50 a day” or “Each end user, 200,000 tokens a day”."""
+    scope = Scope(budget.scope)
+    subject = budget.api_key.name if scope == Scope.KEY and budget.api_key is not None else budget.counted_subject
+    who = str((_SHORT_ONE if subject or scope == Scope.TENANT else _SHORT_EACH)[scope]) % {"subject": subject}
+    return f"{who}, {quantity(budget.metric, budget.amount)} {_WINDOWS[Window(budget.window)]}"
 
 
 def before_blocking(budget: Budget) -> str:

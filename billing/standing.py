@@ -1,7 +1,7 @@
 """Where budgets stand: what the ledger says was used of each in its current window. To be looked at; enforcement counts in Redis.
 
-Budgets without a subject show the subjects that used most. However many budgets there are, the ledger is asked twice: for what
-an index answers, and for what has to be added up over many rows, which is given up after a while.
+Budgets without a subject show the subjects that used most. This is for lists over many tenants; what a console shows of its own tenant is
+`billing.in_force`'s.
 """
 
 from __future__ import annotations
@@ -10,29 +10,17 @@ import datetime as dt
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from django.db import OperationalError, connection, models, transaction
+from django.db import models
 from django.utils.translation import gettext as _
 
-from billing import limits, selectors, windows
+from billing import ledger_questions, limits, windows
+from billing.ledger_questions import Question
 from billing.models import Budget
 from billing.windows import Window
 from tenants.models import ApiKey
-
-TOP = 5
-TIMEOUT_MS = 2000
-_OF_DAYS = {
-    limits.REQUESTS: "sum(requests)",
-    limits.TOKENS: "sum(input_tokens + output_tokens)",
-    limits.USD: "sum(cost_usd)",
-}
-_OF_LOG = {
-    limits.TOKENS: "sum(input_tokens + output_tokens)",
-    limits.USD: "sum(cost_usd)",
-}
 
 
 @dataclass(frozen=True)
@@ -61,16 +49,11 @@ class _Asked:
     """One budget's question to the ledger."""
 
     budget: Budget
-    window: Window
-    zone: dt.tzinfo
+    question: Question
 
     @property
     def is_each(self) -> bool:
-        return self.budget.scope != limits.TENANT and not self.budget.counted_subject
-
-    @property
-    def is_from_log(self) -> bool:
-        return self.window.kind in ("minute", "hour")
+        return self.question.subject is None
 
 
 def standing(budgets: Iterable[Budget], now: dt.datetime) -> dict[UUID, Standing]:
@@ -78,7 +61,8 @@ def standing(budgets: Iterable[Budget], now: dt.datetime) -> dict[UUID, Standing
     rows = list(budgets)
     models.prefetch_related_objects(rows, "tenant", "raises", "api_key")
     asked = [_asked(budget, now) for budget in rows]
-    used = _used(asked)
+    answers = ledger_questions.ask([item.question for item in asked])
+    used = {item.budget.id: answer for item, answer in zip(asked, answers, strict=True) if answer is not None}
     names = _key_names(asked, used)
     return {item.budget.id: _standing(item, used.get(item.budget.id), names, now) for item in asked}
 
@@ -94,7 +78,16 @@ def amount_in_force(budget: Budget, now: dt.datetime) -> tuple[Decimal, dt.datet
 
 def _asked(budget: Budget, now: dt.datetime) -> _Asked:
     zone = ZoneInfo(budget.tenant.timezone)
-    return _Asked(budget, windows.window(budget.window, now.timestamp(), zone), zone)
+    is_each = budget.scope != limits.TENANT and not budget.counted_subject
+    question = Question(
+        tenant_id=budget.tenant_id,
+        dimension=budget.scope,
+        subject=None if is_each else budget.counted_subject,
+        metric=budget.metric,
+        window=windows.window(budget.window, now.timestamp(), zone),
+        zone=zone,
+    )
+    return _Asked(budget, question)
 
 
 def _standing(
@@ -108,7 +101,7 @@ def _standing(
         uses = tuple(
             Use(subject, _name(asked.budget, subject, names), usage, _percent(usage, amount)) for subject, usage in used
         )
-    return Standing(asked.window, asked.zone, amount, until, uses)
+    return Standing(asked.question.window, asked.question.zone, amount, until, uses)
 
 
 def _percent(used: Decimal, amount: Decimal) -> int:
@@ -133,73 +126,3 @@ def _key_names(asked: Sequence[_Asked], used: dict[UUID, list[tuple[str, Decimal
         return {}
     keys = ApiKey.objects.filter(pk__in=ids, tenant_id__in={item.budget.tenant_id for item in asked})
     return {str(key.pk): str(key) for key in keys}
-
-
-def _used(asked: Sequence[_Asked]) -> dict[UUID, list[tuple[str, Decimal]]]:
-    """Budget → (subject, usage), most first. Without those that could not be added up in time."""
-    quick = [item for item in asked if not item.is_each and not item.is_from_log]
-    slow = [item for item in asked if item.is_each or item.is_from_log]
-    found: dict[UUID, list[tuple[str, Decimal]]] = {}
-    for group in (quick, slow):
-        rows = _ask(group) if group else []
-        if rows is None:
-            continue
-        found |= {item.budget.id: [] for item in group}
-        for place, subject, usage in sorted(rows, key=lambda row: (row[0], -row[2], row[1])):
-            found[group[place].budget.id].append((subject, Decimal(usage)))
-    return found
-
-
-def _ask(group: Sequence[_Asked]) -> list[Any] | None:
-    """All the questions in one statement; None if it takes too long."""
-    parts = [
-        _from_log(place, item) if item.is_from_log else _from_days(place, item) for place, item in enumerate(group)
-    ]
-    sql = " UNION ALL ".join(f"({part})" for part, _args in parts)
-    args = [arg for _part, args in parts for arg in args]
-    try:
-        with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute(f"SET LOCAL statement_timeout = {TIMEOUT_MS}")
-            cursor.execute(sql, args)
-            rows: list[Any] = cursor.fetchall()
-            cursor.execute("SET LOCAL statement_timeout = DEFAULT")
-    except OperationalError:
-        return None
-    return rows
-
-
-def _from_days(place: int, asked: _Asked) -> tuple[str, list[Any]]:
-    budget, window = asked.budget, asked.window
-    where = "tenant_id = %s AND dimension = %s"
-    args: list[Any] = [budget.tenant_id, budget.scope]
-    if not asked.is_each:
-        where += " AND subject = %s"
-        args.append(budget.counted_subject)
-    if window.end is not None:
-        where += " AND day >= %s AND day < %s"
-        args += [dt.datetime.fromtimestamp(at, asked.zone).date() for at in (window.start, window.end)]
-    return (
-        f"SELECT {place}, subject::text, {_OF_DAYS[budget.metric]} AS used FROM billing_dailyusage "  # noqa: S608
-        f"WHERE {where} GROUP BY subject ORDER BY used DESC, subject LIMIT {TOP}"
-    ), args
-
-
-def _from_log(place: int, asked: _Asked) -> tuple[str, list[Any]]:
-    budget, window = asked.budget, asked.window
-    assert window.end is not None
-    subject = selectors._LEDGER_SUBJECTS[budget.scope]
-    amount = _OF_LOG.get(budget.metric) or selectors.counted_requests(budget.scope)
-    source = "gateway_requestlog, unnest(tags) AS tag" if budget.scope == limits.TAG else "gateway_requestlog"
-    where = "tenant_id = %s AND accepted_at >= %s AND accepted_at < %s"
-    args: list[Any] = [budget.tenant_id, *(dt.datetime.fromtimestamp(at, dt.UTC) for at in (window.start, window.end))]
-    if budget.scope != limits.TENANT:
-        where += f" AND {subject} <> ''"
-    if budget.scope == limits.TIER:
-        where += " AND end_user <> ''"
-    if not asked.is_each:
-        where += f" AND {subject} = %s"
-        args.append(budget.counted_subject)
-    return (
-        f"SELECT {place}, {subject}::text, {amount} AS used FROM {source} "  # noqa: S608
-        f"WHERE {where} GROUP BY 2 ORDER BY used DESC, 2 LIMIT {TOP}"
-    ), args

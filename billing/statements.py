@@ -104,6 +104,15 @@ class PlanLine:
 
 
 @dataclass(frozen=True)
+class MonthTotal:
+    """What was used in a month by everybody. `is_so_far`: it has not ended."""
+
+    first_day: dt.date
+    total: Figures
+    is_so_far: bool
+
+
+@dataclass(frozen=True)
 class Statement:
     """`is_so_far`: the month has not ended. `problems` says what does not add up; empty unless the daily sums were tampered with."""
 
@@ -125,6 +134,24 @@ class Statement:
 def current_month(tenant: Tenant, now: dt.datetime) -> dt.date:
     """The first day of the tenant's present month."""
     return now.astimezone(ZoneInfo(tenant.timezone)).date().replace(day=1)
+
+
+def months(tenant: Tenant, now: dt.datetime) -> list[MonthTotal]:
+    """From the tenant's first month to the present one, the latest first; those without use too."""
+    sql = (
+        f"SELECT date_trunc('month', day)::date, {_SUMS} FROM billing_dailyusage "  # noqa: S608
+        "WHERE tenant_id = %s AND dimension = %s GROUP BY 1"
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(sql, [tenant.pk, Dimension.TENANT])
+        used = {month: _figures(sums) for month, *sums in cursor.fetchall()}
+    present = current_month(tenant, now)
+    month = min([current_month(tenant, tenant.created_at), *used])
+    found = []
+    while month <= present:
+        found.append(MonthTotal(month, used.get(month, Figures()), month == present))
+        month = _next_month(month)
+    return found[::-1]
 
 
 def statement(tenant: Tenant, year: int, month: int, *, now: dt.datetime) -> Statement:

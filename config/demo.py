@@ -102,6 +102,15 @@ class DemoCache:
     scope: str = "tenant"
 
 
+@dataclass(frozen=True)
+class DemoChannel:
+    """An e-mail address for alerts, as if it were confirmed."""
+
+    name: str
+    tenant: str  # a slug
+    address: str
+
+
 TENANTS = (
     DemoTenant(
         slug="acme",
@@ -210,6 +219,7 @@ RULES = (
     ),
 )
 CACHES = (DemoCache("acme", "chat-support", 3600), DemoCache("acme", "classify", 86_400))
+CHANNELS = (DemoChannel(_("On call"), "acme", "on-call@acme.example"),)
 # Amounts that show something and that a demonstration does not use up.
 BUDGETS = (
     DemoBudget(_("All of Acme"), "acme", "tenant", "usd", "month", Decimal(25), thresholds=(50, 80, 95)),

@@ -6,7 +6,7 @@ name ("team"). Whether somebody sees it is asked of what it leads to.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.conf import settings
@@ -49,6 +49,8 @@ TASKS = Entry(_("Tasks"), "task_alt", "gateway.task", _("Asked for by purpose, w
 RULES = Entry(_("Routing rules"), "alt_route", "gateway.routingrule", _("Which model answers"))
 CACHES = Entry(_("Caches"), "cached", "gateway.cachepolicy", _("What is answered again without calling a model"))
 QUALITY = Entry(_("Quality models"), "grading", "gateway.qualitymodel", _("What judges a cascade's cheap answers"))
+FEEDBACK = Entry(_("Feedback"), "thumb_up", "gateway.feedback", _("Thumbs and comments on answers"))
+PLAYGROUND = Entry(_("Playground"), "forum", "playground", _("Write to a model and see what it answers, and costs"))
 LABELS = Entry(_("Labelled answers"), "thumbs_up_down", "gateway.labeledanswer", _("What quality models learn from"))
 WATCHES = Entry(
     _("Semantic caches"),
@@ -67,7 +69,7 @@ BREAKERS = Entry(
 )
 
 OPERATORS = (
-    Group(_("Activity"), (REQUESTS, AUDIT)),
+    Group(_("Activity"), (REQUESTS, FEEDBACK, AUDIT)),
     Group(
         _("Tenants"),
         (
@@ -102,17 +104,24 @@ OPERATORS = (
 )
 
 CONSOLE = (
-    Group("", (Entry(_("Home"), "home", "index", _("How things stand")),)),
-    Group(_("Activity"), (REQUESTS, ALERTS, AUDIT)),
+    Group("", (Entry(_("Home"), "home", "index", _("How things stand")), PLAYGROUND)),
+    Group(_("Activity"), (REQUESTS, FEEDBACK, replace(ALERTS, target="billing_alert_changelist"), AUDIT)),
     Group(_("Access"), (KEYS, END_USERS)),
-    Group(_("Limits"), (BUDGETS, CHANNELS)),
+    Group(
+        _("Limits"),
+        (
+            replace(BUDGETS, target="billing_budget_changelist"),
+            Entry(_("Plan and limits"), "speed", "billing_plan", _("What the plan allows, and how much of it is used")),
+            replace(CHANNELS, target="billing_alertchannel_changelist"),
+            Entry(_("Statements"), "receipt", "statements", _("What was used, month by month")),
+        ),
+    ),
     Group(_("Models & routing"), (PROVIDERS, MODELS, TASKS, RULES, CACHES, WATCHES, CHECKS, BREAKERS, QUALITY, LABELS)),
     Group(
         _("Tenant"),
         (
             Entry(_("Team"), "group", "team", _("Members, their roles, invitations")),
             Entry(_("Single sign-on"), "login", "tenants.ssoconnection", _("Your identity provider")),
-            Entry(_("Subscription"), "event_repeat", "billing.subscription", _("The plan, and since when")),
             Entry(_("Settings"), "settings", "tenants.tenant", _("Name and time zone")),
         ),
     ),

@@ -7,7 +7,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
 from billing import prices
-from config import secrets
+from config import secrets, static_headers
 from config.branding import static_url
 from config.embedded import layout as layouts
 from config.embedded.redis import broker_url
@@ -30,6 +30,7 @@ IS_PRODUCTION = env.flag("TOLLGATE_PRODUCTION", False)
 if IS_PRODUCTION and not (env.text("TOLLGATE_SECRET_KEY") and env.text("TOLLGATE_ENCRYPTION_KEYS")):
     raise ImproperlyConfigured("TOLLGATE_PRODUCTION=1 needs TOLLGATE_SECRET_KEY and TOLLGATE_ENCRYPTION_KEYS.")
 SECRET_KEY = env.text("TOLLGATE_SECRET_KEY") or secrets.secret_key(VAR_DIR)
+SECRET_KEY_FALLBACKS = env.words("TOLLGATE_SECRET_KEY_FALLBACKS")  # former ones, whose signatures still hold
 ENCRYPTION_KEYS = env.words("TOLLGATE_ENCRYPTION_KEYS") or [secrets.encryption_key(VAR_DIR)]
 
 INSTALLED_APPS = [
@@ -138,6 +139,7 @@ STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
+WHITENOISE_ADD_HEADERS_FUNCTION = static_headers.add
 WHITENOISE_USE_FINDERS = True  # serves the packages' static files without a collectstatic step
 
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = IS_PRODUCTION
@@ -182,6 +184,9 @@ GATEWAY_BACKGROUND_REQUESTS = env.number("TOLLGATE_BACKGROUND_REQUESTS", 4, low=
 GATEWAY_PREFIX_CACHE = env.flag(
     "TOLLGATE_PREFIX_CACHE", True
 )  # off: no marks for providers' caches but the callers' own
+GATEWAY_FEEDBACK_DAYS = env.number("TOLLGATE_FEEDBACK_DAYS", 30, low=1, high=365)  # as long as an answer may be rated
+# Votes by token that one address may send a tenant.
+GATEWAY_FEEDBACK_PER_MINUTE = env.number("TOLLGATE_FEEDBACK_PER_MINUTE", 60, low=1, high=100_000)
 GATEWAY_SPOOL_DIR = VAR_DIR / "spool"
 OUTBOUND_ALLOW = env.networks("TOLLGATE_OUTBOUND_ALLOW")  # private networks that tenants' addresses may lead to
 REQUEST_LOG_RETENTION_DAYS = env.number("TOLLGATE_REQUEST_LOG_DAYS", 400, low=1, high=36_500)
@@ -223,6 +228,7 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 300.0,
         "options": {"expires": 300},
     },
+    "match feedback": {"task": "gateway.tasks.match_feedback", "schedule": 5.0, "options": {"expires": 5}},
     "reclaim caches": {"task": "gateway.tasks.reclaim_caches", "schedule": 30.0, "options": {"expires": 30}},
     "keep request log partitions": {
         "task": "gateway.tasks.keep_partitions",
@@ -264,7 +270,7 @@ UNFOLD = {
     "SITE_FAVICONS": [
         {"rel": "icon", "type": "image/svg+xml", "href": partial(static_url, "tollgate/mark-light.svg")},
     ],
-    "STYLES": [partial(static_url, "tollgate/admin.css")],
+    "STYLES": [partial(static_url, f"tollgate/{name}.css") for name in ("admin", "console", "limits")],
     "ENVIRONMENT": "config.navigation.environment",
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
@@ -297,6 +303,6 @@ LOGGING = {
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": env.text("TOLLGATE_LOG_LEVEL", "INFO").upper()},
-    "loggers": {"celery": {"level": "WARNING"}, "aiohttp": {"level": "WARNING"}},
+    "loggers": {"celery": {"level": "WARNING"}, "aiohttp": {"level": "WARNING"}, "httpx2": {"level": "WARNING"}},
 }
 LANGUAGES = [("en", _("English"))]

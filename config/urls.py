@@ -4,7 +4,9 @@ from django.contrib import admin
 from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
+from billing import confirmation
 from gateway.api import health
+from gateway.pages import rating
 from tenants.accounts import sso_pages
 from tenants.accounts.joining import invitation
 from tenants.accounts.sessions import sessions
@@ -19,11 +21,13 @@ urlpatterns = [
     path("account/sso/", sso_pages.by_address, name="single_sign_on"),
     path("account/sso/<slug:provider_id>/", sso_pages.by_name, name="single_sign_on_by_name"),
     path("account/", include("allauth.urls")),
+    path("alerts/confirm/<str:token>/", confirmation.confirm, name="confirm_channel"),
     path("invitation/<str:token>/", invitation, name="invitation"),
     path("admin/", admin.site.urls),
     path("v1/", include("gateway.api.urls")),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
     path("api/docs/", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
+    path("feedback/<str:token>", rating.page, name="feedback"),
     path("healthz", health.healthz),
     path("readyz", health.readyz),
     path("metrics", health.metrics),

@@ -154,6 +154,7 @@ def _insert(tenant_id: UUID, timezone: str, records: list[tuple[Entry, UsageReco
             _note_last_use(cursor)
             cursor.execute("SELECT id FROM inserted")
             new = {row[0] for row in cursor.fetchall()}
+            _note_last_use_of_secrets(cursor, [record for _, record in records if record.id in new])
             _note_crossings(tenant_id, [record for _, record in records if record.id in new])
     return inserted
 
@@ -209,6 +210,20 @@ def _note_last_use(cursor: Any) -> None:
         "UPDATE tenants_apikey SET last_used_at = used.at FROM "
         "(SELECT api_key_id, max(accepted_at) AS at FROM inserted GROUP BY api_key_id) AS used "
         "WHERE tenants_apikey.id = used.api_key_id AND (last_used_at IS NULL OR last_used_at < used.at)"
+    )
+
+
+def _note_last_use_of_secrets(cursor: Any, records: list[UsageRecord]) -> None:
+    """Whether a secret that was replaced is still sent by anybody."""
+    used: dict[tuple[UUID, str], dt.datetime] = {}
+    for record in records:
+        if record.secret_prefix:
+            place, at = (record.api_key_id, record.secret_prefix), _accepted_at(record)
+            used[place] = max(at, used.get(place, at))
+    cursor.executemany(
+        "UPDATE tenants_apikeysecret SET last_used_at = %s WHERE api_key_id = %s AND prefix = %s "
+        "AND (last_used_at IS NULL OR last_used_at < %s)",
+        [(at, key_id, prefix, at) for (key_id, prefix), at in used.items()],
     )
 
 

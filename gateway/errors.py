@@ -7,6 +7,7 @@ GatewayError
 ├── Unauthenticated 401           no key, or one that is unknown, expired or revoked
 ├── PermissionDenied 403          the key may not do this
 ├── NotFound 404                  no such model, task or address (or not yours)
+├── Gone 410                      it was possible once, and is no more
 ├── MethodNotAllowed 405
 ├── Conflict 409                  another request under the same idempotency key is under way
 ├── NotCached 504                 the caller wants nothing but a cached answer, and there is none
@@ -98,6 +99,11 @@ class PermissionDenied(GatewayError):
 class NotFound(GatewayError):
     status = 404
     code = "not_found"
+
+
+class Gone(GatewayError):
+    status = 410
+    code = "gone"
 
 
 class MethodNotAllowed(GatewayError):

@@ -47,6 +47,7 @@ class Runtime:
             is_cluster=settings.REDIS_IS_CLUSTER,
         )
         self.threads = Threads()
+        self.votes = Threads(workers=2, most_waiting=200)  # of their own: whoever reads an answer may send one
         self.snapshots = Snapshots(self.redis, self.threads, settings.GATEWAY_SNAPSHOT_CAPACITY)
         self.accounts = Accounts(
             self.redis,

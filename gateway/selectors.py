@@ -9,6 +9,7 @@ import time
 from typing import Any
 from uuid import UUID
 
+import msgspec
 from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import F, Prefetch, Q, QuerySet, TextField
@@ -23,14 +24,15 @@ from gateway import models, types
 from gateway.models.cache_policy import DEFAULT_MAX_MEGABYTES
 from gateway.routing import conditions
 from tenants import encryption
-from tenants.models import ApiKey, Tenant
+from tenants.models import ApiKey, ApiKeySecret, Tenant
 
 logger = logging.getLogger(__name__)
+REPLACED_SECRETS_KEPT = dt.timedelta(days=30)
 
 
 def tenant_of_key(secret_sha256: str) -> UUID | None:
     """The tenant that has (or had) the key; None if the key was never made."""
-    return ApiKey.objects.filter(secret_sha256=secret_sha256).values_list("tenant_id", flat=True).first()
+    return ApiKeySecret.objects.filter(secret_sha256=secret_sha256).values_list("tenant_id", flat=True).first()
 
 
 def has_key(tenant_id: UUID, key_id: UUID) -> bool:
@@ -64,11 +66,12 @@ def _snapshot_of(tenant: Tenant) -> types.Snapshot:
     changes_at = billing.next_change(tenant.id)
     clock = Clock(tenant.timezone)
     policies = _cache_policies(tenant.id)
+    keys = _keys(tenant.id)
     return types.Snapshot(
         tenant_id=tenant.id,
         version=tenant.config_version,
         is_active=tenant.is_active,
-        keys={row.secret_sha256: _key(row) for row in ApiKey.objects.filter(tenant_id=tenant.id, revoked_at=None)},
+        keys=keys,
         models={model.name: model for model in catalog.values()},
         tasks={task.slug: task for task in _tasks(tenant.id, catalog, policies)},
         rules=_rules(tenant.id, catalog, clock.zone),
@@ -79,7 +82,14 @@ def _snapshot_of(tenant: Tenant) -> types.Snapshot:
         valid_until=math.inf if changes_at is None else changes_at.timestamp(),
         prefix=_prefix(policies.get("")),
         caching=_caching(policies),
+        playground=next((digest for digest, key in keys.items() if key.is_playground), ""),
     )
+
+
+def feedback_on(tenant_id: UUID, request_id: UUID) -> QuerySet[models.Feedback]:
+    """What was said of one answer and counts, the newest first."""
+    rows = models.Feedback.objects.filter(tenant_id=tenant_id, request_id=request_id, matched_at__isnull=False)
+    return rows.prefetch_related("api_key")
 
 
 def _visible(rows: QuerySet[Any], tenant_id: UUID) -> QuerySet[Any]:
@@ -250,6 +260,23 @@ def _served(targets: list[types.Model]) -> types.Condition:
     return conditions.Serves(frozenset().union(*(model.capabilities for model in targets)) & conditions.KINDS)
 
 
+def _keys(tenant_id: UUID) -> dict[str, types.Key]:
+    """By the hash of each secret. One that was replaced stays a while after its end, so that who still sends it is told what happened."""
+    rows = ApiKey.objects.filter(tenant_id=tenant_id, revoked_at=None)
+    keys = {row.id: _key(row) for row in rows}
+    told_until = timezone.now() - REPLACED_SECRETS_KEPT
+    secrets = ApiKeySecret.objects.filter(Q(ends_at=None) | Q(ends_at__gt=told_until), tenant_id=tenant_id)
+    return {
+        secret.secret_sha256: msgspec.structs.replace(
+            keys[secret.api_key_id],
+            prefix=secret.prefix,
+            ends_at=secret.ends_at.timestamp() if secret.ends_at else None,
+        )
+        for secret in secrets
+        if secret.api_key_id in keys
+    }
+
+
 def _key(row: ApiKey) -> types.Key:
     return types.Key(
         id=row.id,
@@ -264,4 +291,5 @@ def _key(row: ApiKey) -> types.Key:
             usd_per_month=row.usd_per_month,
             changed_at=row.changed_at,
         ),
+        is_playground=row.kind == ApiKey.Kind.PLAYGROUND,
     )

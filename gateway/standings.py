@@ -14,7 +14,7 @@ from django.db.models import Sum
 from billing import limits, selectors
 from billing.limits import Counter, Limit
 from billing.models import DailyUsage
-from gateway.ledger import SEEDING, hash_of
+from gateway.ledger import hash_of
 from gateway.runtime import Runtime
 from gateway.types import Key, Snapshot
 from tenants import redis_keys
@@ -94,7 +94,7 @@ async def _standing(snapshot: Snapshot, counter: Counter, runtime: Runtime) -> S
     tenant_id, limit = snapshot.tenant_id, counter.limit
     owner = counter.subject if limit.dimension == limits.END_USER else ""
     used, held = await runtime.redis.call("HMGET", hash_of(tenant_id, owner), counter.field, f"h{counter.field}")
-    if used is None or int(used) < SEEDING // 2:
+    if used is None or int(used) < limits.UNKNOWN_BELOW:
         read = partial(
             selectors.used, tenant_id, limit.dimension, [counter.subject], counter.window, snapshot.clock.zone
         )

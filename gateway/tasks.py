@@ -12,7 +12,7 @@ from django.utils import timezone
 from django_redis import get_redis_connection
 from redis.exceptions import RedisError
 
-from gateway import drain, embedders, partitions, reconciliation, retention, selectors, shadow_checks, sweeper
+from gateway import drain, embedders, partitions, reconciliation, retention, selectors, shadow_checks, sweeper, votes
 from gateway.quality import versions
 from gateway.semantic import entries, hits, tending
 from gateway.stores import cache
@@ -115,6 +115,12 @@ def reclaim_caches() -> int:
             break
         gone += cache.reclaim(redis, tenant_id)
     return gone
+
+
+@shared_task
+def match_feedback() -> int:
+    """Let votes count whose requests have come into the log since; returns how many."""
+    return votes.match()
 
 
 @shared_task

@@ -241,7 +241,8 @@ class Rule(msgspec.Struct, frozen=True):
 
 
 class Key(msgspec.Struct, frozen=True):
-    """An API key that may call. `expires_at` is Unix seconds; empty allow-lists allow everything."""
+    """An API key that may call, as one of its secrets stands for it. `expires_at`, and `ends_at` for a secret that was replaced, are Unix
+    seconds; empty allow-lists allow everything. `prefix` tells the secret from the key's others."""
 
     id: UUID
     scopes: frozenset[str]
@@ -250,6 +251,9 @@ class Key(msgspec.Struct, frozen=True):
     expires_at: float | None
     pace: Pace
     limits: tuple[Limit, ...]
+    is_playground: bool = False
+    prefix: str = ""
+    ends_at: float | None = None
 
 
 class SemanticStanding(msgspec.Struct, frozen=True):
@@ -267,7 +271,7 @@ class SemanticStanding(msgspec.Struct, frozen=True):
 class Snapshot(msgspec.Struct, frozen=True):
     """A tenant's configuration at one version, whole and immutable. `keys` is by the SHA-256 of the secret, `semantic` by task: where
     there is none, nothing was measured yet. `remembered` is room for what others derive from it. `valid_until` (Unix seconds): when it
-    changes by itself."""
+    changes by itself. `playground`: where in `keys` the playground's own is; empty if there is none."""
 
     tenant_id: UUID
     version: int
@@ -284,6 +288,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     remembered: dict[Any, Any] = {}
     valid_until: float = math.inf
     prefix: PrefixPolicy = PrefixPolicy()
+    playground: str = ""
 
 
 class Attempt(msgspec.Struct, frozen=True):

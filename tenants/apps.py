@@ -19,6 +19,7 @@ class TenantsConfig(AppConfig):
             models.Tenant,
             models.Membership,
             models.ApiKey,
+            models.ApiKeySecret,
             models.EndUser,
             models.Invitation,
             models.SsoConnection,

@@ -20,7 +20,8 @@ from tenants.models import Tenant
 
 NOT_RECORDED = frozenset(
     {"id", "created_at", "changed_at", "date_joined", "config_version", "last_used_at", "last_login", "secret_sha256"}
-    | {"token_sha256", "sent_at", "last_opened_at"}
+    | {"token_sha256", "sent_at", "last_opened_at", "former_secret"}
+    | {"credential_hint", "tested_at", "test_fault"}
     | {"payload", "unseen"}  # thousands of a trained model's numbers
 )
 MASKED = ("credential", "password", "secret", "client_secret")

@@ -176,7 +176,7 @@ class Membership(TenantOwned):
 
 
 class ApiKey(TenantOwned, ConfigModel):
-    """A key an application calls with. Only the SHA-256 of the secret is stored; see `tenants.api_keys`."""
+    """A key an application calls with: what it may do, and whose usage it is. Its secrets are rows of their own (`ApiKeySecret`)."""
 
     class Scope(models.TextChoices):
         CHAT = "chat", _("Chat: /v1/chat/completions and /v1/messages")
@@ -184,15 +184,22 @@ class ApiKey(TenantOwned, ConfigModel):
         MODELS = "models", _("Models: list the catalog")
         USAGE = "usage", _("Usage: the whole tenant's, by key, end user, task, model")
         CACHE = "cache", _("Cache: what it holds, and purging it")
+        FEEDBACK = "feedback", _("Feedback: rate answers at /v1/feedback")
+
+    class Kind(models.TextChoices):
+        APPLICATION = "application", _("An application's")
+        PLAYGROUND = "playground", _("The playground's")
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     name = models.CharField(
         _("name"), max_length=80, help_text=_("What uses this key, such as “support bot, production”.")
     )
+    kind = models.CharField(
+        _("kind"), max_length=12, choices=Kind.choices, default=Kind.APPLICATION, editable=False
+    )  # nobody has the playground's secret: its page calls with tokens, see `tenants.playground`
     prefix = models.CharField(
-        _("prefix"), max_length=16, editable=False, help_text=_("The key's beginning, to tell keys apart.")
+        _("prefix"), max_length=16, editable=False, help_text=_("The beginning of its secret, to tell keys apart.")
     )
-    secret_sha256 = models.CharField(max_length=64, unique=True, editable=False)
     scopes = ArrayField(
         models.CharField(max_length=20, choices=Scope.choices),
         verbose_name=_("scopes"),
@@ -272,6 +279,13 @@ class ApiKey(TenantOwned, ConfigModel):
         verbose_name = _("API key")
         verbose_name_plural = _("API keys")
         indexes = [models.Index(fields=["tenant", "name"])]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["tenant"],
+                condition=models.Q(kind="playground", revoked_at=None),
+                name="one_playground_key_per_tenant",
+            )
+        ]
 
     def __str__(self) -> str:
         return f"{self.name} ({self.prefix}…)"
@@ -326,3 +340,4 @@ class EndUser(TenantOwned):
 
 from tenants.models_joining import Invitation as Invitation  # noqa: E402
 from tenants.models_joining import SsoConnection as SsoConnection  # noqa: E402
+from tenants.models_keys import ApiKeySecret as ApiKeySecret  # noqa: E402

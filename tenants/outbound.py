@@ -85,13 +85,25 @@ def check(url: str) -> None:
     host = _host(url)
     if _literal(host) is not None:
         return
+    try:
+        addresses(host, 0)
+    except NotPublic as error:
+        raise _refusal(host) from error
+
+
+def addresses(host: str, port: int) -> list[str]:
+    """The addresses of `host`, all of which may be called, for clients that connect to one of them and to nothing else.
+
+    Looks the name up, for at most 5 seconds. Raises `NotPublic` where it is not known, or where one of them may not be called.
+    """
     pool = ThreadPoolExecutor(1)
     try:
-        pool.submit(_look_up, host, 0).result(LOOKUP_SECONDS)
-    except (NotPublic, TimeoutError) as error:
-        raise _refusal(host) from error
+        found = pool.submit(_look_up, host, port).result(LOOKUP_SECONDS)
+    except TimeoutError as error:
+        raise NotPublic(f"{host} was not found in time") from error
     finally:
         pool.shutdown(wait=False)
+    return list(dict.fromkeys(str(item[4][0]) for item in found))
 
 
 def post(url: str, *, body: bytes, headers: Mapping[str, str], timeout_seconds: float = TIMEOUT_SECONDS) -> int:

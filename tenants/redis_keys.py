@@ -106,6 +106,11 @@ def refused_records(tenant_id: UUID | str) -> str:
     return f"{tag(tenant_id)}usage:refused"
 
 
+def feedback_pace(tenant_id: UUID | str, subject: str) -> str:
+    """Integer: votes by token in the minute under way, of one answer (its request id) or from one address."""
+    return f"{tag(tenant_id)}feedback:pace:{subject}"
+
+
 BREAKERS = "tg:{breakers}:"
 
 

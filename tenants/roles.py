@@ -57,11 +57,14 @@ RIGHTS: dict[str, Rights] = {
     "channels": Rights.edited_by(ADMINS),
     "end_users": Rights.edited_by(ADMINS),
     "keys": Rights(add=DEVELOPERS, change=DEVELOPERS, only_own=frozenset({Role.DEVELOPER})),  # revoked, never deleted
+    "feedback": LOOK,
     "labels": LOOK,
     "members": Rights.edited_by(OWNERS),
-    "models": LOOK,  # a model decides which credential pays, and at what price
-    "playground": Rights(add=DEVELOPERS),  # to add is to send: it costs
-    "providers": LOOK,  # a base URL and a credential are the operator's to set
+    "models": Rights.edited_by(ADMINS),  # the tenant's own, at providers of its own (`gateway.catalog`)
+    "playground": Rights(
+        view=DEVELOPERS, add=DEVELOPERS, change=ADMINS
+    ),  # to add is to send, which costs; to change, to switch it on
+    "providers": Rights.edited_by(ADMINS),  # the tenant's own
     "quality_models": LOOK,
     "requests": LOOK,
     "rules": Rights.edited_by(ADMINS),

@@ -20,6 +20,7 @@ from billing.models import Alert, AlertChannel, Budget, Plan, PlanTier, Subscrip
 from gateway.models import (
     CachePolicy,
     ContextPolicy,
+    Feedback,
     LabeledAnswer,
     Model,
     Provider,
@@ -58,6 +59,7 @@ class Company:
     alert: Alert
     channel: AlertChannel
     label: LabeledAnswer
+    feedback: Feedback
     quality_model: QualityModel
     semantic_watch: SemanticWatch
     semantic_check: SemanticCheck
@@ -79,6 +81,7 @@ class Company:
             self.alert,
             self.channel,
             self.label,
+            self.feedback,
             self.quality_model,
             self.semantic_watch,
             self.semantic_check,
@@ -190,6 +193,26 @@ def crossing(budget: Budget) -> Alert:
     )
 
 
+def vote_on(request: RequestLog, **fields: Any) -> Feedback:
+    """A thumb on the answer, by its end user, as it stands when it counts."""
+    values: dict[str, Any] = {
+        "tenant": request.tenant,
+        "request_id": request.request_id,
+        "voter": f"user:{uuid4().hex[:16]}",
+        "end_user": request.end_user,
+        "source": Feedback.Source.TOKEN,
+        "rating": Feedback.Rating.DOWN,
+        "reasons": ["incorrect"],
+        "comment": f"{request.tenant.name} sells no anvils.",
+        "created_at": timezone.now(),
+        "changed_at": timezone.now(),
+        "asked_at": request.accepted_at,
+        "matched_at": timezone.now(),
+        "model": request.model_served,
+    }
+    return Feedback.objects.create(**{**values, **fields})
+
+
 def company(name: str, plan: Plan, **request_fields: Any) -> Company:
     slug = f"{name.lower()}-{uuid4().hex[:8]}"
     tenant = Tenant.objects.create(name=name, slug=slug, timezone="Europe/Vienna")
@@ -202,6 +225,7 @@ def company(name: str, plan: Plan, **request_fields: Any) -> Company:
     rule = RoutingRule.objects.create(tenant=tenant, name=f"{name}'s rule", tasks=[task.slug])
     RoutingTarget.objects.create(rule=rule, model=model)
     budget = Budget.objects.create(tenant=tenant, name=f"{name}'s month", amount=100)
+    request = request_row(tenant, key.api_key, end_user=f"{slug}-customer", **request_fields)
     return Company(
         tenant=tenant,
         key=key,
@@ -213,11 +237,16 @@ def company(name: str, plan: Plan, **request_fields: Any) -> Company:
         model=model,
         task=task,
         rule=rule,
-        request=request_row(tenant, key.api_key, end_user=f"{slug}-customer", **request_fields),
+        request=request,
+        feedback=vote_on(request),
         budget=budget,
         alert=crossing(budget),
         channel=AlertChannel.objects.create(
-            tenant=tenant, name=f"{name}'s ears", kind="email", target=f"alerts@{slug}.example.com"
+            tenant=tenant,
+            name=f"{name}'s ears",
+            kind="email",
+            target=f"alerts@{slug}.example.com",
+            confirmed_at=timezone.now(),
         ),
         label=LabeledAnswer.objects.create(
             tenant=tenant,

@@ -19,6 +19,6 @@ def post(url: str, body: bytes, headers: Mapping[str, str] | None = None) -> Non
     if 200 <= status < 300:
         return
     if status == GONE:
-        raise DeliveryError("HTTP 410: the receiver is gone.", is_permanent=True)
+        raise DeliveryError("HTTP 410: the receiver is gone.", is_gone=True)
     hint = " (redirects are not followed)" if 300 <= status < 400 else ""
     raise DeliveryError(f"HTTP {status}{hint}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 from django.conf import settings
@@ -109,6 +110,13 @@ class Budget(TenantOwned, ConfigModel):
     cached_only_at = _percent(
         _("cached answers only from (%)"), _("From this share on, only cached answers are given. Empty: never.")
     )
+    channel_ids = ArrayField(
+        models.UUIDField(),
+        null=True,
+        blank=True,
+        verbose_name=_("alert channels"),
+        help_text=_("Who is told: these channels. Empty: all of them."),
+    )
     is_active = models.BooleanField(_("active"), default=True, help_text=_("Switched off, it limits nothing."))
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
 
@@ -200,9 +208,17 @@ class BudgetRaise(TenantOwned, ConfigModel):
 
     def clean(self) -> None:
         super().clean()
-        if self.budget_id and self.amount is not None and self.amount <= self.budget.amount:
+        if self.budget_id and self.amount is not None and self.budget.amount is not None:
+            self.check_amount(self.amount)
+
+    def check_amount(self, amount: Decimal) -> None:
+        """Raises `ValidationError` unless the budget, which may be one that is being made, can be raised to that."""
+        is_usd = self.budget.metric == Budget.Metric.USD
+        if not is_usd and (amount != int(amount) or amount > LARGEST_COUNT):
+            raise ValidationError({"amount": _("A whole number, please.")})
+        if amount <= self.budget.amount:
             raise ValidationError({"amount": _("Must be above the budget's own amount.")})
-        if self.budget_id and self.budget.metric == Budget.Metric.USD and (self.amount or 0) > LARGEST_USD:
+        if is_usd and amount > LARGEST_USD:
             raise ValidationError({"amount": _("At most 9,000,000 USD.")})
 
     def save(self, *args: Any, **kwargs: Any) -> None:

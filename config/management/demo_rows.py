@@ -11,7 +11,7 @@ from allauth.account.models import EmailAddress
 from django.contrib.auth.models import User
 from django.utils import timezone
 
-from billing.models import Budget, BudgetRaise, Plan, PlanTier, Subscription
+from billing.models import AlertChannel, Budget, BudgetRaise, Plan, PlanTier, Subscription
 from config import demo
 from config.management.demo_secrets import DemoSecrets
 from gateway.models import CachePolicy, Model, Provider, RoutingRule, RoutingTarget, Task, TaskFallback
@@ -87,15 +87,13 @@ def keys(kept: DemoSecrets) -> None:
         for name in wanted.keys if tenant is not None else ():
             place = f"{wanted.slug}/{name}"
             secret = kept.api_key(place)
-            present = ApiKey.objects.filter(secret_sha256=api_keys.digest(secret)).first() if secret else None
+            present = ApiKey.objects.filter(secrets__secret_sha256=api_keys.digest(secret)).first() if secret else None
             if present is not None and present.is_usable:
                 continue
             if secret is None or present is not None:
                 secret = api_keys.new_secret()
             api_key = ApiKey(tenant=tenant, name=name, scopes=list(ApiKey.Scope.values))
-            api_keys.put_secret(api_key, secret)
-            api_key.full_clean()
-            api_key.save()
+            api_keys.add(api_key, secret=secret)
             kept.keep_api_key(place, secret)
 
 
@@ -133,6 +131,14 @@ def budgets() -> None:
                 ends_at=now + dt.timedelta(days=7),
                 reason=wanted.reason,
             )
+
+
+def channels() -> None:
+    """Who is told of alerts, those that are missing. Needs tenants."""
+    for wanted in demo.CHANNELS:
+        tenant = Tenant.objects.get(slug=wanted.tenant)
+        values = {"kind": "email", "target": wanted.address, "confirmed_at": timezone.now()}
+        AlertChannel.objects.get_or_create(tenant=tenant, name=wanted.name, defaults=values)
 
 
 def providers(kept: DemoSecrets, *, simulator_url: str, environment: Mapping[str, str]) -> str:

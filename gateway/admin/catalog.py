@@ -2,33 +2,31 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import Any
 
+from django.conf import settings
+from django.contrib import messages
 from django.contrib.admin import display
+from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import BooleanRadioFilter, DropdownFilter
 
 from billing import prices
+from gateway import catalog
 from gateway.admin.breakers import BreakerPages
 from gateway.admin.fields import SeveralOf
+from gateway.admin.prices import usd_per_mtok
 from gateway.models import Model, Provider
-from tenants import sites
+from tenants import sites, visits
 from tenants.admin import scope
+from tenants.admin.badges import badge
 from tenants.admin.base import WholeRowForm
 from tenants.admin.filters import TenantFilter
-
-PICO_PER_USD_MTOK = 1_000_000  # picodollars a token per dollar a million tokens
-
-
-def usd_per_mtok(picodollars: int) -> str:
-    """A rate as people write it: at least two decimals, and as many more as it has."""
-    amount = (Decimal(picodollars) / PICO_PER_USD_MTOK).normalize()
-    decimals = max(2, -int(amount.as_tuple().exponent))
-    return f"${amount:.{decimals}f}"
+from tenants.roles import Action
 
 
 class ModelForm(WholeRowForm):
@@ -41,6 +39,13 @@ class ModelForm(WholeRowForm):
     class Meta:
         model = Model
         exclude = ["created_at"]
+
+    def _post_clean(self) -> None:
+        super()._post_clean()  # type: ignore[misc]
+        try:
+            catalog.check(self.instance, within=self.console_tenant)
+        except ValidationError as error:
+            self.add_error(None, error)
 
 
 class ProviderFilter(DropdownFilter):
@@ -65,6 +70,7 @@ class ModelAdmin(BreakerPages):
     deletion_hint = _(
         "A task or a rule sends requests to it. Take it out there first, or switch it off: it is then passed over."
     )
+    empty_hint = _("What applications may name in a request. Connect a provider, and choose from what it serves.")
     list_display = [
         "name",
         "provider_name",
@@ -110,6 +116,35 @@ class ModelAdmin(BreakerPages):
         ),
     ]
 
+    def _may(self, request: HttpRequest, action: Action, row: Any) -> bool:
+        """A tenant's people change what is at their own providers; what the operator made for them elsewhere they look at."""
+        if not super()._may(request, action, row):
+            return False
+        visit = visits.found(request)
+        if visit is None or action == "view" or not isinstance(row, Model):
+            return True
+        return row.provider.tenant_id == visit.tenant.pk
+
+    def add_view(
+        self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """In a console without a provider of its own one is connected first."""
+        visit = visits.found(request)
+        is_asked = request.method == "GET" and visit is not None and self.has_add_permission(request)
+        if is_asked and not Provider.objects.filter(tenant_id=visit.tenant.pk).exists():  # type: ignore[union-attr]
+            text = _("A model of your own is served by a provider of your own. Connect that one first.")
+            self.message_user(request, text, messages.INFO)
+            return HttpResponseRedirect(reverse("admin:gateway_provider_connect"))
+        response: HttpResponse = super().add_view(request, form_url, extra_context)
+        return response
+
+    def save_model(self, request: HttpRequest, obj: Model, form: Any, change: bool) -> None:
+        visit = visits.found(request)
+        catalog.save(obj, within=visit.tenant if visit is not None else None)
+
+    def delete_model(self, request: HttpRequest, obj: Model) -> None:
+        catalog.remove(obj)
+
     def get_queryset(self, request: HttpRequest) -> QuerySet[Model]:
         models: QuerySet[Model] = super().get_queryset(request)
         return models.select_related("provider", "tenant").defer("provider__credential")
@@ -130,15 +165,23 @@ class ModelAdmin(BreakerPages):
     def price(self, model: Model) -> str:
         price = _price(model)
         if price is None:
-            return str(_("unknown"))
+            return (
+                badge(_("unknown"), "warning")
+                if settings.GATEWAY_DEFAULT_PRICE
+                else badge(_("none: refused"), "danger")
+            )
         mark = " *" if price.source == "override" else ""
         return f"{usd_per_mtok(price.base.input)} / {usd_per_mtok(price.base.output)}{mark}"
 
     @display(description=_("price in force"))
     def price_explained(self, model: Model) -> str:
         price = _price(model) if model.provider_id else None
+        if price is None and settings.GATEWAY_DEFAULT_PRICE:
+            return str(_("Unknown. The operator's default price counts instead."))
         if price is None:
-            return str(_("Unknown: requests are logged with a cost of 0 and marked as not priced."))
+            return str(
+                _("None is known, so requests to this model are refused. Enter an input and an output price below.")
+            )
         base = price.base
         text = _(
             "%(input)s input, %(read)s cache read, %(write)s cache write, %(output)s output per million tokens"
@@ -154,7 +197,9 @@ class ModelAdmin(BreakerPages):
                 "input": usd_per_mtok(rates.input),
                 "output": usd_per_mtok(rates.output),
             }
-        source = _("set here") if price.source == "override" else price.source
+        source = (
+            _("set here") if price.source == "override" else _("from the catalog: %(place)s") % {"place": price.source}
+        )
         return f"{text}\n({source})"
 
 

@@ -2,23 +2,47 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from django import forms
 from django.contrib.admin import display
+from django.core.exceptions import ValidationError
 from django.db.models import BooleanField, Case, Count, QuerySet, Value, When
 from django.http import HttpRequest
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 from unfold.contrib.filters.admin import BooleanRadioFilter, ChoicesDropdownFilter
 from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldBooleanSwitchWidget
 
-from gateway.models import Provider
+from gateway import connections
+from gateway.admin.prices import in_short
+from gateway.admin.provider_models import ProviderModelPages
+from gateway.connections import Address
+from gateway.models import Model, Provider
 from tenants import sites
 from tenants.admin.badges import badge
-from tenants.admin.base import TenantScopedAdmin, WholeRowForm
+from tenants.admin.base import WholeRowForm
 from tenants.admin.filters import TenantFilter
 from tenants.encryption import UndecryptableError
+
+
+@dataclass(frozen=True)
+class _ModelLine:
+    """A model on its provider's page."""
+
+    name: str
+    url: str
+    price: str
+    is_active: bool
+
+    @classmethod
+    def of(cls, model: Model) -> _ModelLine:
+        url = reverse("admin:gateway_model_change", args=[model.pk])
+        return cls(model.name, url, in_short(model.price_at(timezone.now())), model.is_active)
 
 
 class ProviderForm(WholeRowForm):
@@ -40,8 +64,15 @@ class ProviderForm(WholeRowForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.before = Address.of(self.instance) if not self.instance._state.adding else None
         if "new_credential" in self.fields and getattr(self.instance, "has_credential", False):
-            self.fields["new_credential"].widget.attrs["placeholder"] = _("Set. Leave empty to keep it.")
+            hint = self.instance.credential_hint
+            text = (
+                _("Set (%(hint)s). Leave empty to keep it.") % {"hint": hint}
+                if hint
+                else _("Set. Leave empty to keep it.")
+            )
+            self.fields["new_credential"].widget.attrs["placeholder"] = text
 
     @sensitive_variables("given")
     def clean(self) -> dict[str, Any]:
@@ -68,6 +99,20 @@ class ProviderForm(WholeRowForm):
         if self.has_error("new_credential"):
             return  # the row's own checks read the credential
         super()._post_clean()  # type: ignore[misc]
+        if self.errors:
+            return
+        try:
+            if self.before is None:
+                connections.check_address(self.instance)
+            else:
+                connections.check_change(self.instance, self.before, has_new_credential=self.has_new_credential)
+        except ValidationError as error:
+            self.add_error(None, error)
+
+    @property
+    def has_new_credential(self) -> bool:
+        """Whether one was entered, or the present one is to go."""
+        return bool(self.cleaned_data.get("new_credential") or self.cleaned_data.get("forget_credential"))
 
     def add_error(self, field: str | None, error: Any) -> None:
         """What the row says about its credential stands beside the input it was entered in."""
@@ -78,7 +123,7 @@ class ProviderForm(WholeRowForm):
 
 
 @sites.register(Provider)
-class ProviderAdmin(TenantScopedAdmin):
+class ProviderAdmin(ProviderModelPages):
     subject = "providers"
     form = ProviderForm
     fixed_tenant_field = "owner"
@@ -86,7 +131,9 @@ class ProviderAdmin(TenantScopedAdmin):
         "Its models stand in tasks or rules. Take them out there, or switch the provider off: "
         "its models are then passed over."
     )
-    list_display = ["name", "kind", "address", "owner", "credential_state", "models_count", "is_active"]
+    empty_hint = _("Connect Anthropic, OpenAI or any compatible server with your key for it; then choose its models.")
+    list_display = ["name", "kind", "address", "owner", "credential_state", "connection", "models_count", "is_active"]
+    change_form_template = "admin/gateway/provider/change_form.html"
     list_select_related = ["tenant"]
     list_filter = [TenantFilter, ("kind", ChoicesDropdownFilter), ("is_active", BooleanRadioFilter)]
     search_fields = ["name", "base_url"]
@@ -117,11 +164,26 @@ class ProviderAdmin(TenantScopedAdmin):
 
     @sensitive_variables("had_credential")
     def save_model(self, request: HttpRequest, obj: Provider, form: Any, change: bool) -> None:
+        if not change:
+            connections.add(obj)
+            return
         try:
-            super().save_model(request, obj, form, change)
+            connections.change(obj, has_new_credential=form.has_new_credential)
         except UndecryptableError:  # the audit trail reads what is being replaced
             Provider.objects.filter(pk=obj.pk).update(credential="")
-            super().save_model(request, obj, form, change)
+            connections.change(obj, has_new_credential=form.has_new_credential)
+
+    def delete_model(self, request: HttpRequest, obj: Provider) -> None:
+        connections.remove(obj)
+
+    def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
+        """With the connection's state, and the models that it serves."""
+        provider = kwargs.get("obj")
+        if provider is not None:
+            context["connection"] = self.connection(provider)
+            context["models"] = [_ModelLine.of(model) for model in provider.models.order_by("name")]
+            context["is_unencrypted"] = provider.effective_base_url.startswith("http:") and provider.has_credential
+        return super().render_change_form(request, context, *args, **kwargs)
 
     @display(description=_("Base URL"))
     def address(self, provider: Provider) -> str:
@@ -129,7 +191,11 @@ class ProviderAdmin(TenantScopedAdmin):
 
     @display(description=_("Credential"))
     def credential_state(self, provider: Any) -> str:
-        return badge(_("Set"), "success") if provider.has_credential else badge(_("None"))
+        if not provider.has_credential:
+            return badge(_("None"))
+        if provider.credential_hint:
+            return format_html('<span class="tg-mono">{}</span>', provider.credential_hint)
+        return badge(_("Set"), "success")
 
     @display(description=_("Models"), ordering="models_total")
     def models_count(self, provider: Any) -> int:

@@ -18,7 +18,8 @@ from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import BooleanRadioFilter, ChoicesDropdownFilter, RangeDateTimeFilter
 
-from gateway.admin import cached, request_search, timeline
+from gateway import selectors
+from gateway.admin import cached, feedback, request_search, timeline
 from gateway.admin.estimates import EstimatePaginator
 from gateway.models import RequestLog
 from tenants import sites, visits
@@ -39,6 +40,7 @@ OUTCOME_COLOURS = {
 
 STATUS_COLOURS = {2: "success", 4: "warning", 5: "danger"}
 ID_END = 10
+MOST_VOTES = 20
 
 
 def _two_lines(first: Any, second: Any) -> str:
@@ -114,6 +116,7 @@ class RequestLogAdmin(TenantScopedAdmin):
         (_("Tokens and cost"), {"fields": [("tokens_table",), ("context_shown",), ("cost", "usage_shown")]}),
         (_("Time"), {"fields": [("latency", "ttft", "streamed"), ("steps",)]}),
     ]
+    feedback_fieldset = (_("Feedback"), {"fields": ["feedback_shown"]})
     error_fieldset = (_("Error"), {"fields": ["error_type", "error_message"]})
 
     def get_list_display(self, request: HttpRequest) -> list[str]:
@@ -141,10 +144,12 @@ class RequestLogAdmin(TenantScopedAdmin):
 
     def get_fieldsets(self, request: HttpRequest, obj: RequestLog | None = None) -> list[Any]:
         has_error = obj is not None and (obj.error_type or obj.error_message)
-        return [self.fieldsets[0], self.error_fieldset, *self.fieldsets[1:]] if has_error else list(self.fieldsets)
+        shown = [self.fieldsets[0], self.error_fieldset, *self.fieldsets[1:]] if has_error else list(self.fieldsets)
+        has_feedback = obj is not None and selectors.feedback_on(obj.tenant_id, obj.request_id).exists()
+        return [*shown, self.feedback_fieldset] if has_feedback else shown
 
     def get_readonly_fields(self, request: HttpRequest, obj: RequestLog | None = None) -> list[str]:
-        fieldsets: list[Any] = [*self.fieldsets, self.error_fieldset]
+        fieldsets: list[Any] = [*self.fieldsets, self.error_fieldset, self.feedback_fieldset]
         lines: list[Any] = [line for _name, options in fieldsets for line in options["fields"]]
         return [name for line in lines for name in ([line] if isinstance(line, str) else line)]
 
@@ -304,6 +309,20 @@ class RequestLogAdmin(TenantScopedAdmin):
     @display(description=_("Tags"))
     def tags_shown(self, row: RequestLog) -> str:
         return ", ".join(row.tags)
+
+    @display(description=_("Votes"))
+    def feedback_shown(self, row: RequestLog) -> str:
+        votes = [
+            {
+                "thumb": feedback.thumb(vote),
+                "reasons": feedback.reasons_in_words(vote),
+                "who": feedback.who(vote),
+                "at": timezone.localtime(vote.changed_at),
+                "comment": vote.comment,
+            }
+            for vote in selectors.feedback_on(row.tenant_id, row.request_id)[:MOST_VOTES]
+        ]
+        return render_to_string("admin/gateway/requestlog/feedback.html", {"votes": votes})
 
     @display(description=_("Steps"))
     def steps(self, row: RequestLog) -> str:

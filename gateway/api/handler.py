@@ -19,6 +19,7 @@ from django.http.response import HttpResponseBase
 from django.urls import Resolver404, ResolverMatch, get_resolver
 
 from gateway.api import base, rendering
+from gateway.api.feedback import MAX_BODY_BYTES as MAX_FEEDBACK_BYTES
 from gateway.api.inference import EventStreamResponse
 from gateway.errors import BodyTooLarge, GatewayError, InternalError
 from gateway.pipeline import observability
@@ -43,6 +44,7 @@ class LeanHandler:
         self._resolver = get_resolver()
         self._known: dict[str, ResolverMatch] = {}
         self._max_body_bytes: int = settings.GATEWAY_MAX_BODY_BYTES
+        self._smaller = {"/v1/feedback": min(MAX_FEEDBACK_BYTES, self._max_body_bytes)}  # anybody may send one
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         with observability.IN_FLIGHT.track_inprogress():
@@ -51,7 +53,8 @@ class LeanHandler:
     async def _handle(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         try:
-            body = await self._read_body(headers, receive)
+            most = self._smaller.get(scope["path"], self._max_body_bytes)
+            body = await self._read_body(headers, receive, most)
         except ClientLeft:
             return
         except GatewayError as error:
@@ -85,15 +88,15 @@ class LeanHandler:
                 self._known[path] = match
         return match
 
-    async def _read_body(self, headers: dict[str, str], receive: Receive) -> bytes:
+    async def _read_body(self, headers: dict[str, str], receive: Receive, most_bytes: int) -> bytes:
         """The whole body. Raises `BodyTooLarge`, or `ClientLeft` if it never comes whole.
 
         A body that is somewhat too large is read to its end and thrown away, because a client that is still sending would see a broken
         connection instead of the 413. One that is far too large is not.
         """
         declared = headers.get("content-length", "")
-        if declared.isdigit() and int(declared) > self._max_body_bytes * DISCARDED_TIMES:
-            raise self._too_large()
+        if declared.isdigit() and int(declared) > most_bytes * DISCARDED_TIMES:
+            raise _too_large(most_bytes)
         parts: list[bytes] = []
         size = 0
         while True:
@@ -102,19 +105,20 @@ class LeanHandler:
                 raise ClientLeft
             part = message.get("body", b"")
             size += len(part)
-            if size <= self._max_body_bytes:
+            if size <= most_bytes:
                 parts.append(part)
-            elif size > self._max_body_bytes * DISCARDED_TIMES:
-                raise self._too_large()
+            elif size > most_bytes * DISCARDED_TIMES:
+                raise _too_large(most_bytes)
             else:
                 parts.clear()
             if not message.get("more_body", False):
-                if size > self._max_body_bytes:
-                    raise self._too_large()
+                if size > most_bytes:
+                    raise _too_large(most_bytes)
                 return parts[0] if len(parts) == 1 else b"".join(parts)
 
-    def _too_large(self) -> BodyTooLarge:
-        return BodyTooLarge(f"The body is larger than {self._max_body_bytes} bytes, the most that is taken here.")
+
+def _too_large(most_bytes: int) -> BodyTooLarge:
+    return BodyTooLarge(f"The body is larger than {most_bytes} bytes, the most that is taken here.")
 
 
 def _start(response: HttpResponseBase) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from gateway.pipeline import run as pipeline
 from gateway.pipeline.exchange import STALE, Exchange
 from gateway.pipeline.response_processor import AnswerStream
 from gateway.pipeline.run import Answer, Repeat
+from gateway.quality import feedback_tokens
 from gateway.types import Endpoint, Snapshot, Surface
 
 
@@ -59,6 +60,11 @@ class InferenceView(GatewayView):
             response.headers["x-tollgate-cost-usd"] = rendering.dollars(exchange.cost_nanousd)
         else:
             response = self._render(answer, exchange)
+            if self.headers.get("x-tollgate-feedback") == "token":
+                labels = exchange.request.labels if exchange.request is not None else None
+                response.headers["x-tollgate-feedback-token"] = feedback_tokens.issue(
+                    snapshot.tenant_id, self.request_id, labels.end_user if labels else ""
+                )
         _describe(response, exchange, self.surface)
         return response
 

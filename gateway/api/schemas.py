@@ -53,6 +53,13 @@ _LABELS = [
     OpenApiParameter("x-tollgate-feature", str, "header", description="Feature of the application."),
     OpenApiParameter("x-tollgate-tags", str, "header", description="Tags, comma separated."),
 ]
+_FEEDBACK_TOKEN = OpenApiParameter(
+    "x-tollgate-feedback",
+    str,
+    "header",
+    enum=["token"],
+    description="The answer carries x-tollgate-feedback-token, by which its reader may rate it.",
+)
 
 _CACHE_CONTROL = OpenApiParameter(
     "cache-control",
@@ -104,7 +111,7 @@ chat_completions = extend_schema(
     operation_id="create_chat_completion",
     summary="Chat completion (OpenAI's format)",
     tags=["Inference"],
-    parameters=_CALLS,
+    parameters=[*_CALLS, _FEEDBACK_TOKEN],
     request=_body(
         ["model", "messages"],
         messages=_MESSAGES,
@@ -125,7 +132,7 @@ messages = extend_schema(
     operation_id="create_message",
     summary="Message (Anthropic's format)",
     tags=["Inference"],
-    parameters=_CALLS,
+    parameters=[*_CALLS, _FEEDBACK_TOKEN],
     request=_body(
         ["model", "messages", "max_tokens"],
         messages=_MESSAGES,
@@ -260,4 +267,62 @@ explain = extend_schema(
         tools=_TOOLS,
     ),
     responses={200: _JSON},
+)
+_KEY_OR_NONE: Any = [
+    {"bearerKey": []},
+    {"xApiKey": []},
+    {},
+]  # for drf-spectacular these would be texts; the document wants this
+feedback = extend_schema(
+    operation_id="give_feedback",
+    summary="Rate an answer",
+    description=(
+        "With a key (scope “feedback”) and request_id; or, without a key, with the token that the answer carried. Each end user, or else "
+        "each key, has one vote on an answer. Sent again, it is changed: what is left out stays as it was, unless the rating turns."
+    ),
+    tags=["Feedback"],
+    auth=_KEY_OR_NONE,
+    request={
+        "application/json": {
+            "type": "object",
+            "additionalProperties": False,
+            "required": ["rating"],
+            "properties": {
+                "request_id": {"type": "string", "description": "What the header x-request-id of the answer says."},
+                "token": {
+                    "type": "string",
+                    "description": "Instead of request_id: x-tollgate-feedback-token of the answer.",
+                },
+                "rating": {"type": "string", "enum": ["up", "down"]},
+                "reasons": {
+                    "type": "array",
+                    "maxItems": 8,
+                    "nullable": True,
+                    "items": {"type": "string", "maxLength": 40},
+                    "description": "incorrect, incomplete, off_topic, outdated, unclear, too_long, tone, refused, unsafe, slow; "
+                    "or your own.",
+                },
+                "comment": {"type": "string", "maxLength": 2000, "nullable": True},
+                "user": {
+                    "type": "string",
+                    "maxLength": 200,
+                    "nullable": True,
+                    "description": "The end user whose vote it is; with a key.",
+                },
+            },
+        }
+    },
+    responses={
+        200: OpenApiResponse(_JSON, description="The vote as it stands now."),
+        400: OpenApiResponse(
+            _JSON, description="The vote is at fault, or the request got no answer that could be rated."
+        ),
+        401: OpenApiResponse(_JSON, description="Neither a valid key nor a token."),
+        403: OpenApiResponse(_JSON, description="The key lacks the scope “feedback”."),
+        404: OpenApiResponse(_JSON, description="There is no such request, or the token is none of ours."),
+        410: OpenApiResponse(_JSON, description="The answer is too old to be rated."),
+        413: OpenApiResponse(_JSON, description="The body is too large."),
+        429: OpenApiResponse(_JSON, description="Too many votes by token in a minute."),
+        503: OpenApiResponse(_JSON, description="It cannot be written down just now; try again."),
+    },
 )

@@ -2,7 +2,7 @@
 
 from django.urls import path, re_path
 
-from gateway.api import base, cache, catalog, explain, inference, usage
+from gateway.api import base, cache, catalog, explain, feedback, inference, usage
 
 urlpatterns = [
     path("chat/completions", inference.ChatCompletionsView.as_view()),
@@ -12,6 +12,7 @@ urlpatterns = [
     path("route/explain", explain.ExplainView.as_view()),
     path("cache", cache.CacheView.as_view()),
     path("cache/purge", cache.PurgeView.as_view()),
+    path("feedback", feedback.FeedbackView.as_view()),
     path("budgets", usage.BudgetsView.as_view()),
     path("usage", usage.UsageView.as_view()),
     path("models", catalog.ModelsView.as_view()),

@@ -3,6 +3,7 @@
 from gateway.models.cache_policy import CachePolicy
 from gateway.models.catalog import Model, Provider
 from gateway.models.context_policy import ContextPolicy
+from gateway.models.feedback import Feedback
 from gateway.models.log_changes import LogChange
 from gateway.models.quality import LabeledAnswer, QualityModel
 from gateway.models.request_log import RequestLog
@@ -14,6 +15,7 @@ from gateway.models.semantic_checks import SemanticCheck, SemanticLabel, Semanti
 __all__ = [
     "CachePolicy",
     "ContextPolicy",
+    "Feedback",
     "LabeledAnswer",
     "LogChange",
     "Model",

@@ -52,6 +52,19 @@ class SharedOrOwned(TenantOwned, ConfigModel):
             raise ValidationError({field: _("“%(other)s” belongs to another tenant.") % {"other": other}})
 
 
+# How providers' keys begin. That much of one, and its last four characters, may be shown; of a short one nothing.
+KEY_BEGINNINGS = ("sk-ant-", "sk-proj-", "sk-or-", "sk-", "gsk_", "xai-", "pplx-", "hf_")
+LEAST_CREDENTIAL_WITH_HINT = 20
+
+
+def credential_hint(credential: str) -> str:
+    """What people recognise a credential by, such as sk-…a1b2; empty for one that is too short to tell any of it."""
+    if len(credential) < LEAST_CREDENTIAL_WITH_HINT:
+        return ""
+    begins = next((text for text in KEY_BEGINNINGS if credential.startswith(text)), "")
+    return f"{begins}…{credential[-4:]}"
+
+
 class Provider(SharedOrOwned):
     """An upstream that speaks OpenAI's or Anthropic's format, with the credential to call it."""
 
@@ -77,7 +90,11 @@ class Provider(SharedOrOwned):
     credential = EncryptedTextField(
         _("credential"), blank=True, help_text=_("The provider's API key. Encrypted at rest, never shown again.")
     )
+    credential_hint = models.CharField(_("credential"), max_length=24, blank=True, editable=False)
     is_active = models.BooleanField(_("active"), default=True)
+    # What the last test of the connection found: a `gateway.probes.Fault`, empty if it went well.
+    tested_at = models.DateTimeField(_("tested"), null=True, blank=True, editable=False)
+    test_fault = models.CharField(max_length=20, blank=True, editable=False)
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
 
     class Meta:
@@ -95,6 +112,13 @@ class Provider(SharedOrOwned):
 
     def __str__(self) -> str:
         return self.with_owner(self.name)
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        if "credential" not in self.get_deferred_fields():
+            self.credential_hint = credential_hint(self.credential)
+            if "credential" in (kwargs.get("update_fields") or ()):
+                kwargs["update_fields"] = {*kwargs["update_fields"], "credential_hint"}
+        super().save(*args, **kwargs)
 
     @property
     def effective_base_url(self) -> str:

@@ -1,13 +1,17 @@
-"""Whose request is it? A secret's hash, looked up in the tenant's snapshot; no SQL but for the first request of a tenant."""
+"""Whose request is it? A secret's hash, looked up in the tenant's snapshot; no SQL but for the first request of a tenant.
+
+The playground's page has no secret but tokens, which say themselves whose they are (`tenants.playground`).
+"""
 
 from __future__ import annotations
 
 import time
+from typing import NamedTuple
 
 from gateway.errors import GatewayError, PermissionDenied, Unauthenticated
 from gateway.stores.snapshots import Snapshots
 from gateway.types import Snapshot
-from tenants import api_keys
+from tenants import api_keys, playground
 
 MAX_SECRET_CHARACTERS = 200
 
@@ -37,6 +41,54 @@ async def recognise(secret: str, scope: str, snapshots: Snapshots) -> tuple[Snap
     return snapshot, digest
 
 
+class Player(NamedTuple):
+    """Somebody in the playground: whose, the hash under which its key stands in the snapshot, and who it is."""
+
+    snapshot: Snapshot
+    digest: str
+    person: str
+
+
+async def recognise_player(token: str, scope: str, snapshots: Snapshots) -> Player:
+    """Whoever was given the token. It serves for what the playground does and nothing else, whatever its key may do.
+
+    Raises as `recognise`.
+    """
+    found = playground.read(token) if len(token) <= MAX_SECRET_CHARACTERS else None
+    if found is None:
+        raise Unauthenticated("This is no playground token of ours.")
+    if found.expires_at <= time.time():
+        raise Unauthenticated(
+            "This playground token has expired; the playground's page gets itself another one.",
+            code="expired_playground_token",
+        )
+    if scope not in playground.SCOPES:
+        raise PermissionDenied("The playground may not do this. Use an API key.", code="missing_scope")
+    snapshot = await snapshots.of_tenant(found.tenant_id)
+    if snapshot is None:
+        raise Unauthenticated("This playground token's tenant no longer exists.")
+    try:
+        _check_playground(snapshot, scope)
+    except GatewayError:
+        if await snapshots.is_current(snapshot):
+            raise
+        fresh = await snapshots.renew(found.tenant_id)
+        if fresh is None:
+            raise
+        _check_playground(fresh, scope)
+        snapshot = fresh
+    return Player(snapshot, snapshot.playground, found.person)
+
+
+def _check_playground(snapshot: Snapshot, scope: str) -> None:
+    if not snapshot.playground:
+        raise PermissionDenied(
+            "The playground is switched off: its key was revoked. An admin can switch it on again.",
+            code="playground_off",
+        )
+    check(snapshot, snapshot.playground, scope)
+
+
 async def renewed(snapshot: Snapshot, digest: str, scope: str, snapshots: Snapshots) -> Snapshot:
     """The snapshot of the version in force. Raises as `recognise` if the key is not good in it."""
     fresh = await snapshots.renew(snapshot.tenant_id)
@@ -47,13 +99,18 @@ async def renewed(snapshot: Snapshot, digest: str, scope: str, snapshots: Snapsh
 
 
 def check(snapshot: Snapshot, digest: str, scope: str) -> None:
-    """Raises `Unauthenticated` if the key was revoked, has expired, or its tenant is switched off; `PermissionDenied` if it lacks the
-    scope (the empty scope is what every key may do)."""
+    """Raises `Unauthenticated` if the key was revoked, has expired, or was rotated longer ago than this secret is still accepted, or its
+    tenant is switched off; `PermissionDenied` if it lacks the scope (the empty scope is what every key may do)."""
     key = snapshot.keys.get(digest)
     if key is None:
         raise Unauthenticated("This API key has been revoked.")
     if key.expires_at is not None and key.expires_at <= time.time():
         raise Unauthenticated("This API key has expired.", code="expired_api_key")
+    if key.ends_at is not None and key.ends_at <= time.time():
+        raise Unauthenticated(
+            f"This secret ({key.prefix}…) was replaced when its API key was rotated. Use the new one.",
+            code="rotated_api_key",
+        )
     if not snapshot.is_active:
         raise Unauthenticated("This API key's tenant is switched off.")
     if scope and scope not in key.scopes:

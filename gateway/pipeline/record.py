@@ -179,6 +179,7 @@ def _record(
         saved_nanousd=cached.saved_nanousd if cached else None,
         cache_age_ms=cached.age_ms if cached else None,
         cache_similarity=cached.similarity if cached else None,
+        secret_prefix=exchange.key.prefix,
     )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from billing import limits
 from billing.limits import Counter
+from billing.prices import PICO_PER_NANO
 from gateway.errors import (
     BudgetHeld,
     BudgetSpent,
@@ -19,6 +20,7 @@ from gateway.errors import (
     StoreUnavailable,
 )
 from gateway.pipeline.demand import Terms
+from gateway.stores.counters import Demand
 
 RETRY_SECONDS = 1.0  # after a refusal because of what others hold
 
@@ -53,9 +55,18 @@ def of(terms: Terms, verdict: list[Any]) -> GatewayError:
             retry_after_seconds=RETRY_SECONDS,
             source="tokens_per_minute",
         )
-    return budget_refusal(
-        terms.applying.counters[int(verdict[1]) - 1], int(verdict[2]), int(verdict[3]), kind == b"held"
-    )
+    counter = terms.applying.counters[int(verdict[1]) - 1]
+    return budget_refusal(counter, int(verdict[2]), int(verdict[3]), kind == b"held", need=_need(terms.demand, counter))
+
+
+def _need(demand: Demand, counter: Counter) -> int:
+    """The least that the request may use of a budget, in its metric's integer unit."""
+    if counter.limit.metric == limits.REQUESTS:
+        return 1
+    output = demand.output_least * demand.choices
+    if counter.limit.metric == limits.TOKENS:
+        return demand.input_tokens + output
+    return demand.input_nanousd + -(-output * demand.output_pico // PICO_PER_NANO)
 
 
 def _rate_refusal(terms: Terms, verdict: list[Any]) -> RateLimited:
@@ -72,8 +83,9 @@ def _rate_refusal(terms: Terms, verdict: list[Any]) -> RateLimited:
     )
 
 
-def budget_refusal(counter: Counter, used: int, held: int, is_held: bool) -> RateLimited:
-    """Which budget, how much of it is used and held, and when it begins anew."""
+def budget_refusal(counter: Counter, used: int, held: int, is_held: bool, *, need: int = 0) -> RateLimited:
+    """Which budget, how much of it is used and held, and when it begins anew. `need`: the least that the request may use of it; where the
+    whole budget is less, waiting does not help."""
     limit, end = counter.limit, counter.window.end
     resets_at = dt.datetime.fromtimestamp(end, dt.UTC).isoformat().replace("+00:00", "Z") if end is not None else None
     left = max(0, counter.amount - used)
@@ -97,6 +109,9 @@ def budget_refusal(counter: Counter, used: int, held: int, is_held: bool) -> Rat
         )
     again = f"It begins anew at {resets_at}." if resets_at else "It does not begin anew by itself; raise it."
     reason = "is used up" if left <= 0 else "has too little left for this request"
+    if need > counter.amount:
+        reason = f"is smaller than this request, which may use {said(limit.metric, need)}"
+        again, end = "Ask for less, or raise it.", None
     return BudgetSpent(
         f"The budget “{limit.name}” {reason} ({words}). {again}",
         retry_after_seconds=max(1.0, end - time.time()) if end is not None else None,

@@ -14,10 +14,11 @@ from uuid import UUID
 
 import msgspec
 from django.db import connection, transaction
+from django_redis import get_redis_connection
 from redis import Redis
 
 from gateway.caching.semantic import Hit
-from gateway.models import SemanticCheck, SemanticHit, SemanticLabel
+from gateway.models import Feedback, SemanticCheck, SemanticHit, SemanticLabel
 from gateway.semantic import entries, watch
 from tenants import encryption, redis_keys, tenancy
 from tenants.models import Tenant
@@ -25,6 +26,7 @@ from tenants.models import Tenant
 logger = logging.getLogger(__name__)
 
 BATCH = 500
+SEMANTIC = "semantic"  # as the log says what a cache did
 
 
 def waiting(redis: Redis, tenant_ids: Sequence[UUID]) -> list[UUID]:
@@ -132,6 +134,18 @@ def rate(redis: Redis, tenant_id: UUID, request_id: UUID, *, is_right: bool) -> 
         entries.evict(tenant_id, hit.entry_id)
     watch.refine(tenant_id, hit.task)
     return True
+
+
+def hear(vote: Feedback) -> None:
+    """What follows from a vote that counts, if it is on a hit (`votes.follow`)."""
+    if vote.cache == SEMANTIC:
+        with tenancy.across("a vote on a hit of the tenant's, whoever took it"):
+            rate(
+                get_redis_connection("default"),
+                vote.tenant_id,
+                vote.request_id,
+                is_right=vote.rating == Feedback.Rating.UP,
+            )
 
 
 def _uuid(data: bytes) -> UUID:

@@ -49,6 +49,10 @@ class Snapshots:
             tenant_id = await self._find_tenant(secret_sha256)
             if tenant_id is None:
                 return None
+        return await self.of_tenant(tenant_id)
+
+    async def of_tenant(self, tenant_id: UUID) -> Snapshot | None:
+        """The tenant's snapshot; None if there is no such tenant."""
         snapshot = self._by_tenant.get(tenant_id)
         if snapshot is None or self._is_due(tenant_id, snapshot):
             return await self._load_or_keep(tenant_id, snapshot)

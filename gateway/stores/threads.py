@@ -19,17 +19,21 @@ Result = TypeVar("Result")
 class Threads:
     """A few threads with database connections of their own. To be used from one event loop."""
 
-    def __init__(self) -> None:
-        self._pool = ThreadPoolExecutor(max_workers=4, thread_name_prefix="database")
+    def __init__(self, *, workers: int = 4, most_waiting: int | None = None) -> None:
+        """`most_waiting`: where more wait for a thread, the next is refused."""
+        self._pool = ThreadPoolExecutor(max_workers=workers, thread_name_prefix="database")
+        self._most_waiting = most_waiting
         self._running: dict[Hashable, asyncio.Future[Any]] = {}
 
     async def once(self, name: Hashable, work: Callable[[], Result]) -> Result:
         """Run `work` in a thread; who asks for the same name meanwhile gets the same result.
 
-        Raises `StoreUnavailable` if PostgreSQL or Redis cannot be reached.
+        Raises `StoreUnavailable` if PostgreSQL or Redis cannot be reached, or too many wait.
         """
         running = self._running.get(name)
         if running is None:
+            if self._most_waiting is not None and len(self._running) >= self._most_waiting:
+                raise StoreUnavailable("Too much at once. Try again in a few seconds.", retry_after_seconds=2)
             running = asyncio.get_running_loop().run_in_executor(self._pool, _with_connection, work)
             self._running[name] = running
             running.add_done_callback(lambda _: self._running.pop(name, None))

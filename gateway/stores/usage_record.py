@@ -17,6 +17,7 @@ class UsageRecord(msgspec.Struct, array_like=True, frozen=True):
     `is_final`: it tells how the request ended; the others are attempts that failed before. `opens_model`: the request's first call of that
     model, so that a budget of requests of the model counts it. `prefix_saved_nanousd`: what the provider's cache saved, less than nothing
     where writing to it cost more. `saved_nanousd`: what a cached answer cost when it was made.
+    `secret_prefix`: which of the key's secrets was sent.
     """
 
     id: UUID
@@ -64,6 +65,7 @@ class UsageRecord(msgspec.Struct, array_like=True, frozen=True):
     saved_nanousd: int | None = None
     cache_age_ms: int | None = None
     cache_similarity: float | None = None
+    secret_prefix: str = ""
 
 
 REPORTED, ESTIMATED, HELD, NONE = "reported", "estimated", "held", "none"  # where the usage comes from

@@ -76,6 +76,7 @@ class HouseAdmin(ScopedChoices, ModelAdmin):
     show_facets = False
     formfield_overrides = {models.TextField: {"widget": UnfoldAdminTextareaWidget(attrs={"rows": 3})}}
     deletion_hint: Any = _("Delete those first, or switch this one off instead.")
+    empty_hint: Any = ""  # under “No … yet” where a list has no rows: what they are for
     in_console: dict[str, Any] = {}  # attributes that are others there, where not every model has a page
 
     def __init__(self, model: Any, admin_site: Any) -> None:

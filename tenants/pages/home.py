@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.translation import gettext as _
 
 from tenants import sites, visits
@@ -14,9 +14,9 @@ from tenants import sites, visits
 
 @dataclass(frozen=True)
 class Card:
-    """What a card shows. `template`, if given, is included below the text, with the card's `context`.
+    """What a card shows. `template`, if given, is included below the text, with the card's `context` as `told`.
 
-    `step` is for what a new tenant does first: such cards stand on top, in this order, until they are done.
+    `step` is for what a new tenant does first: such cards stand on top, in this order, until they are done. `is_wide`: as wide as the page.
     """
 
     title: str
@@ -27,10 +27,13 @@ class Card:
     template: str = ""
     context: dict[str, Any] | None = None
     step: int = 0
+    is_wide: bool = False
 
 
 CardMaker = Callable[[HttpRequest], Card | None]
 _makers: list[tuple[int, CardMaker]] = []
+LeadOn = Callable[[HttpRequest], str | None]
+_leads: list[LeadOn] = []
 
 
 def card(*, order: int) -> Callable[[CardMaker], CardMaker]:
@@ -43,12 +46,23 @@ def card(*, order: int) -> Callable[[CardMaker], CardMaker]:
     return register
 
 
+def leads_on(lead: LeadOn) -> LeadOn:
+    """Register a function that says where whoever comes home is to go instead; None for nowhere else."""
+    _leads.append(lead)
+    return lead
+
+
 def home(request: HttpRequest) -> HttpResponse:
+    for lead in _leads:
+        address = lead(request)
+        if address is not None:
+            return HttpResponseRedirect(address)
     cards = [made for _order, make in sorted(_makers, key=lambda item: item[0]) if (made := make(request)) is not None]
     context = {
         "title": _("Home"),
         "steps": sorted((card for card in cards if card.step), key=lambda card: card.step),
-        "cards": [card for card in cards if not card.step],
+        "cards": [card for card in cards if not card.step and not card.is_wide],
+        "wide_cards": [card for card in cards if not card.step and card.is_wide],
         "is_switched_off": not visits.of(request).tenant.is_active,
     }
     return sites.console.render(request, "console/home.html", context)

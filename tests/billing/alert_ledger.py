@@ -54,7 +54,7 @@ def spend(tenant: Tenant, *pairs: tuple[str, str], at: dt.datetime = NOW, **amou
 
 
 def channel(tenant: Tenant, name: str = "Ops", **fields: Any) -> AlertChannel:
-    values = {"kind": "email", "target": "ops@acme.example", **fields}
+    values = {"kind": "email", "target": "ops@acme.example", "confirmed_at": NOW, **fields}
     return AlertChannel.objects.create(tenant=tenant, name=name, **values)
 
 
@@ -64,7 +64,7 @@ def noted(tenant: Tenant) -> list[tuple[str, str, int, Decimal]]:
     return list(rows.values_list("name", "subject", "threshold", "amount"))
 
 
-def told(tenant: Tenant) -> list[tuple[str, int]]:
+def told(tenant: Tenant) -> list[tuple[str, int | None]]:
     """(channel, threshold) of every delivery."""
     rows = AlertDelivery.objects.filter(tenant=tenant).order_by("channel__name", "alert__threshold")
     return list(rows.values_list("channel__name", "alert__threshold"))

@@ -1,4 +1,4 @@
-"""Alerts and their channels in the admin: for a tenant's own people, each as their role allows."""
+"""Alerts and their channels on the operators' pages."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from billing import deliveries
 from billing.models import Alert, AlertChannel, AlertDelivery, Budget
 from tenants.models import Tenant
 from tests.billing.alert_ledger import channel, forget_all, spend
-from tests.cast import Cast, at_work, in_console, logged_in
+from tests.cast import Cast, logged_in
 
 if TYPE_CHECKING:
     from tests.billing.alert_receiver import Receiver
@@ -62,6 +62,7 @@ def form(tenant: Tenant, **fields: Any) -> dict[str, Any]:
         "target": "ops@acme.example",
         "signing_secret": "",
         "minimum_threshold": 1,
+        "minimum_severity": "info",
         "is_active": "on",
     }
     return {**values, **fields}
@@ -73,8 +74,8 @@ def errors(response: Any) -> dict[str, Any]:
     return found
 
 
-def test_an_admin_of_the_tenant_adds_changes_and_deletes_a_channel(cast: Cast):
-    client = at_work(cast.ada)
+def test_an_operator_adds_changes_and_deletes_a_channel(cast: Cast):
+    client = logged_in(cast.olga)
     assert client.post(ADD, form(cast.acme.tenant)).status_code == 302
     row = AlertChannel.objects.get(tenant=cast.acme.tenant)
     assert (row.name, row.kind, row.target, row.secret) == ("Ops", "email", "ops@acme.example", "")
@@ -86,63 +87,8 @@ def test_an_admin_of_the_tenant_adds_changes_and_deletes_a_channel(cast: Cast):
     assert (AlertChannel.objects.count(), AlertDelivery.objects.count(), Alert.objects.count()) == (0, 0, 2)
 
 
-@pytest.mark.parametrize("person", ["bob", "vera"])
-def test_developers_and_viewers_look_and_see_no_secret(cast: Cast, person: str):
-    slack = channel(cast.acme.tenant, "Slack", kind="slack", target=SLACK)
-    hook = channel(cast.acme.tenant, "Hook", kind="webhook", target="https://hooks.example/in?token=s3cr3t")
-    client = at_work(getattr(cast, person))
-    seen = listed(AlertChannel, client) + shown(client, page(slack, "change")) + shown(client, page(hook, "change"))
-    assert "https://hooks.slack.com/…" in seen
-    assert "https://hooks.example/…" in seen
-    assert not [secret for secret in ("XXXXXXXX", "s3cr3t", hook.secret) if secret in seen]
-    assert client.get(ADD).status_code == 403
-    for row in (slack, hook):
-        assert client.post(page(row, "change"), form(cast.acme.tenant)).status_code == 403
-        assert client.post(page(row, "delete"), {"post": "yes"}).status_code == 403
-        assert client.get(page(row, "test")).status_code == 403
-        assert client.post(page(row, "test")).status_code == 403
-    query = {"action": "send_test_to_selected", "_selected_action": [str(slack.pk)]}
-    client.post(reverse("admin:billing_alertchannel_changelist"), query)
-    assert (AlertChannel.objects.count(), mail.outbox) == (2, [])
-
-
-def test_another_tenants_channels_and_alerts_do_not_exist(cast: Cast):
-    row = channel(cast.acme.tenant, "Acme's ops")
-    spend(cast.acme.tenant, usd="80")
-    alert = Alert.objects.get()
-    delivery = AlertDelivery.objects.get()
-    client = at_work(cast.charlie)
-    for theirs in (row, alert):
-        for name in ("change", "history", "delete"):
-            assert client.get(page(theirs, name)).status_code in (403, 404)
-            assert client.post(page(theirs, name), {"post": "yes", **form(cast.globex.tenant)}).status_code in (
-                403,
-                404,
-            )
-    assert client.get(page(row, "test")).status_code == 404
-    assert client.post(page(row, "test")).status_code == 404
-    for model in (AlertChannel, Alert):
-        for query in ({}, {"q": "Acme"}, {"tenant": str(cast.acme.tenant.pk)}, {"budget": str(cast.acme.budget.pk)}):
-            seen = listed(model, client, **query)
-            for text in ("Acme's ops", "Acme's month", str(row.pk), str(alert.pk), str(delivery.pk)):
-                assert text not in seen or text in str(query)
-    assert (AlertChannel.objects.count(), AlertDelivery.objects.get().status, mail.outbox) == (1, "waiting", [])
-
-
-def test_a_test_alert_cannot_be_sent_to_another_tenants_channel_from_the_list(cast: Cast):
-    theirs, own = channel(cast.acme.tenant, "Acme's"), channel(cast.globex.tenant, "Own", target="own@globex.example")
-    action = {"action": "send_test_to_selected", "_selected_action": [str(theirs.pk), str(own.pk)]}
-    at_work(cast.charlie).post(reverse("admin:billing_alertchannel_changelist"), action)
-    assert [sent.to for sent in mail.outbox] == [["own@globex.example"]]
-
-
-def test_a_channel_cannot_be_made_for_another_tenant(cast: Cast):
-    assert at_work(cast.charlie).post(ADD, form(cast.acme.tenant)).status_code == 302
-    assert AlertChannel.objects.get().tenant == cast.globex.tenant  # the console decides, not the form
-
-
 def test_a_secret_is_made_shown_to_editors_and_kept(cast: Cast, allow_loopback: None, receiver: Receiver):
-    client = at_work(cast.alice)
+    client = logged_in(cast.olga)
     assert client.post(ADD, form(cast.acme.tenant, kind="webhook", target=receiver.url)).status_code == 302
     row = AlertChannel.objects.get()
     response = client.get(page(row, "change"))
@@ -163,7 +109,7 @@ def test_a_secret_is_made_shown_to_editors_and_kept(cast: Cast, allow_loopback: 
 @pytest.mark.parametrize("secret", ["password", "whsec_", "whsec_c2hvcnQ=", "whsec_" + "A" * 120, "whsec_ÄÖÜ"])
 def test_a_secret_that_is_none_is_refused_beside_its_field(cast: Cast, secret: str):
     fields = {"kind": "webhook", "target": "https://1.1.1.1/", "signing_secret": secret}
-    found = errors(at_work(cast.ada).post(ADD, form(cast.acme.tenant, **fields)))
+    found = errors(logged_in(cast.olga).post(ADD, form(cast.acme.tenant, **fields)))
     assert found == {
         "signing_secret": ["whsec_ and 24 to 64 random bytes in base64, please. Leave it empty to have one made."]
     }
@@ -174,7 +120,7 @@ def test_a_secret_that_no_key_opens_can_be_replaced(cast: Cast):
     with connection.cursor() as cursor:
         token = Fernet(Fernet.generate_key()).encrypt(b"whsec_x").decode()
         cursor.execute("UPDATE billing_alertchannel SET secret = %s", [token])
-    client = at_work(cast.ada)
+    client = logged_in(cast.olga)
     assert "Ops" in listed(AlertChannel, client)
     assert "Ops" in shown(client, page(row, "change"))
     fields = form(cast.acme.tenant, kind="webhook", target="https://1.1.1.1/")
@@ -204,14 +150,14 @@ def test_a_secret_that_no_key_opens_can_be_replaced(cast: Cast):
     ],
 )
 def test_a_target_that_will_never_be_reached_is_refused_at_once(cast: Cast, fields: dict[str, str], error: str):
-    assert errors(at_work(cast.ada).post(ADD, form(cast.acme.tenant, **fields)))["target"] == [error]
+    assert errors(logged_in(cast.olga).post(ADD, form(cast.acme.tenant, **fields)))["target"] == [error]
     assert AlertChannel.objects.count() == 0
 
 
 def test_a_test_alert_is_asked_for_sent_and_its_result_told(cast: Cast, allow_loopback: None, receiver: Receiver):
     row = channel(cast.acme.tenant, "Hook", kind="webhook", target=receiver.url)
-    client = in_console(cast.ada, cast.acme.tenant)
-    assert client.at(page(row, "test")) in shown(client, page(row, "change"))
+    client = logged_in(cast.olga)
+    assert page(row, "test") in shown(client, page(row, "change"))
     assert "this is a test alert" in shown(client, page(row, "test"))
     assert receiver.received == []
     after = client.post(page(row, "test"), follow=True)
@@ -229,7 +175,7 @@ def test_a_test_alert_to_several_channels_from_the_list(cast: Cast, settings: An
         channel(cast.acme.tenant, "Inside", kind="slack", target=receiver.url),
     ]
     action = {"action": "send_test_to_selected", "_selected_action": [str(row.pk) for row in rows]}
-    after = at_work(cast.ada).post(reverse("admin:billing_alertchannel_changelist"), action, follow=True)
+    after = logged_in(cast.olga).post(reverse("admin:billing_alertchannel_changelist"), action, follow=True)
     said = html.unescape(after.content.decode())
     assert "“Mail” took the test alert." in said
     assert "“Inside” did not take the test alert: 127.0.0.1 is not an address on the public internet." in said
@@ -240,7 +186,7 @@ def test_alerts_are_listed_with_what_came_of_them(cast: Cast):
     channel(cast.acme.tenant)
     spend(cast.acme.tenant, usd="85")
     alert = Alert.objects.get()
-    client = at_work(cast.vera)
+    client = logged_in(cast.olga)
     seen = listed(Alert, client)
     for text in ("Acme's month", "80 %", "$85.00 of $100.00", "Waiting"):
         assert text in seen
@@ -253,7 +199,7 @@ def test_alerts_are_listed_with_what_came_of_them(cast: Cast):
 
 
 def test_an_alert_that_was_told_with_a_higher_one_says_so(cast: Cast):
-    client = at_work(cast.vera)
+    client = logged_in(cast.olga)
     spend(cast.acme.tenant, usd="85")
     assert "sent to nobody" in listed(Alert, client)
     channel(cast.acme.tenant)
@@ -266,13 +212,12 @@ def test_an_alert_that_was_told_with_a_higher_one_says_so(cast: Cast):
 def test_alerts_can_be_neither_made_nor_changed_nor_deleted(cast: Cast):
     spend(cast.acme.tenant, usd="85")
     alert = Alert.objects.get()
-    for person in (cast.olga, cast.alice):
-        client = at_work(person)
-        assert client.get("/admin/billing/alert/add/").status_code == 403
-        assert client.post(page(alert, "change"), {"name": "x"}).status_code == 403
-        assert client.post(page(alert, "delete"), {"post": "yes"}).status_code == 403
-        action = {"action": "delete_selected", "_selected_action": [str(alert.pk)], "post": "yes"}
-        client.post(reverse("admin:billing_alert_changelist"), action)
+    client = logged_in(cast.olga)
+    assert client.get("/admin/billing/alert/add/").status_code == 403
+    assert client.post(page(alert, "change"), {"name": "x"}).status_code == 403
+    assert client.post(page(alert, "delete"), {"post": "yes"}).status_code == 403
+    action = {"action": "delete_selected", "_selected_action": [str(alert.pk)], "post": "yes"}
+    client.post(reverse("admin:billing_alert_changelist"), action)
     assert Alert.objects.count() == 1
 
 
@@ -295,7 +240,7 @@ def test_filters_by_budget_threshold_and_delivery(cast: Cast):
     channel(tenant, minimum_threshold=80)
     spend(tenant, usd="85")
     AlertDelivery.objects.update(status="delivered", delivered_at=timezone.now())
-    client = at_work(cast.ada)
+    client = logged_in(cast.olga)
 
     def found(**query: str) -> list[str]:
         response = client.get(reverse("admin:billing_alert_changelist"), query)
@@ -336,16 +281,9 @@ def test_a_list_of_many_asks_the_database_no_more_than_a_list_of_few(cast: Cast)
         assert queries(model) <= count
 
 
-def test_the_sidebar_leads_to_both_lists(cast: Cast):
-    vera = in_console(cast.vera, cast.acme.tenant)
-    seen = shown(vera, vera.home)
-    assert vera.at(reverse("admin:billing_alert_changelist")) in seen
-    assert vera.at(reverse("admin:billing_alertchannel_changelist")) in seen
-
-
 def test_a_channel_says_how_its_last_delivery_went(cast: Cast):
     channel(cast.acme.tenant)
-    client = at_work(cast.ada)
+    client = logged_in(cast.olga)
     assert "none yet" in listed(AlertChannel, client)
     spend(cast.acme.tenant, usd="85")
     deliveries.run()

@@ -138,6 +138,7 @@ def test_the_data_is_as_documented(cast: Cast):
     assert message.data == {
         "alert_id": str(row.id),
         "tenant": {"id": str(tenant.id), "slug": tenant.slug, "name": "Acme"},
+        "severity": "warning",
         "budget": {"id": str(budget.id), "source": str(budget.id), "name": "Support bot"},
         "dimension": "tenant",
         "subject": "",

@@ -1,4 +1,4 @@
-"""Budgets in the admin: who may do what, what is refused beside its field, raises, and what is shown."""
+"""Budgets on the operators' pages: what is refused beside its field, raises, and what is shown."""
 
 import datetime as dt
 import html
@@ -18,7 +18,7 @@ from django.utils import timezone
 
 from billing.models import Budget, BudgetRaise, DailyUsage
 from tenants import api_keys, audit
-from tenants.models import Membership, Tenant
+from tenants.models import Tenant
 from tests.cast import Cast, at_work, company, in_console, logged_in
 
 pytestmark = pytest.mark.django_db
@@ -101,9 +101,8 @@ def values_of(response: Any) -> dict[str, str]:
 # Who may do what
 
 
-@pytest.mark.parametrize("person", ["alice", "ada", "olga"])
-def test_owners_admins_and_operators_add_change_and_delete(cast: Cast, person: str):
-    client = at_work(getattr(cast, person))
+def test_operators_add_change_and_delete(cast: Cast):
+    client = logged_in(cast.olga)
     assert add(client, cast).status_code == 302
     row = Budget.objects.get(name="Fresh")
     assert (row.tenant, row.amount, row.thresholds) == (cast.acme.tenant, Decimal(25), [80])
@@ -114,38 +113,17 @@ def test_owners_admins_and_operators_add_change_and_delete(cast: Cast, person: s
     assert not Budget.objects.filter(pk=row.pk).exists()
 
 
-@pytest.mark.parametrize("person", ["bob", "vera"])
-def test_developers_and_viewers_look_and_change_nothing(cast: Cast, person: str):
-    client, row = at_work(getattr(cast, person)), cast.acme.budget
-    content = text_of(client.get(page(row)))
-    assert "Block when the whole tenant spends more than $100 a month" in content
-    assert 'name="amount"' not in content
-    assert "Block when the whole tenant spends" in text_of(client.get(LIST))
-    raised = form(a_raise(1000), name="Mine now", amount="1")
-    assert client.post(page(row), raised).status_code == 403
-    assert client.get(ADD).status_code == 403
-    assert add(client, cast).status_code == 403
-    assert client.post(page(row, "delete"), {"post": "yes"}).status_code == 403
-    client.post(LIST, {"action": "delete_selected", "_selected_action": [str(row.pk)], "post": "yes"})
+@pytest.mark.parametrize("person", ["alice", "charlie"])
+def test_nobody_else_has_these_pages(cast: Cast, person: str):
+    """The console has others."""
+    row = cast.acme.budget
+    for client in (logged_in(getattr(cast, person)), in_console(cast.alice, cast.acme.tenant)):
+        assert client.get(LIST).status_code in (403, 404)
+        assert client.post(page(row), form(name="Taken")).status_code in (403, 404)
+        assert add(client, cast).status_code in (403, 404)
+        assert client.post(page(row, "delete"), {"post": "yes"}).status_code in (403, 404)
     row.refresh_from_db()
-    assert (row.name, row.amount, row.raises.count()) == ("Acme's month", Decimal(100), 0)
-    assert not Budget.objects.filter(name="Fresh").exists()
-
-
-def test_charlie_sees_nothing_of_acme(cast: Cast):
-    client, row = at_work(cast.charlie), cast.acme.budget
-    for name in ("change", "history", "delete"):
-        assert client.get(page(row, name)).status_code == 404
-    assert client.post(page(row), form(a_raise(1000), name="Taken")).status_code == 404
-    assert client.post(page(row, "delete"), {"post": "yes"}).status_code == 404
-    for query in ({}, {"q": "Acme"}, {"tenant": str(cast.acme.tenant.pk)}, {"scope__exact": "tenant"}):
-        content = text_of(client.get(LIST, query))
-        assert str(row.pk) not in content
-        assert "Acme's month" not in content
-    assert add(client, cast).status_code == 302  # the form names Acme, and the console decides
-    assert Budget.objects.get(name="Fresh").tenant == cast.globex.tenant
-    row.refresh_from_db()
-    assert row.raises.count() == 0
+    assert row.name == "Acme's month"
 
 
 def test_a_budget_keeps_its_tenant(cast: Cast):
@@ -174,17 +152,6 @@ def test_an_operator_is_asked_for_the_tenant_first(cast: Cast):
         assert "Whose budget is it?" in text_of(client.get(ADD, {"tenant": nonsense}))
 
 
-def test_in_a_console_nobody_is_asked_and_its_tenant_it_is(cast: Cast):
-    Membership.objects.create(tenant=cast.globex.tenant, user=cast.ada, role="admin")
-    for tenant in (cast.globex.tenant, cast.acme.tenant):
-        client = in_console(cast.ada, tenant)
-        content = text_of(client.get(ADD))
-        assert "id_amount" in content
-        assert "id_tenant" not in content
-        assert add(client, cast).status_code == 302
-        assert Budget.objects.filter(name="Fresh").latest("created_at").tenant == tenant
-
-
 def test_only_the_tenants_own_keys_are_offered_and_taken(cast: Cast):
     own, revoked = cast.acme.key.api_key, api_keys.create(cast.acme.tenant, name="lost bot").api_key
     api_keys.revoke(revoked)
@@ -208,7 +175,7 @@ def test_a_budget_of_a_key_that_was_revoked_since_can_still_be_edited(cast: Cast
     key = cast.acme.key.api_key
     row = Budget.objects.create(tenant=cast.acme.tenant, name="Key's", scope="key", api_key=key, amount=5)
     api_keys.revoke(key)
-    response = at_work(cast.ada).post(page(row), form(name="Key's", scope="key", api_key=str(key.pk), amount="7"))
+    response = logged_in(cast.olga).post(page(row), form(name="Key's", scope="key", api_key=str(key.pk), amount="7"))
     assert response.status_code == 302
     row.refresh_from_db()
     assert (row.amount, row.api_key) == (Decimal(7), key)
@@ -242,18 +209,18 @@ def test_a_budget_of_a_key_that_was_revoked_since_can_still_be_edited(cast: Cast
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_said_beside_the_field(cast: Cast, fields: dict[str, Any], field: str, message: str):
-    response = add(at_work(cast.ada), cast, **fields)
+    response = add(logged_in(cast.olga), cast, **fields)
     assert errors(response) == {field: [message]}
     assert not Budget.objects.filter(name="Fresh").exists()
 
 
 def test_a_name_stands_in_a_tenant_once(cast: Cast):
-    client = at_work(cast.ada)
+    client = logged_in(cast.olga)
     assert "already exists" in str(errors(add(client, cast, name="Acme's month")))
     assert add(client, cast).status_code == 302
     response = client.post(page(Budget.objects.get(name="Fresh")), form(name="Acme's month"))
     assert "already exists" in str(errors(response))
-    assert add(at_work(cast.charlie), cast, name="Acme's month", tenant=str(cast.globex.tenant.pk)).status_code == 302
+    assert add(logged_in(cast.olga), cast, name="Acme's month", tenant=str(cast.globex.tenant.pk)).status_code == 302
 
 
 @pytest.mark.parametrize(
@@ -261,7 +228,7 @@ def test_a_name_stands_in_a_tenant_once(cast: Cast):
     [("80", [80]), ("95,50", [50, 95]), (" 50 % , 80%;95 ", [50, 80, 95]), ("50,50", [50]), ("", []), (",", [])],
 )
 def test_percentages_are_taken_as_people_write_them(cast: Cast, given: str, kept: list[int]):
-    client = at_work(cast.ada)
+    client = logged_in(cast.olga)
     assert add(client, cast, thresholds=given).status_code == 302
     row = Budget.objects.get(name="Fresh")
     assert row.thresholds == kept
@@ -281,7 +248,7 @@ def test_nothing_of_a_refused_form_is_lost(cast: Cast):
         cheaper_model="gpt-4o-mini",
         cached_only_at="95",
     )
-    response = at_work(cast.ada).post(ADD, typed)
+    response = logged_in(cast.olga).post(ADD, typed)
     shown = values_of(response)
     for name in ("name", "subject", "amount", "thresholds", "cheaper_at", "cheaper_model", "cached_only_at"):
         assert shown[name] == typed[name]
@@ -296,7 +263,7 @@ def test_amounts_are_shown_without_zeros_behind(cast: Cast):
     BudgetRaise.objects.create(
         tenant=row.tenant, budget=row, amount=Decimal("150.5"), ends_at=timezone.now() + DAY, reason="x"
     )
-    shown = values_of(at_work(cast.ada).get(page(row)))
+    shown = values_of(logged_in(cast.olga).get(page(row)))
     assert (shown["amount"], shown["raises-0-amount"]) == ("100", "150.5")
 
 
@@ -304,24 +271,24 @@ def test_amounts_are_shown_without_zeros_behind(cast: Cast):
 
 
 def test_a_raise_notes_who_made_it_and_belongs_to_the_budgets_tenant(cast: Cast):
-    client, row = at_work(cast.ada), cast.acme.budget
+    client, row = logged_in(cast.olga), cast.acme.budget
     assert client.post(page(row), form(a_raise("150.5"), name=row.name, amount="100")).status_code == 302
     made = row.raises.get()
     assert (made.amount, made.created_by, made.tenant, made.reason) == (
-        Decimal("150.5"), cast.ada, cast.acme.tenant, "Launch day",
+        Decimal("150.5"), cast.olga, cast.acme.tenant, "Launch day",
     )  # fmt: skip
     changed = a_raise(200, id=str(made.pk), budget=str(row.pk))
     again = form(changed, initial=1, name=row.name, amount="100")
-    assert at_work(cast.alice).post(page(row), again).status_code == 302
+    assert logged_in(cast.olga).post(page(row), again).status_code == 302
     made.refresh_from_db()
-    assert (made.amount, made.created_by) == (Decimal(200), cast.ada)
-    assert str(cast.ada) in text_of(client.get(page(row)))
+    assert (made.amount, made.created_by) == (Decimal(200), cast.olga)
+    assert str(cast.olga) in text_of(client.get(page(row)))
 
 
 def test_a_new_budget_can_have_a_raise_at_once(cast: Cast):
-    assert add(at_work(cast.ada), cast, a_raise(50)).status_code == 302
+    assert add(logged_in(cast.olga), cast, a_raise(50)).status_code == 302
     made = BudgetRaise.objects.get(budget__name="Fresh")
-    assert (made.amount, made.tenant, made.created_by) == (Decimal(50), cast.acme.tenant, cast.ada)
+    assert (made.amount, made.tenant, made.created_by) == (Decimal(50), cast.acme.tenant, cast.olga)
 
 
 @pytest.mark.parametrize(
@@ -340,14 +307,14 @@ def test_a_new_budget_can_have_a_raise_at_once(cast: Cast):
 def test_what_is_wrong_with_a_raise_is_said_beside_it(
     cast: Cast, given: dict[str, Any], fields: dict[str, Any], field: str, message: str
 ):
-    response = add(at_work(cast.ada), cast, given, **fields)
+    response = add(logged_in(cast.olga), cast, given, **fields)
     assert raise_errors(response) == [{field: [message]}]
     assert not Budget.objects.filter(name="Fresh").exists()
 
 
 @pytest.mark.parametrize("amount", ["", "nonsense"])
 def test_a_raise_beside_a_wrong_amount_is_no_error_of_its_own(cast: Cast, amount: str):
-    response = add(at_work(cast.ada), cast, a_raise(30), amount=amount)
+    response = add(logged_in(cast.olga), cast, a_raise(30), amount=amount)
     assert set(errors(response)) == {"amount"}
     assert raise_errors(response) == [{}]
 
@@ -357,7 +324,7 @@ def test_a_raise_of_long_ago_does_not_hold_up_an_edit(cast: Cast):
     old = BudgetRaise.objects.create(
         tenant=row.tenant, budget=row, amount=150, starts_at=timezone.now() - 9 * DAY, ends_at=timezone.now() - DAY, reason="x"
     )  # fmt: skip
-    zone = ZoneInfo(row.tenant.timezone)  # a console's forms are in it
+    zone = ZoneInfo("UTC")  # the operators' forms are in it
     starts_at, ends_at = old.starts_at.astimezone(zone), old.ends_at.astimezone(zone)
     unchanged = {
         "id": str(old.pk),
@@ -373,7 +340,7 @@ def test_a_raise_of_long_ago_does_not_hold_up_an_edit(cast: Cast):
     BudgetRaise.objects.filter(pk=old.pk).update(
         starts_at=old.starts_at.replace(microsecond=0), ends_at=old.ends_at.replace(microsecond=0)
     )
-    response = at_work(cast.ada).post(page(row), form(unchanged, initial=1, amount="200", **hidden))
+    response = logged_in(cast.olga).post(page(row), form(unchanged, initial=1, amount="200", **hidden))
     assert response.status_code == 302
     row.refresh_from_db()
     assert (row.amount, row.raises.count()) == (Decimal(200), 1)
@@ -388,7 +355,7 @@ def test_a_raise_that_is_changed_is_checked_again(cast: Cast, amount: int, messa
         tenant=row.tenant, budget=row, amount=150, ends_at=timezone.now() + DAY, reason="x"
     )
     given = form(a_raise(amount, id=str(item.pk), budget=str(row.pk)), initial=1, amount="100")
-    assert raise_errors(at_work(cast.ada).post(page(row), given)) == [{"amount": [message]}]
+    assert raise_errors(logged_in(cast.olga).post(page(row), given)) == [{"amount": [message]}]
     item.refresh_from_db()
     assert item.amount == 150
 
@@ -398,11 +365,11 @@ def test_the_metric_stays_while_a_raise_is_to_come_or_in_force(cast: Cast):
     item = BudgetRaise.objects.create(
         tenant=row.tenant, budget=row, amount=150, ends_at=timezone.now() + DAY, reason="x"
     )
-    client = at_work(cast.ada)
+    client = logged_in(cast.olga)
     kept = a_raise(150, id=str(item.pk), budget=str(row.pk))
     response = client.post(page(row), form(kept, initial=1, metric="tokens", amount="100"))
     assert errors(response) == {
-        "metric": ["Delete this budget's temporary raises first: their amounts are in the old unit."]
+        "metric": ["End this budget's temporary raises first: their amounts are in the old unit."]
     }
     item.delete()
     assert client.post(page(row), form(metric="tokens", amount="100")).status_code == 302
@@ -414,7 +381,7 @@ def test_a_raise_can_be_deleted(cast: Cast):
         tenant=row.tenant, budget=row, amount=150, ends_at=timezone.now() + DAY, reason="x"
     )
     gone = a_raise(150, id=str(item.pk), budget=str(row.pk), DELETE="on")
-    assert at_work(cast.ada).post(page(row), form(gone, initial=1, amount="100")).status_code == 302
+    assert logged_in(cast.olga).post(page(row), form(gone, initial=1, amount="100")).status_code == 302
     assert not row.raises.exists()
 
 
@@ -422,7 +389,7 @@ def test_a_raise_can_be_deleted(cast: Cast):
 
 
 def test_the_history_tells_of_the_budget_and_of_its_raises(cast: Cast):
-    client = at_work(cast.ada)
+    client = logged_in(cast.olga)
     assert add(client, cast, a_raise(50), thresholds="50, 80").status_code == 302
     row = Budget.objects.get(name="Fresh")
     item = row.raises.get()
@@ -445,7 +412,7 @@ def test_the_history_tells_of_the_budget_and_of_its_raises(cast: Cast):
         for action in (LogEntry.Action.CREATE, LogEntry.Action.UPDATE)
     }
     update = entries["budget", LogEntry.Action.UPDATE]
-    assert (update.actor, set(update.changes_dict)) == (cast.ada, {"amount", "thresholds"})
+    assert (update.actor, set(update.changes_dict)) == (cast.olga, {"amount", "thresholds"})
     assert entries["budgetraise", LogEntry.Action.UPDATE].additional_data == {
         "tenant_id": str(cast.acme.tenant.pk),
         "part_of": str(row.pk),
@@ -463,7 +430,7 @@ def test_deleting_a_budget_is_told_with_its_raises(cast: Cast):
     row = cast.acme.budget
     BudgetRaise.objects.create(tenant=row.tenant, budget=row, amount=150, ends_at=timezone.now() + DAY, reason="x")
     pk = str(row.pk)
-    assert at_work(cast.ada).post(page(row, "delete"), {"post": "yes"}).status_code == 302
+    assert logged_in(cast.olga).post(page(row, "delete"), {"post": "yes"}).status_code == 302
     deleted = LogEntry.objects.filter(action=LogEntry.Action.DELETE)
     assert sorted(deleted.values_list("object_repr", flat=True)) == ["Acme's month", "Acme's month: 150.000000"]
     assert set(deleted.filter(additional_data__part_of=pk).values_list("content_type__model", flat=True)) == {
@@ -487,7 +454,7 @@ def test_the_list_says_each_budget_in_words_with_what_is_in_force_and_used(cast:
     Budget.objects.create(
         tenant=row.tenant, name="Users", scope="end_user", metric="tokens", window="day", amount=1, cheaper_at=80
     )
-    content = text_of(at_work(cast.ada).get(LIST))
+    content = text_of(logged_in(cast.olga).get(LIST))
     for told in (
         "Block when the whole tenant spends more than $100 a month",
         "$150<small>raised until 2 Jan 2099 23:30</small>",  # in Vienna
@@ -515,7 +482,7 @@ def test_the_page_shows_who_used_most(cast: Cast):
             tenant=cast.acme.tenant, day="2026-11-01", dimension="end_user", subject=name, requests=1,
             input_tokens=tokens, cache_read_tokens=0, output_tokens=0, cost_usd=0,
         )  # fmt: skip
-    raw = at_work(cast.vera).get(page(row)).content.decode()
+    raw = logged_in(cast.olga).get(page(row)).content.decode()
     assert "&lt;b&gt;ann&lt;/b&gt;" in raw
     assert "<b>ann</b>" not in raw
     content = html.unescape(raw)
@@ -534,7 +501,7 @@ def test_the_page_shows_who_used_most(cast: Cast):
         ({"metric__exact": "tokens"}, {"Users"}),
         ({"window__exact": "day"}, {"Users"}),
         ({"is_active__exact": "0"}, {"Bot"}),
-        ({}, {"Users", "Bot", "Acme's month"}),
+        ({}, {"Users", "Bot", "Acme's month", "Globex's month"}),
     ],
 )
 def test_search_and_filters_find_budgets(cast: Cast, query: dict[str, str], names: set[str]):
@@ -543,7 +510,7 @@ def test_search_and_filters_find_budgets(cast: Cast, query: dict[str, str], name
         tenant=tenant, name="Users", scope="end_user", subject="customer-9", metric="tokens", window="day", amount=1
     )
     Budget.objects.create(tenant=tenant, name="Bot", scope="key", api_key=key, amount=1, is_active=False)
-    response = at_work(cast.ada).get(LIST, query)
+    response = logged_in(cast.olga).get(LIST, query)
     assert {row.name for row in response.context["cl"].result_list} == names
 
 

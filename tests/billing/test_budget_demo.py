@@ -24,12 +24,11 @@ def seed() -> None:
 
 def test_every_budget_is_valid_and_says_what_it_is_for():
     seed()
-    for kind in (Budget, BudgetRaise):
-        for row in kind.objects.all():
-            row.full_clean()
     own = Budget.objects.filter(tenant__slug__in=["acme", "globex"])
+    for row in [*own, *BudgetRaise.objects.filter(budget__in=own)]:
+        row.full_clean()
     said = {(budget.tenant.slug, budget.name): sentences.blocking(budget) for budget in own}
-    key = str(Budget.objects.get(name="Support bot").api_key)
+    key = str(own.get(name="Support bot").api_key)
     assert said == {
         ("acme", "All of Acme"): "Block when the whole tenant spends more than $25 a month",
         ("acme", "Each customer"): "Block each end user who uses more than 200,000 tokens a day",
@@ -39,16 +38,18 @@ def test_every_budget_is_valid_and_says_what_it_is_for():
         ("globex", "All of Globex"): "Block when the whole tenant spends more than $4 a month",
         ("globex", "Each task"): "Block each task that uses more than 500,000 tokens a day",
     }
-    raised = Budget.objects.get(name="Answers to customers")
+    raised = own.get(name="Answers to customers")
     amount, until = standing.amount_in_force(raised, timezone.now())
     assert (amount, until) == (15, raised.raises.get().ends_at)
 
 
 def test_a_second_run_leaves_alone_what_a_person_changed_or_deleted():
     seed()
-    Budget.objects.filter(name="All of Acme").update(amount=1)
-    Budget.objects.get(name="Each customer").delete()
+    # Not all there are: what tests in a browser have written is committed, and stays.
+    budgets, raises = Budget.objects.filter(tenant__slug="acme"), BudgetRaise.objects.filter(tenant__slug="acme")
+    budgets.filter(name="All of Acme").update(amount=1)
+    budgets.get(name="Each customer").delete()
     seed()
-    assert Budget.objects.get(name="All of Acme").amount == 1
-    assert not Budget.objects.filter(name="Each customer").exists()
-    assert BudgetRaise.objects.count() == 1
+    assert budgets.get(name="All of Acme").amount == 1
+    assert not budgets.filter(name="Each customer").exists()
+    assert [item.budget.name for item in raises] == ["Answers to customers"]

@@ -9,7 +9,7 @@ import pytest
 from django.db import OperationalError, connection
 from django.test.utils import CaptureQueriesContext
 
-from billing import budget_bars, limits, selectors, standing, windows
+from billing import budget_bars, ledger_questions, limits, selectors, standing, windows
 from billing.models import Budget, BudgetRaise, DailyUsage
 from tenants import api_keys
 from tests.cast import Cast, Company, request_row
@@ -227,13 +227,13 @@ def test_what_takes_too_long_is_not_known_and_the_rest_is(cast: Cast, monkeypatc
     usage(cast.acme, "2026-11-18", "tenant", "")
     usage(cast.acme, "2026-11-18", "end_user", "u-1")
     one, each = budget(cast.acme), budget(cast.acme, scope="end_user")
-    from_days = standing._from_days
+    from_days = ledger_questions._from_days
 
     def slowly(place: int, item: Any) -> tuple[str, list[Any]]:
-        return ("SELECT 0, '', 0 FROM pg_sleep(5)", []) if item.is_each else from_days(place, item)
+        return ("SELECT 0, '', 0 FROM pg_sleep(5)", []) if item.subject is None else from_days(place, item)
 
-    monkeypatch.setattr(standing, "_from_days", slowly)
-    monkeypatch.setattr(standing, "TIMEOUT_MS", 100)
+    monkeypatch.setattr(ledger_questions, "_from_days", slowly)
+    monkeypatch.setattr(ledger_questions, "TIMEOUT_MS", 100)
     found = standing.standing([one, each], NOW)
     assert found[one.pk].uses is not None
     assert found[each.pk].uses is None
@@ -243,7 +243,7 @@ def test_what_takes_too_long_is_not_known_and_the_rest_is(cast: Cast, monkeypatc
 
 
 def test_an_error_that_is_no_timeout_is_not_hidden(cast: Cast, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(standing, "_from_days", lambda place, item: ("SELECT nothing FROM nowhere", []))
+    monkeypatch.setattr(ledger_questions, "_from_days", lambda place, item: ("SELECT nothing FROM nowhere", []))
     with pytest.raises(Exception, match="nowhere") as caught:
         standing.standing([budget(cast.acme)], NOW)
     assert not isinstance(caught.value, OperationalError)

@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import datetime as dt
 from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.utils import timezone
 
 from billing.models import DailyUsage
+from tenants.models import Tenant
 from tests.cast import Cast, Company
 
 FIRST, LAST = dt.date(2026, 10, 1), dt.date(2026, 10, 31)
 LATER = dt.datetime(2026, 11, 20, 12, tzinfo=dt.UTC)
 GONE = "01999999-0000-7000-8000-000000000001"  # a key that was deleted since
+
+
+def today(tenant: Tenant) -> dt.date:
+    """Where the tenant is, which near midnight is another day than the tests'."""
+    return timezone.localdate(timezone=ZoneInfo(tenant.timezone))
 
 
 def used(company: Company, day: dt.date, dimension: str, subject: str, **sums: Any) -> None:

@@ -13,7 +13,8 @@ INVITATION = f"/invitation/{TOKEN}/"
 class Shot:
     """A picture of `path`, as the demonstration's person of that e-mail sees it (empty: somebody who is not signed in).
 
-    `click` is pressed first, by its accessible name: a menu to show open, say. `confirms` has the person give their password again before,
+    `click` is pressed first, by its accessible name: a menu to show open, say; `until` is a text that is waited for then. `follows` is the
+    text of a link on `path` that leads there, where the address is not known. `confirms` has the person give their password again before,
     which some pages want.
     """
 
@@ -21,17 +22,33 @@ class Shot:
     path: str
     who: str = "alice@acme.example"
     click: str = ""
+    until: str = ""
+    follows: str = ""
     confirms: bool = False
 
 
+NEWCOMER = "ina@initech.example"
 OPERATOR = "operator@tollgate.local"
 SHOTS = (
     Shot("console-home", ACME),
     Shot("console-switcher", ACME, click="Acme"),
-    Shot("console-budgets", f"{ACME}billing/budget/"),
+    Shot("console-setup", "/t/initech/setup/", NEWCOMER),
+    Shot("console-budgets", f"{ACME}budgets/"),
+    Shot("console-budget", f"{ACME}budgets/", follows="Answers to customers"),
+    Shot("console-budget-new", f"{ACME}budgets/add/"),
+    Shot("console-alerts", f"{ACME}alerts/"),
+    Shot("console-channels", f"{ACME}channels/"),
+    Shot("console-channel-new", f"{ACME}channels/add/"),
+    Shot("console-plan", f"{ACME}plan/"),
+    Shot("console-statements", f"{ACME}statements/"),
     Shot("console-api-keys", f"{ACME}tenants/apikey/"),
     Shot("console-caches", f"{ACME}gateway/cachepolicy/"),
+    Shot("console-api-key-new", f"{ACME}tenants/apikey/add/"),
+    Shot("console-providers-none", "/t/initech/gateway/provider/", NEWCOMER),
+    Shot("console-provider-connect", "/t/initech/gateway/provider/connect/", NEWCOMER),
     Shot("request-log", f"{ACME}gateway/requestlog/"),
+    Shot("feedback", f"{ACME}gateway/feedback/"),
+    Shot("playground", f"{ACME}playground/", click="Explain in three sentences", until="Done"),
     Shot("console-audit-trail", f"{ACME}auditlog/logentry/"),
     Shot("console-team", f"{ACME}team/"),
     Shot("console-team-leave", f"{ACME}team/leave/"),

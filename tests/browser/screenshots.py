@@ -32,6 +32,14 @@ PROMPTS = (
     ("task/classify", "Is this spam?", "customer-1001"),
     ("no-such-model", "Anybody there?", ""),
 )
+VOTES = {
+    "Where is my order?": {"rating": "up"},
+    "My invoice is wrong.": {
+        "rating": "down",
+        "reasons": ["incorrect", "tone"],
+        "comment": "It was the amount that was wrong, not the address.",
+    },
+}
 
 
 def main(names: list[str]) -> None:
@@ -65,18 +73,23 @@ def walk(names: list[str]) -> None:
 
 
 def fill(server: Any, key: str) -> None:
-    """A few requests in the log."""
+    """A few requests in the log, and thumbs on some answers."""
     from django_redis import get_redis_connection
 
-    from gateway import drain
+    from gateway import drain, votes
     from tenants.models import Tenant
 
     for model, prompt, end_user in PROMPTS * 3:
         body = {"model": model, "messages": [{"role": "user", "content": prompt}], "user": end_user or "customer-1003"}
-        server.request("POST", "/v1/chat/completions", json.dumps(body).encode(), authorization=f"Bearer {key}")
+        reply = server.request("POST", "/v1/chat/completions", json.dumps(body).encode(), authorization=f"Bearer {key}")
+        if vote := VOTES.get(prompt):
+            said = {**vote, "request_id": reply.headers["x-request-id"], "user": end_user}
+            server.request("POST", "/v1/feedback", json.dumps(said).encode(), authorization=f"Bearer {key}")
     invite()
+    found()
     for tenant in Tenant.objects.all():
         drain.drain(get_redis_connection("default"), tenant.pk)
+    votes.match()
 
 
 def invite() -> None:
@@ -94,6 +107,17 @@ def invite() -> None:
         token_sha256=invitations.digest(TOKEN),
         expires_at=timezone.now() + dt.timedelta(days=7),
     )
+
+
+def found() -> None:
+    """A tenant that has nothing yet, with somebody who is to set it up."""
+    from django.contrib.auth.models import User
+
+    from tenants.models import Membership, Tenant
+    from tests.browser.screenshot_pages import NEWCOMER
+
+    ina = User.objects.create_user(NEWCOMER, NEWCOMER, first_name="Ina")
+    Membership.objects.create(tenant=Tenant.objects.create(name="Initech", slug="initech"), user=ina, role="owner")
 
 
 def confirm(page: Any, url: str, user: Any) -> None:
@@ -124,9 +148,14 @@ def take(browser: Any, url: str, theme: str, names: list[str]) -> None:
             if shot.confirms:
                 confirm(window.page, url, user)
             page = window.goto(shot.path)
+            if shot.follows:
+                page.get_by_role("link", name=shot.follows, exact=True).click()
+                page.wait_for_load_state()
             page.evaluate("document.fonts.ready")
             if shot.click:
                 page.get_by_role("button", name=shot.click).first.click()
+            if shot.until:
+                page.get_by_text(shot.until, exact=True).wait_for()
             save(page.screenshot(), PICTURES / f"{shot.name}-{theme}.png")
 
 

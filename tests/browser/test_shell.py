@@ -11,8 +11,8 @@ from tests.cast import Cast
 
 PAGES = [
     "",
-    "billing/budget/",
-    "billing/budget/add/",
+    "budgets/",
+    "budgets/add/",
     "tenants/apikey/",
     "gateway/requestlog/",
     "gateway/routingrule/explain/",
@@ -71,4 +71,4 @@ def test_on_a_narrow_screen_the_navigation_opens_and_nothing_is_wider_than_the_s
         assert page.evaluate("document.documentElement.scrollWidth") <= NARROW["width"], path
     page.get_by_role("button", name="Open the navigation").click()
     page.get_by_role("link", name="Budgets").click()
-    page.wait_for_url("**/billing/budget/")
+    page.wait_for_url("**/budgets/")

@@ -59,7 +59,14 @@ def test_writes_every_field_of_a_record(tenant, redis):
     assert drain.drain(redis, tenant.id) == drain.Drained(inserted=1)
     row = RequestLog.objects.get(id=record.id)
     for name in UsageRecord.__struct_fields__:
-        if name not in {"accepted_ms", "cost_nanousd", "prefix_saved_nanousd", "saved_nanousd", "tags"}:
+        if name not in {
+            "accepted_ms",
+            "cost_nanousd",
+            "prefix_saved_nanousd",
+            "saved_nanousd",
+            "secret_prefix",
+            "tags",
+        }:
             assert getattr(row, name) == getattr(record, name), name
     assert row.accepted_at == dt.datetime.fromtimestamp(record.accepted_ms / 1000, dt.UTC)
     assert row.cost_usd == Decimal("1.234567891")
@@ -141,6 +148,17 @@ def test_notes_when_a_key_was_last_used_without_a_new_configuration_version(tena
     tenant.refresh_from_db()
     assert api_key.last_used_at == dt.datetime.fromtimestamp(record.accepted_ms / 1000, dt.UTC)
     assert tenant.config_version == version
+
+
+def test_notes_which_of_a_keys_secrets_was_last_used(tenant, redis):
+    made = api_keys.create(tenant, name="k")
+    newer = api_keys.rotate(made.api_key)
+    early, late = (make_record(tenant.id, api_key_id=made.api_key.id, secret_prefix=made.secret[:10]) for _ in range(2))
+    put(late, early, make_record(tenant.id, api_key_id=made.api_key.id, secret_prefix=""))
+    drain.drain(redis, tenant.id)
+    used = dict(made.api_key.secrets.values_list("prefix", "last_used_at"))
+    latest = max(early.accepted_ms, late.accepted_ms)
+    assert used == {made.secret[:10]: dt.datetime.fromtimestamp(latest / 1000, dt.UTC), newer.secret[:10]: None}
 
 
 def test_takes_records_of_a_tenant_that_is_gone(redis):

@@ -9,7 +9,7 @@ from uuid import uuid4
 from django.apps import apps
 from django.utils import timezone
 
-from billing.models import AlertDelivery, BudgetRaise, DailyUsage
+from billing.models import AlertDelivery, AlertsSeen, BudgetRaise, DailyUsage
 from dashboards.models import Calendar, Cell, Series
 from gateway.models import (
     CachePolicy,
@@ -49,6 +49,9 @@ _MAKERS: dict[Any, Any] = {
     ),
     BudgetRaise: lambda company, cast: BudgetRaise.objects.create(
         budget=company.budget, amount=1000, ends_at=timezone.now() + dt.timedelta(days=1), reason="x"
+    ),
+    AlertsSeen: lambda company, cast: AlertsSeen.objects.create(
+        tenant=company.tenant, user=cast.olga, seen_at=timezone.now()
     ),
     AlertDelivery: lambda company, cast: AlertDelivery.objects.create(
         tenant=company.tenant, alert=company.alert, channel=company.channel

@@ -55,6 +55,7 @@ class Command(BaseCommand):
         if is_first:
             demo_rows.budgets()
             demo_rows.caches()
+            demo_rows.channels()
         first = demo.TENANTS[0]
         return {
             "operator_email": demo.OPERATOR_EMAIL,

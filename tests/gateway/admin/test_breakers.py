@@ -129,18 +129,33 @@ def test_members_see_their_models_and_the_shared_ones_but_not_what_others_call(c
         assert cast.globex.model.name in content
 
 
-@pytest.mark.parametrize("who", ["alice", "vera", "charlie"])
+@pytest.mark.parametrize("who", ["bob", "vera", "charlie"])
 def test_members_look_but_do_not_touch(cast: Cast, redis, who: str):
     client = at_work(getattr(cast, who))
-    assert "hx-post" not in client.get(TABLE).content.decode()
+    offered = client.get(TABLE).content.decode()
+    assert str(cast.model.pk) in offered
     for model in (cast.model, cast.acme.model):
         url = reverse("admin:gateway_model_breaker", args=[model.pk, "open"])
+        assert f'hx-post="{client.at(url)}"' not in offered
         expected = 404 if who == "charlie" and model is cast.acme.model else 403
         assert client.get(url).status_code == expected
         assert client.post(url).status_code == expected
         model.refresh_from_db()
         assert model.breaker == "auto"
     assert not LogEntry.objects.filter(changes__has_key="breaker", action=LogEntry.Action.UPDATE).exists()
+
+
+def test_admins_hold_breakers_of_their_own_providers_models_and_of_no_others(cast: Cast, redis):
+    ada, own, shared = at_work(cast.ada), cast.acme.model, cast.model
+    own_url, shared_url = (reverse("admin:gateway_model_breaker", args=[model.pk, "open"]) for model in (own, shared))
+    offered = ada.get(TABLE).content.decode()
+    assert f'hx-post="{ada.at(own_url)}"' in offered
+    assert f'hx-post="{ada.at(shared_url)}"' not in offered
+    assert ada.post(own_url).status_code == 302
+    assert ada.post(shared_url).status_code == 403
+    own.refresh_from_db()
+    shared.refresh_from_db()
+    assert (own.breaker, shared.breaker) == ("open", "auto")
 
 
 def test_the_override_is_asked_for_recorded_and_in_force(cast: Cast, redis):

@@ -7,7 +7,7 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.urls import reverse
 
-from gateway.admin.catalog import usd_per_mtok
+from gateway.admin.prices import usd_per_mtok
 from gateway.models import Model
 from tests.cast import Cast, logged_in
 
@@ -46,7 +46,7 @@ def test_the_list_shows_the_catalogs_price_the_override_and_what_is_unknown(cast
     Model.objects.filter(pk=cast.acme.model.pk).update(input_usd_per_mtok="1.5", output_usd_per_mtok="3")
     content = logged_in(cast.olga).get(reverse("admin:gateway_model_changelist"), {"q": "-model"}).content.decode()
     assert "$1.50 / $3.00 *" in content
-    assert "unknown" in content
+    assert "none: refused" in content
     content = (
         logged_in(cast.olga).get(reverse("admin:gateway_model_changelist"), {"q": cast.model.name}).content.decode()
     )

@@ -42,6 +42,7 @@ KINDS = [
     "alert",
     "channel",
     "label",
+    "feedback",
     "quality_model",
     "semantic_watch",
     "semantic_check",

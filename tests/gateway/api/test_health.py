@@ -58,6 +58,7 @@ def test_the_openapi_document_has_every_endpoint(gateway):
         "/v1/messages",
         "/v1/messages/count_tokens",
         "/v1/embeddings",
+        "/v1/feedback",
         "/v1/models",
         "/v1/models/{name}",
         "/v1/budgets",

@@ -92,6 +92,17 @@ def test_the_cap_is_lowered_to_what_the_budget_can_pay_for(world, simulator):
     assert simulator.requests()[-1]["body"]["max_tokens"] == cap
 
 
+def test_a_request_larger_than_a_whole_budget_is_told_that_waiting_does_not_help(world):
+    budget(world, 100, "tokens", name="Hundred")
+    refused = world.chat(prompt="word " * 300)
+    assert error(refused) == (429, "budget_spent")
+    message = refused.json()["error"]["message"]
+    assert "“Hundred” is smaller than this request" in message
+    assert "begins anew" not in message
+    assert "retry-after" not in refused.headers
+    assert refused.headers["x-should-retry"] == "false"
+
+
 def test_what_others_hold_is_waited_for(world, simulator):
     simulator.behave(latency_ms=600, times=1)
     budget(world, 1500, "tokens")

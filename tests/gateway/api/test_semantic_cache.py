@@ -10,16 +10,14 @@ from typing import Any
 import pytest
 from django.db import connection, transaction
 from django.utils import timezone
-from django_redis import get_redis_connection
 
 from gateway import tasks
-from gateway.models import Model, RequestLog, SemanticCheck, SemanticEntry, SemanticHit, SemanticWatch, Task
-from gateway.semantic import hits
+from gateway.models import Model, SemanticCheck, SemanticEntry, SemanticHit, SemanticLabel, SemanticWatch, Task
 from gateway.semantic.terms import of as terms_of
 from tests.gateway.api.test_exact_cache import text_of
 from tests.gateway.budgets import budget, counter
 from tests.gateway.caches import FIRST, HIT, policy, said
-from tests.gateway.live import Gateway, Reply, World
+from tests.gateway.live import Gateway, Reply, World, wait_until
 
 QUESTION = "How do I reset my password?"
 SIMILAR = "How can I reset my password?"  # similarity 0.992, score 0.72
@@ -243,15 +241,19 @@ def test_a_thumb_down_takes_the_answer_out(meaning):
     asked(meaning, user(QUESTION))
     kept(meaning)
     given = asked(meaning, user(SIMILAR))
-    redis = get_redis_connection("default")
-    request_id = RequestLog.objects.get(tenant=meaning.tenant, id=record_of(meaning, given).id).request_id
-    assert hits.rate(redis, meaning.tenant.id, request_id, is_right=False)
-    assert kept(meaning) == []
+    wait_until(
+        lambda: any(f"req_{row.request_id.hex}" == given.headers["x-request-id"] for row in meaning.records_so_far())
+    )
+    from tenants import api_keys
+
+    key = api_keys.create(meaning.tenant, name="rates", scopes=["feedback"]).secret
+    vote = {"request_id": given.headers["x-request-id"], "rating": "down"}
+    rated = meaning.post("/v1/feedback", vote, secret=key)
+    assert rated.status in (200, 201), rated.body
+    wait_until(lambda: not SemanticEntry.objects.filter(tenant=meaning.tenant).exists())
+    label = SemanticLabel.objects.get(tenant=meaning.tenant)
+    assert (label.is_right, label.source) == (False, "thumb")
     assert said(asked(meaning, user(SIMILAR))) == FAR
-
-
-def record_of(world: World, reply: Reply) -> RequestLog:
-    return next(row for row in world.records_so_far() if f"req_{row.request_id.hex}" == reply.headers["x-request-id"])
 
 
 def test_a_share_of_the_hits_waits_to_be_checked_with_its_request(meaning):

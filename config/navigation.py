@@ -53,6 +53,15 @@ QUALITY = Entry(_("Quality models"), "grading", "gateway.qualitymodel", _("What 
 FEEDBACK = Entry(_("Feedback"), "thumb_up", "gateway.feedback", _("Thumbs and comments on answers"))
 PLAYGROUND = Entry(_("Playground"), "forum", "playground", _("Write to a model and see what it answers, and costs"))
 LABELS = Entry(_("Labelled answers"), "thumbs_up_down", "gateway.labeledanswer", _("What quality models learn from"))
+WATCHES = Entry(
+    _("Semantic caches"),
+    "compare_arrows",
+    "gateway.semanticwatch",
+    _("How often they are wrong, and what followed from that"),
+)
+CHECKS = Entry(
+    _("Checks of hits"), "fact_check", "gateway.semanticcheck", _("Cached answers that were compared with fresh ones")
+)
 BREAKERS = Entry(
     _("Circuit breakers"),
     "electric_bolt",
@@ -83,7 +92,9 @@ OPERATORS = (
             CHANNELS,
         ),
     ),
-    Group(_("Catalog & routing"), (PROVIDERS, MODELS, TASKS, RULES, CACHES, QUALITY, LABELS, BREAKERS)),
+    Group(
+        _("Catalog & routing"), (PROVIDERS, MODELS, TASKS, RULES, CACHES, WATCHES, CHECKS, QUALITY, LABELS, BREAKERS)
+    ),
     Group(
         _("Access"),
         (
@@ -106,7 +117,7 @@ CONSOLE = (
             Entry(_("Statements"), "receipt", "statements", _("What was used, month by month")),
         ),
     ),
-    Group(_("Models & routing"), (PROVIDERS, MODELS, TASKS, RULES, CACHES, BREAKERS, QUALITY, LABELS)),
+    Group(_("Models & routing"), (PROVIDERS, MODELS, TASKS, RULES, CACHES, WATCHES, CHECKS, BREAKERS, QUALITY, LABELS)),
     Group(
         _("Tenant"),
         (

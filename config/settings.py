@@ -171,6 +171,11 @@ EMBEDDER = env.matching(
     "TOLLGATE_EMBEDDER", "minilm", r"minilm|api https?://\S+ \S+", "minilm, or: api <base URL> <model>"
 )
 EMBEDDER_API_KEY = env.text("TOLLGATE_EMBEDDER_API_KEY")
+GATEWAY_SEMANTIC_SECONDS = env.seconds("TOLLGATE_SEMANTIC_BUDGET", 0.05, low=0.005, high=5.0)
+GATEWAY_SEMANTIC_WAIT_SECONDS = env.seconds("TOLLGATE_SEMANTIC_WAIT", 0.3, low=0.01, high=30.0)
+GATEWAY_SEMANTIC_CONNECTIONS = env.number("TOLLGATE_SEMANTIC_CONNECTIONS", 4, low=1, high=100)
+GATEWAY_SEMANTIC_ENTRIES = env.number("TOLLGATE_SEMANTIC_ENTRIES", 200_000, low=100, high=100_000_000)
+GATEWAY_SEMANTIC_SCOPE_ENTRIES = env.number("TOLLGATE_SEMANTIC_SCOPE_ENTRIES", 100_000, low=100, high=100_000_000)
 GATEWAY_BREAKER_CALLS = env.number("TOLLGATE_BREAKER_CALLS", 10, low=1, high=10_000)
 GATEWAY_BREAKER_PERCENT = env.number("TOLLGATE_BREAKER_PERCENT", 50, low=1, high=99)
 GATEWAY_BREAKER_SECONDS = env.seconds("TOLLGATE_BREAKER_OPEN", 30.0, low=1.0, high=3600.0)
@@ -216,8 +221,14 @@ CELERY_BEAT_SCHEDULE = {
     "sweep holds": {"task": "gateway.tasks.sweep_holds", "schedule": 5.0, "options": {"expires": 5}},
     "reconcile counters": {"task": "gateway.tasks.reconcile_counters", "schedule": 60.0, "options": {"expires": 60}},
     "keep answers": {"task": "gateway.tasks.keep_answers", "schedule": 3.0, "options": {"expires": 5}},
+    "note semantic hits": {"task": "gateway.tasks.note_hits", "schedule": 3.0, "options": {"expires": 5}},
+    "check semantic hits": {"task": "gateway.tasks.check_hits", "schedule": 10.0, "options": {"expires": 10}},
+    "tend semantic cache": {
+        "task": "gateway.tasks.tend_semantic_cache",
+        "schedule": 300.0,
+        "options": {"expires": 300},
+    },
     "match feedback": {"task": "gateway.tasks.match_feedback", "schedule": 5.0, "options": {"expires": 5}},
-    "forget answers": {"task": "gateway.tasks.forget_answers", "schedule": 3600.0, "options": {"expires": 3600}},
     "reclaim caches": {"task": "gateway.tasks.reclaim_caches", "schedule": 30.0, "options": {"expires": 30}},
     "keep request log partitions": {
         "task": "gateway.tasks.keep_partitions",

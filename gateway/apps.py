@@ -7,7 +7,8 @@ class GatewayConfig(AppConfig):
     verbose_name = _("Gateway")
 
     def ready(self) -> None:
-        from gateway import models
+        from gateway import models, votes
+        from gateway.semantic import hits
         from tenants import audit
 
         audit.track(models.Provider)
@@ -19,3 +20,6 @@ class GatewayConfig(AppConfig):
         audit.track(models.RoutingRule)
         audit.track(models.RoutingTarget)
         audit.track(models.QualityModel)
+        audit.track(models.SemanticWatch)
+
+        votes.follow(hits.hear)

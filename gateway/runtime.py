@@ -10,6 +10,8 @@ from uuid import UUID
 from weakref import WeakKeyDictionary
 
 from django.conf import settings
+from django.db import connection
+from psycopg.conninfo import make_conninfo
 
 from gateway import embedders, ledger
 from gateway.caching.fingerprints import Known
@@ -27,6 +29,7 @@ from gateway.stores.accounts import Accounts
 from gateway.stores.calibration import Calibration
 from gateway.stores.flights import Flights
 from gateway.stores.redis import RedisStore
+from gateway.stores.semantic import SemanticStore
 from gateway.stores.snapshots import Snapshots
 from gateway.stores.spool import Spool
 from gateway.stores.summaries import Summaries
@@ -75,6 +78,13 @@ class Runtime:
         self.embedder = embedders.make()
         self.embed: Embed = self.embedder.embed
         self.vectors = Vectors()
+        self.semantic = SemanticStore(
+            self.redis,
+            conninfo=_conninfo(),
+            most_connections=settings.GATEWAY_SEMANTIC_CONNECTIONS,
+            budget_seconds=settings.GATEWAY_SEMANTIC_SECONDS,
+        )
+        self.semantic_wait_seconds: float = settings.GATEWAY_SEMANTIC_WAIT_SECONDS
         self.summaries = Summaries(self.redis)
         self.background = Background(settings.GATEWAY_BACKGROUND_REQUESTS)
         self.flights = Flights(self.redis, longest_seconds=settings.GATEWAY_TOTAL_SECONDS)
@@ -93,12 +103,21 @@ class Runtime:
     async def close(self) -> None:
         await self.background.close()
         self.vectors.close()
+        await self.semantic.close()
         await self.transport.close()
         await self.breakers.close()
         await self.calibration.close()
         await self.flights.close()
         await self.accounts.close()
         await self.redis.close()
+
+
+def _conninfo() -> str:
+    """Where Django's own connections go."""
+    given = connection.settings_dict
+    names = {"dbname": "NAME", "host": "HOST", "port": "PORT", "user": "USER", "password": "PASSWORD"}
+    values = {name: given[key] for name, key in names.items() if given.get(key)}
+    return make_conninfo(**{**given.get("OPTIONS", {}), **values})
 
 
 async def _connect_guarded(origin: Origin, make: Callable[[], Connection], context: SSLContext | None) -> Connection:

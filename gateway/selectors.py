@@ -78,6 +78,7 @@ def _snapshot_of(tenant: Tenant) -> types.Snapshot:
         limits=billing.limits_of(tenant.id),
         clock=clock,
         loaded_at=time.monotonic(),
+        semantic=_semantic_standings(tenant.id),
         valid_until=math.inf if changes_at is None else changes_at.timestamp(),
         prefix=_prefix(policies.get("")),
         caching=_caching(policies),
@@ -186,6 +187,19 @@ def _context_policy(row: models.ContextPolicy | None, catalog: dict[UUID, types.
     )
 
 
+def _semantic_standings(tenant_id: UUID) -> dict[str, types.SemanticStanding]:
+    return {
+        row.task: types.SemanticStanding(
+            is_off=row.is_off,
+            threshold=row.threshold,
+            measure=row.measure,
+            base=row.base,
+            check_share=float(row.check_percent) / 100,
+        )
+        for row in models.SemanticWatch.objects.filter(tenant_id=tenant_id)
+    }
+
+
 Policies = dict[str, models.CachePolicy]
 
 
@@ -195,6 +209,11 @@ def _cache_policies(tenant_id: UUID) -> Policies:
     rows = models.CachePolicy.objects.filter(tenant_id=tenant_id).select_related("task")
     found = rows.order_by(F("task__tenant_id").asc(nulls_first=True))
     return {row.task.slug if row.task is not None else "": row for row in found}
+
+
+def caching(tenant_id: UUID) -> types.Caching | None:
+    """The tenant's cache policies as they are in the snapshot; None if it has none."""
+    return _caching(_cache_policies(tenant_id))
 
 
 def _caching(policies: Policies) -> types.Caching | None:

@@ -12,18 +12,9 @@ from django.utils import timezone
 from django_redis import get_redis_connection
 from redis.exceptions import RedisError
 
-from gateway import (
-    drain,
-    earlier_answers,
-    embedders,
-    partitions,
-    reconciliation,
-    retention,
-    selectors,
-    sweeper,
-    votes,
-)
+from gateway import drain, embedders, partitions, reconciliation, retention, selectors, shadow_checks, sweeper, votes
 from gateway.quality import versions
+from gateway.semantic import entries, hits, tending
 from gateway.stores import cache
 
 logger = logging.getLogger(__name__)
@@ -72,23 +63,44 @@ def _embedder() -> embedders.Embedder:
 
 @shared_task
 def keep_answers() -> int:
-    """Keep the answers that may be given again when no model can answer; returns how many. Stops after 30 s, the next run goes on."""
+    """Keep the answers that may be given again; returns how many. Stops after 30 s, the next run goes on."""
     redis = get_redis_connection("default")
     end = time.monotonic() + DRAIN_SECONDS
     kept = 0
-    for tenant_id in earlier_answers.waiting(redis, selectors.tenant_ids()):
+    for tenant_id in entries.waiting(redis, selectors.tenant_ids()):
         while time.monotonic() < end:
-            count = earlier_answers.keep(redis, tenant_id, _embedder().name, _embedder().embed_now)
-            kept += count
-            if not count:
+            count = entries.keep(redis, tenant_id, _embedder().name, _embedder().embed_now)
+            if count is None:
                 break
+            kept += count
     return kept
 
 
 @shared_task
-def forget_answers() -> int:
-    """Delete answers that are too old to be given again; returns how many."""
-    return earlier_answers.forget(timezone.now())
+def note_hits() -> int:
+    """Count the hits of the semantic cache, and set aside those that are to be checked; returns how many. Stops after 30 s."""
+    redis = get_redis_connection("default")
+    end = time.monotonic() + DRAIN_SECONDS
+    noted = 0
+    for tenant_id in hits.waiting(redis, selectors.tenant_ids()):
+        while time.monotonic() < end:
+            count = hits.note(redis, tenant_id)
+            if count is None:
+                break
+            noted += count
+    return noted
+
+
+@shared_task
+def check_hits() -> int:
+    """Ask again what some hits had asked, and see whether their answers were right; returns how many were checked."""
+    return shadow_checks.run(timezone.now())
+
+
+@shared_task
+def tend_semantic_cache() -> int:
+    """Delete entries that are past their end or have to make room, and look after the indexes of large scopes; returns how many went."""
+    return sum(tending.tend(selectors.tenant_ids(), timezone.now()))
 
 
 @shared_task

@@ -90,8 +90,8 @@ class Provider(msgspec.Struct, frozen=True):
 
 
 class Model(msgspec.Struct, frozen=True):
-    """A catalog entry, ready to be called. `price` None: no price is known; `quality` (0–100) None: nobody has said. `breaker`: "auto", or
-    "open" or "closed" by an admin's will."""
+    """A catalog entry, ready to be called. `price` None: no price is known; `quality` (0–100) None: nobody has said. `breaker`:
+    "auto", or "open" or "closed" by an admin's will."""
 
     name: str
     upstream_id: str
@@ -256,10 +256,22 @@ class Key(msgspec.Struct, frozen=True):
     ends_at: float | None = None
 
 
+class SemanticStanding(msgspec.Struct, frozen=True):
+    """Where the semantic cache of a task stands after what was measured. `threshold`: a hit needs at least that much of `measure`
+    ("similarity" or "score"), besides whatever else it needs; None: nothing more. `base`: the verifier's least score by the tenant's own
+    labels; None: as it is known without them. `check_share` of the hits are checked."""
+
+    is_off: bool = False
+    threshold: float | None = None
+    measure: str = ""
+    base: float | None = None
+    check_share: float = 0.05
+
+
 class Snapshot(msgspec.Struct, frozen=True):
-    """A tenant's configuration at one version, whole and immutable. `keys` is by the SHA-256 of the secret. `remembered` is room for what
-    others derive from it. `valid_until` (Unix seconds): when it changes by itself. `playground`: where in `keys` the playground's own is;
-    empty if there is none."""
+    """A tenant's configuration at one version, whole and immutable. `keys` is by the SHA-256 of the secret, `semantic` by task: where
+    there is none, nothing was measured yet. `remembered` is room for what others derive from it. `valid_until` (Unix seconds): when it
+    changes by itself. `playground`: where in `keys` the playground's own is; empty if there is none."""
 
     tenant_id: UUID
     version: int
@@ -271,6 +283,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     limits: Limits
     clock: Clock
     loaded_at: float
+    semantic: dict[str, SemanticStanding] = {}
     caching: Caching | None = None
     remembered: dict[Any, Any] = {}
     valid_until: float = math.inf
@@ -295,8 +308,8 @@ class Dropped(msgspec.Struct, frozen=True):
 class Cascade(msgspec.Struct, frozen=True):
     """The first attempt's answer is judged; if it is not good enough the next attempt answers instead.
 
-    `target`: the greatest tolerated share of answers accepted though wrong, from which the threshold follows. `threshold`: an admin's own,
-    on the probability that the answer is good.
+    `target`: the greatest tolerated share of answers accepted though wrong, from which the threshold follows. `threshold`: an admin's
+    own, on the probability that the answer is good.
     """
 
     target: float = 0.05

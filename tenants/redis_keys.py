@@ -65,8 +65,18 @@ def tiers(tenant_id: UUID | str) -> str:
 
 
 def given_answers(tenant_id: UUID | str) -> str:
-    """Stream of answers that wait to be kept for the day when no model can answer."""
+    """Stream of answers that wait to be kept, to be given again to questions that mean the same."""
     return f"{tag(tenant_id)}given"
+
+
+def semantic_hits(tenant_id: UUID | str) -> str:
+    """Stream of answers that were given again: they wait to be counted, and some of them to be checked."""
+    return f"{tag(tenant_id)}semantic:hits"
+
+
+def semantic_purges(tenant_id: UUID | str) -> str:
+    """Hash: what was purged of the semantic cache -> when (Unix ms)."""
+    return f"{tag(tenant_id)}semantic:purged"
 
 
 def idempotency(tenant_id: UUID | str, key_id: UUID | str, digest: str) -> str:

@@ -28,6 +28,8 @@ from gateway.models import (
     RequestLog,
     RoutingRule,
     RoutingTarget,
+    SemanticCheck,
+    SemanticWatch,
     Task,
     TaskFallback,
 )
@@ -59,6 +61,8 @@ class Company:
     label: LabeledAnswer
     feedback: Feedback
     quality_model: QualityModel
+    semantic_watch: SemanticWatch
+    semantic_check: SemanticCheck
     cache_policy: CachePolicy
 
     @property
@@ -79,6 +83,8 @@ class Company:
             self.label,
             self.feedback,
             self.quality_model,
+            self.semantic_watch,
+            self.semantic_check,
             self.cache_policy,
         ]
 
@@ -258,6 +264,19 @@ def company(name: str, plan: Plan, **request_fields: Any) -> Company:
             metrics={"auc": 0.75, "brier": 0.2, "n": 40},
             rows=160,
             trained_at=timezone.now(),
+        ),
+        semantic_watch=SemanticWatch.objects.create(tenant=tenant, task=task.slug),
+        semantic_check=SemanticCheck.objects.create(
+            tenant=tenant,
+            request_id=uuid4(),
+            entry_id=uuid4(),
+            origin=uuid4(),
+            task=task.slug,
+            similarity=0.97,
+            status=SemanticCheck.Status.WRONG,
+            how="judged",
+            hit_at=timezone.now(),
+            checked_at=timezone.now(),
         ),
         cache_policy=CachePolicy.objects.create(tenant=tenant, task=task),
     )

@@ -1,5 +1,16 @@
 """The operators' admin of the data plane: catalog, routing, API keys and the request log."""
 
-from gateway.admin import api_keys, caches, catalog, feedback, providers, quality, request_log, routing, rules
+from gateway.admin import api_keys, caches, catalog, feedback, providers, quality, request_log, routing, rules, semantic
 
-__all__ = ["api_keys", "caches", "catalog", "feedback", "providers", "quality", "request_log", "routing", "rules"]
+__all__ = [
+    "api_keys",
+    "caches",
+    "catalog",
+    "feedback",
+    "providers",
+    "quality",
+    "request_log",
+    "routing",
+    "rules",
+    "semantic",
+]

@@ -24,6 +24,7 @@ from unfold.contrib.filters.admin import BooleanRadioFilter
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from gateway.models import CachePolicy, Task
+from gateway.semantic import entries
 from gateway.stores import cache
 from gateway.stores.cache import Purge, Stats
 from tenants import audit, sites, visits
@@ -264,7 +265,9 @@ class CachePolicyAdmin(TenantScopedAdmin):
         page_url = reverse("admin:gateway_cachepolicy_change", args=[policy.pk])
         if request.method == "POST" and form.is_valid():
             try:
-                cache.purge_now(get_redis_connection("default"), policy.tenant_id, form.purge())
+                what = form.purge()
+                cache.purge_now(get_redis_connection("default"), policy.tenant_id, what)
+                entries.forget(policy.tenant_id, what.kind, what.subject)
             except RedisError:
                 logger.exception("the cache of tenant %s could not be purged", policy.tenant_id)
                 self.message_user(request, _("Redis does not answer just now. Nothing was purged."), messages.ERROR)

@@ -1,4 +1,4 @@
-"""GET /v1/cache and POST /v1/cache/purge: what the tenant's exact cache holds, and having it forget."""
+"""GET /v1/cache and POST /v1/cache/purge: what the tenant's exact cache holds, and having both caches of answers forget."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from gateway.api.base import GatewayView
 from gateway.errors import InvalidRequest, NotFound
 from gateway.pipeline import credentials
 from gateway.pipeline.validator import MAX_TAG
+from gateway.semantic import entries
 from gateway.stores import cache
 from gateway.stores.cache import Purge
 from gateway.types import CachePolicy, Snapshot
@@ -97,7 +98,10 @@ class PurgeView(_CacheView):
     async def post(self, snapshot: Snapshot, digest: str) -> HttpResponse:
         snapshot = await self.current(snapshot, digest)
         what = await _what(self.request._request.body, snapshot)
-        at = await cache.purge(runtime.current().redis, snapshot.tenant_id, what)
+        state = runtime.current()
+        at = await cache.purge(state.redis, snapshot.tenant_id, what)
+        forget = partial(entries.forget, snapshot.tenant_id, what.kind, what.subject)
+        await state.threads.once(("purge", snapshot.tenant_id, what, at), forget)
         told = {what.kind: True if what.kind == "all" else what.subject}
         if what.kind == "key":
             told = {"key": str(UUID(what.subject))}

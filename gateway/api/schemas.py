@@ -67,7 +67,13 @@ _CACHE_CONTROL = OpenApiParameter(
     "header",
     description="no-cache, no-store, max-age=<seconds>, only-if-cached: what you want of Tollgate's caches.",
 )
-_CALLS = [*_LABELS, _CACHE_CONTROL]
+_LEAST_SIMILARITY = OpenApiParameter(
+    "x-tollgate-least-similarity",
+    float,
+    "header",
+    description="0 to 1: from which similarity on the semantic cache may answer. More than the policy asks for, never less.",
+)
+_CALLS = [*_LABELS, _CACHE_CONTROL, _LEAST_SIMILARITY]
 
 
 def _body(required: list[str], **properties: Any) -> dict[str, Any]:

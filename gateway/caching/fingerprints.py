@@ -9,6 +9,8 @@ its own: what is remembered of one tells nothing about another.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
@@ -25,6 +27,7 @@ ORDERLESS = frozenset({"messages", "system"})
 EXACT_FLOAT = 2.0**53
 LARGEST_REMEMBERED = 8192  # bytes of a body
 _UNKNOWN = b"?"
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 _decode = msgspec.json.Decoder().decode
 _sorted = msgspec.json.Encoder(order="deterministic").encode
@@ -47,11 +50,11 @@ class Known:
         tenant, and for each end user as far as they are kept apart, so that no time tells what another one has asked."""
         content = request.content
         if len(content) > LARGEST_REMEMBERED:
-            return _fields(request.raw)
+            return fields(request.raw)
         name = tenant_id, end_user, content
         found = self._by_name.get(name, _UNKNOWN)
         if found is _UNKNOWN:
-            found = _fields(request.raw)
+            found = fields(request.raw)
             self.size += len(content)
             if self.size > self._most_bytes:
                 self._by_name.clear()
@@ -76,22 +79,23 @@ def digest(tenant_id: UUID, request: Request, plan: Plan, *, end_user: str, know
         request.endpoint.value,
         end_user,
         sorted(request.headers.items()),
-        _route(plan),
+        route(plan),
         fields,
     )
     return hashlib.sha256(_pack(parts)).digest()[:DIGEST_BYTES].hex()
 
 
-def _fields(raw: dict[str, msgspec.Raw]) -> bytes | None:
-    fields: list[Any] = []
+def fields(raw: dict[str, msgspec.Raw], instead: Mapping[str, Any] = _NOTHING) -> bytes | None:
+    """The hash of a body's fields, some of which another value stands for; None if one of them is ambiguous, one of those included."""
+    found: list[Any] = []
     for name in sorted(raw):
         if name in LEFT_OUT:
             continue
         value = _canonical(name, raw[name])
         if value is None:
             return None
-        fields.append((name, value))
-    return hashlib.sha256(_pack(fields)).digest()
+        found.append((name, instead.get(name, value)))
+    return hashlib.sha256(_pack(found)).digest()
 
 
 def _canonical(name: str, given: msgspec.Raw) -> Any:
@@ -119,7 +123,7 @@ def _colons(data: bytes) -> int:
     return count
 
 
-def _route(plan: Plan) -> tuple[Any, ...]:
+def route(plan: Plan) -> tuple[Any, ...]:
     """The models that may answer, in whatever order they would be tried; of an experiment, the one whose turn it is."""
     attempts = plan.attempts
     if len(attempts) == 1:

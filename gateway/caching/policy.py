@@ -1,4 +1,4 @@
-"""Whether a request may be answered from the exact cache, and whether its answer may be kept. What tells requests apart is `fingerprints`'.
+"""Whether a request may be answered from a cache, and whether its answer may be kept. What tells requests apart is `fingerprints`'.
 
 What is cached is what would come out much the same once more: one answer, at a low temperature or at none that was asked for, without side
 effects. A caller's Cache-Control narrows this further, never widens it.
@@ -59,6 +59,11 @@ def why_not(policy: CachePolicy | None, request: Request) -> str:
         return "no policy"
     if not policy.exact:
         return "switched off"
+    return why_not_at_all(policy, request)
+
+
+def why_not_at_all(policy: CachePolicy, request: Request) -> str:
+    """Why the request has nothing to do with any cache of answers; empty if it has."""
     if policy.is_per_end_user and not request.labels.end_user:
         return "no end user named"
     if request.endpoint is Endpoint.EMBEDDINGS:

@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 Vector = Sequence[float]
 Embed = Callable[[list[str]], Awaitable[Sequence[Sequence[float]]]]
 CAPACITY = 20_000  # of 384 numbers each: some 30 MB at most
-MOST_AT_ONCE = 4
+MOST_AT_ONCE = 64  # of a hanging embedder's callers; a working one takes what waits together
 
 
 class Vectors:

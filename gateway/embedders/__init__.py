@@ -10,8 +10,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from django.conf import settings
-
 Vector = Any  # a numpy array of float32, which is not imported here
 
 
@@ -33,6 +31,8 @@ class Embedder(Protocol):
 
 def make() -> Embedder:
     """The embedder that the settings name."""
+    from django.conf import settings  # not above: who scores texts with the embedded model knows no Django
+
     from gateway.embedders import api, batches, minilm
 
     kind, _, rest = settings.EMBEDDER.partition(" ")

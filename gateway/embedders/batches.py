@@ -1,22 +1,22 @@
 """Embedding off the event loop: one thread, to which the texts that came while it was busy go together.
 
-One thread is enough: numpy uses the cores by itself, and what waits becomes a larger batch, which costs less per text.
+One thread is enough: there are as many processes as cores, and what waits becomes a larger batch, which costs less per text. Nothing is
+remembered here: texts of all tenants come by, and a quick answer would tell that somebody has asked the same. Who knows the tenant may
+remember.
 """
 
 from __future__ import annotations
 
 import asyncio
-import hashlib
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 from gateway.embedders import EmbedderError, Vector
+from gateway.embedders.niceness import step_back
 
 MOST_AT_ONCE = 32
 MOST_WAITING = 2_000
-REMEMBERED = 512
 Work = Callable[[Sequence[str]], list[Vector]]
 
 
@@ -26,9 +26,8 @@ class Batched:
     def __init__(self, name: str, work: Work) -> None:
         self._name = name
         self._work = work
-        self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="embedder")
+        self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="embedder", initializer=step_back)
         self._waiting: deque[tuple[str, asyncio.Future[Vector]]] = deque()
-        self._remembered: OrderedDict[bytes, Vector] = OrderedDict()
         self._working: asyncio.Task[None] | None = None
 
     @property
@@ -43,12 +42,8 @@ class Batched:
 
     async def embed(self, texts: Sequence[str]) -> list[Vector]:
         loop = asyncio.get_running_loop()
-        found: list[Any] = []
+        found: list[asyncio.Future[Vector]] = []
         for text in texts:
-            known = self._remembered.get(_digest(text))
-            if known is not None:
-                found.append(known)
-                continue
             if len(self._waiting) >= MOST_WAITING:
                 raise EmbedderError(f"{self._name} has {MOST_WAITING} texts to embed already")
             vector: asyncio.Future[Vector] = loop.create_future()
@@ -56,7 +51,7 @@ class Batched:
             found.append(vector)
         if self._waiting and self._working is None:
             self._working = asyncio.ensure_future(self._work_off())
-        return [await item if isinstance(item, asyncio.Future) else item for item in found]
+        return list(await asyncio.gather(*found))
 
     async def _work_off(self) -> None:
         loop = asyncio.get_running_loop()
@@ -73,18 +68,8 @@ class Batched:
                         if not waiting.done():
                             waiting.set_exception(error)
                     continue
-                for (text, waiting), made in zip(batch, vectors, strict=True):
-                    self._remember(text, made)
+                for (_, waiting), made in zip(batch, vectors, strict=True):
                     if not waiting.done():
                         waiting.set_result(made)
         finally:
             self._working = None
-
-    def _remember(self, text: str, vector: Vector) -> None:
-        self._remembered[_digest(text)] = vector
-        if len(self._remembered) > REMEMBERED:
-            self._remembered.popitem(last=False)
-
-
-def _digest(text: str) -> bytes:
-    return hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=16).digest()

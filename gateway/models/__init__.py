@@ -3,18 +3,18 @@
 from gateway.models.cache_policy import CachePolicy
 from gateway.models.catalog import Model, Provider
 from gateway.models.context_policy import ContextPolicy
-from gateway.models.earlier_answers import EarlierAnswer
 from gateway.models.feedback import Feedback
 from gateway.models.log_changes import LogChange
 from gateway.models.quality import LabeledAnswer, QualityModel
 from gateway.models.request_log import RequestLog
 from gateway.models.routing import Task, TaskFallback
 from gateway.models.rules import RoutingRule, RoutingTarget
+from gateway.models.semantic import SemanticEntry, SemanticHit
+from gateway.models.semantic_checks import SemanticCheck, SemanticLabel, SemanticWatch
 
 __all__ = [
     "CachePolicy",
     "ContextPolicy",
-    "EarlierAnswer",
     "Feedback",
     "LabeledAnswer",
     "LogChange",
@@ -24,6 +24,11 @@ __all__ = [
     "RequestLog",
     "RoutingRule",
     "RoutingTarget",
+    "SemanticCheck",
+    "SemanticEntry",
+    "SemanticHit",
+    "SemanticLabel",
+    "SemanticWatch",
     "Task",
     "TaskFallback",
 ]

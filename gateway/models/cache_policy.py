@@ -140,7 +140,7 @@ class CachePolicy(TenantOwned, ConfigModel):
         _("check hits"),
         default=True,
         help_text=_(
-            "A hit is only given if numbers, dates, names and negations agree and a trained check lets it pass."
+            "A trained check decides, too, so that a lower similarity will do. Numbers, dates, names and negations must agree in any case."
         ),
     )
     semantic_agent_turns = models.BooleanField(

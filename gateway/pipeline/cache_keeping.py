@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from gateway.caching import entries, policy
 from gateway.caching.assembly import Assembly
 from gateway.caching.entries import Head
-from gateway.pipeline.exchange import HIT, Caching, Exchange
+from gateway.pipeline.exchange import HIT, Caching, Ending, Exchange
 from gateway.providers.translate import usage as usages
 from gateway.stores import lookups
 from gateway.stores.lookups import CacheWrite
@@ -21,12 +21,13 @@ logger = logging.getLogger(__name__)
 DETOUR_SECONDS = 60  # what a fallback answered while a better model was away is not kept for longer
 
 
-def assemble(exchange: Exchange) -> None:
-    """Have the request's stream put together as it passes by, if it may be kept."""
+def assemble(exchange: Exchange, *, also_up_to: int = 0) -> None:
+    """Have the request's stream put together as it passes by, if it may be kept; here, or elsewhere with up to so many bytes."""
     caching = exchange.caching
-    if caching is not None and not caching.not_kept and exchange.request is not None:
-        surface = exchange.request.endpoint.surface
-        exchange.assembly = Assembly(surface, most_bytes=caching.policy.max_entry_bytes)
+    here = caching.policy.max_entry_bytes if caching is not None and not caching.not_kept else 0
+    most = max(here, also_up_to)
+    if most and exchange.request is not None:
+        exchange.assembly = Assembly(exchange.request.endpoint.surface, most_bytes=most)
 
 
 def assembled(exchange: Exchange, usage: Usage) -> bytes | None:
@@ -36,16 +37,6 @@ def assembled(exchange: Exchange, usage: Usage) -> bytes | None:
     is_anthropic = exchange.request.endpoint.surface is Surface.ANTHROPIC
     said: dict[str, Any] = usages.for_messages(usage) if is_anthropic else usages.for_chat(usage)
     return exchange.assembly.whole(said)
-
-
-class Ending(NamedTuple):
-    """How a request ended: its whole answer, if it has one, or why it has none (`failed`)."""
-
-    body: bytes | None
-    failed: str
-    usage: Usage
-    finish_reason: str
-    cost_nanousd: int
 
 
 class Kept(NamedTuple):
@@ -75,7 +66,7 @@ def _write(exchange: Exchange, caching: Caching) -> CacheWrite:
     cached = exchange.cached
     if cached is not None and cached.status == HIT:
         return CacheWrite(hits=1, saved_nanousd=cached.saved_nanousd or 0)
-    fresh = min(caching.policy.ttl_seconds, DETOUR_SECONDS) if _took_a_detour(exchange) else caching.policy.ttl_seconds
+    fresh = min(caching.policy.ttl_seconds, DETOUR_SECONDS) if took_a_detour(exchange) else caching.policy.ttl_seconds
     of_tenant = exchange.snapshot.caching
     return CacheWrite(
         fresh_ms=fresh * 1000,
@@ -100,11 +91,11 @@ def _why_not_kept(exchange: Exchange, caching: Caching, ending: Ending) -> str:
     return policy.why_not_kept(caching.policy, exchange.request, ending.body, ending.finish_reason)
 
 
-def _took_a_detour(exchange: Exchange) -> bool:
+def took_a_detour(exchange: Exchange) -> bool:
     """Whether a model answered because another one was away."""
-    assert exchange.caching is not None
     has_failed = any(item.error is not None and item.attempt is not exchange.attempt for item in exchange.ended)
-    return exchange.caching.is_detour or bool(exchange.skipped) or has_failed
+    is_detour = exchange.caching is not None and exchange.caching.is_detour
+    return is_detour or bool(exchange.skipped) or has_failed
 
 
 def _head(exchange: Exchange, ending: Ending) -> Head:

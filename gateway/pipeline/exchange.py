@@ -4,11 +4,13 @@ settlement and observability."""
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import NamedTuple
 from uuid import UUID
 
 from gateway.caching.assembly import Assembly
 from gateway.caching.policy import ANYTHING, Control
+from gateway.caching.semantic import Hit
 from gateway.context.summaries import Wanted
 from gateway.errors import GatewayError
 from gateway.prefix.decision import Decision
@@ -80,6 +82,32 @@ class Caching(NamedTuple):
     is_detour: bool = False
 
 
+class Meaning(NamedTuple):
+    """What a request has to do with the semantic cache: its question, and the digest of all else in it (`scope`).
+
+    `least`: the similarity from which on an earlier question is looked at. `reads` and `keeps`: as policy and caller allow. `vector`: the
+    question's, once it is known.
+    """
+
+    policy: CachePolicy
+    question: str
+    scope: bytes
+    least: float
+    reads: bool
+    keeps: bool
+    vector: Sequence[float] | None = None
+
+
+class Ending(NamedTuple):
+    """How a request ended: its whole answer, if it has one, or why it has none (`failed`)."""
+
+    body: bytes | None
+    failed: str
+    usage: Usage
+    finish_reason: str
+    cost_nanousd: int
+
+
 class PrefixCached(NamedTuple):
     """Input tokens that providers' caches gave and took in, and what that saved; less than nothing where writing cost more."""
 
@@ -127,6 +155,7 @@ class Exchange:
         "cost_nanousd",
         "demand",
         "ended",
+        "ending",
         "endpoint",
         "fingerprint",
         "first_token_ns",
@@ -141,8 +170,10 @@ class Exchange:
         "kept",
         "key",
         "lap_ns",
+        "least_similarity",
         "left_out",
         "lowered_by",
+        "meaning",
         "output_cap",
         "pace",
         "plan",
@@ -151,6 +182,7 @@ class Exchange:
         "request",
         "request_id",
         "secret_sha256",
+        "semantic_hit",
         "settled_for",
         "skipped",
         "snapshot",
@@ -196,6 +228,10 @@ class Exchange:
         self.flight: Flight | None = None  # its own, for whose end others may wait
         self.flight_deadline = 0.0  # until when (monotonic) it waits for another's; 0: it does not
         self.assembly: Assembly | None = None  # of its stream
+        self.least_similarity = 0.0  # that the caller asks for
+        self.meaning: Meaning | None = None
+        self.semantic_hit: Hit | None = None
+        self.ending: Ending | None = None
         # What the context optimiser did, and by which policy.
         self.context: ContextChange | None = None
         self.context_policy: ContextPolicy | None = None

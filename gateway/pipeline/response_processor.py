@@ -12,7 +12,7 @@ import logging
 from collections.abc import AsyncIterator
 
 from gateway.errors import GatewayError, InternalError, UpstreamError, UpstreamFailed
-from gateway.pipeline import cache_keeping, last_resort, settlement, signals
+from gateway.pipeline import semantic_keeping, settlement, signals
 from gateway.pipeline.calls import OpenedStream
 from gateway.pipeline.exchange import Exchange
 from gateway.runtime import Runtime
@@ -27,11 +27,9 @@ class AnswerStream:
         self.exchange = exchange
         self._opened = opened
         self._runtime = runtime
-        request, plan = exchange.request, exchange.plan
-        self._is_remembered = request is not None and plan is not None and last_resort.is_kept(request, plan)
-        if exchange.idempotency or self._is_remembered:
+        if exchange.idempotency:
             exchange.kept = []
-        cache_keeping.assemble(exchange)
+        semantic_keeping.assemble(exchange)
         self._error: GatewayError | None = None
         self._has_ended = False
 
@@ -108,21 +106,14 @@ class AnswerStream:
         )
         usage = opened.relay.usage
         signals.note_turn(self.exchange, self._runtime, usage.input_tokens if usage else 0)
-        if self._is_remembered and is_first and outcome == settlement.OK:
-            await self._remember()
+        if is_first and semantic_keeping.is_kept(self.exchange):
+            await semantic_keeping.keep(self.exchange, self._runtime)
         return cost
 
     def _knows_all(self) -> bool:
         """Whether there is nothing more to learn from the provider: it has said how the answer ends, and what it used."""
         relay = self._opened.relay
         return self._has_ended or (relay.is_complete and relay.usage is not None)
-
-    async def _remember(self) -> None:
-        exchange = self.exchange
-        assert exchange.request is not None
-        assert exchange.plan is not None
-        answer = b"".join(exchange.kept or ())
-        await last_resort.remember(exchange, exchange.request, exchange.plan, answer, self._runtime)
 
     async def _listen_on(self) -> None:
         """Take in what the provider still says, for the books, and for those who wait for the same answer."""

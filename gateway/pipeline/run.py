@@ -28,6 +28,8 @@ from gateway.pipeline import (
     refusals,
     reservation,
     router,
+    semantic_cache,
+    semantic_keeping,
     settlement,
     signals,
     unpriced,
@@ -71,9 +73,11 @@ async def run(
         validator.identify(exchange, content, headers)
         exchange.lap("validate")
         plan, request = await _admit(exchange, request, runtime)
-        found = exchange.cached  # the exact cache is asked while reserving
+        if exchange.cached is None:  # the exact cache is asked while reserving
+            await semantic_cache.ask(exchange, request, plan, runtime, content)
+        found = exchange.cached
         if found is not None:
-            await settlement.settle_cached(exchange, accounts)
+            await asyncio.gather(settlement.settle_cached(exchange, accounts), semantic_cache.note(exchange, runtime))
             return _cached(found, request)
         context_summary.start(exchange, runtime, run)
         try:
@@ -105,8 +109,8 @@ async def run(
         exchange, accounts, usage=answer.usage, finish_reason=answer.finish_reason, body=answer.body
     )
     signals.note_turn(exchange, runtime, answer.usage.input_tokens if answer.usage else 0)
-    if last_resort.is_kept(request, plan):
-        await last_resort.remember(exchange, request, plan, answer.body, runtime)
+    if semantic_keeping.is_kept(exchange):
+        await semantic_keeping.keep(exchange, runtime)
     return Answer(answer.body, cost)
 
 

@@ -14,8 +14,7 @@ from billing import prices
 from gateway import tokens
 from gateway.errors import GatewayError, NotCached, StoreUnavailable, UpstreamError
 from gateway.pipeline import cache_keeping, observability, record
-from gateway.pipeline.cache_keeping import Ending
-from gateway.pipeline.exchange import NOTHING_CACHED, Exchange, PrefixCached
+from gateway.pipeline.exchange import NOTHING_CACHED, Ending, Exchange, PrefixCached
 from gateway.providers.relay import Relay
 from gateway.stores import counters, usage_record
 from gateway.stores.accounts import Accounts
@@ -162,7 +161,8 @@ async def _settle(
         usage, source = _NOTHING, NONE  # its call has a record of its own
     cost = _cost(exchange.attempt, usage)
     failed = failed or (error.code if error is not None else "")
-    kept = cache_keeping.keep(exchange, Ending(whole, failed, usage, finish_reason, cost or 0))
+    ending = exchange.ending = Ending(whole, failed, usage, finish_reason, cost or 0)
+    kept = cache_keeping.keep(exchange, ending)
     line = record.record(
         exchange,
         status=status,

@@ -59,8 +59,10 @@ MAX_IDEMPOTENCY_KEY = 255
 
 def identify(exchange: Exchange, content: bytes, headers: Mapping[str, str]) -> None:
     """Note what the caller wants of caches, and the request's idempotency key, if it has one. Raises `InvalidRequest` if that is too
-    long."""
+    long, or a header of ours makes no sense."""
     exchange.control = policy.control(headers.get("cache-control", ""))
+    if LEAST_SIMILARITY in headers:
+        exchange.least_similarity = _similarity(headers[LEAST_SIMILARITY])
     key = headers.get("idempotency-key", "")
     if not key:
         return
@@ -69,6 +71,19 @@ def identify(exchange: Exchange, content: bytes, headers: Mapping[str, str]) -> 
     digest = hashlib.sha256(key.encode()).hexdigest()
     exchange.idempotency = redis_keys.idempotency(exchange.snapshot.tenant_id, exchange.key.id, digest)
     exchange.fingerprint = hashlib.sha256(exchange.endpoint.value.encode() + b"\n" + content).hexdigest()
+
+
+LEAST_SIMILARITY = "x-tollgate-least-similarity"
+
+
+def _similarity(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 1:
+        raise InvalidRequest(f"{LEAST_SIMILARITY} takes a number from 0 to 1.")
+    return value
 
 
 FORWARDED_HEADERS = ("anthropic-beta", "anthropic-version", "openai-beta")

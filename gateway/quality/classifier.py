@@ -6,17 +6,17 @@ A model is small trees and a logistic regression over the same features, blended
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from operator import mul
 from typing import Any
 
 from gateway.quality import features
+from gateway.scoring import trees
+from gateway.scoring.logistic import log_odds_of, logistic
 
 FORMAT = 1
 TREE_SHARE = 2 / 3  # of the blend; measured on the development data, see docs/cascade.md
-_NEAREST = 1e-6  # how near to 0 and 1 a blended probability may come before its log-odds are taken
 
 
 class UnusableModelError(ValueError):
@@ -27,8 +27,7 @@ class UnusableModelError(ValueError):
 class Classifier:
     """A trained model, ready to score.
 
-    `columns` are places in `features.NAMES`; weights and trees go by the place in `columns`. A tree's leaf is a probability, a
-    branch is [column, threshold, branch up to the threshold, branch above it].
+    `columns` are places in `features.NAMES`; weights and trees go by the place in `columns`. A tree's leaf is a probability.
     """
 
     columns: tuple[int, ...]
@@ -52,12 +51,7 @@ class Classifier:
         log_odds = self.bias + sum(map(mul, self.weights, values))
         for bucket, value in words.items():
             log_odds += self.word_weights[bucket] * value
-        total = 0.0
-        for node in self.trees:
-            while type(node) is list:
-                node = node[2] if values[node[0]] <= node[1] else node[3]  # noqa: PLW2901
-            total += node
-        return TREE_SHARE * total / len(self.trees) + (1 - TREE_SHARE) * logistic(log_odds)
+        return TREE_SHARE * trees.total(self.trees, values) / len(self.trees) + (1 - TREE_SHARE) * logistic(log_odds)
 
     def calibrated(self, blended: float) -> float:
         return logistic(self.slope * log_odds_of(blended) + self.intercept)
@@ -83,15 +77,3 @@ def parse(payload: Mapping[str, Any]) -> Classifier:
         if isinstance(error, UnusableModelError):
             raise
         raise UnusableModelError(f"not a payload of this version: {error}") from error
-
-
-def log_odds_of(probability: float) -> float:
-    held = min(max(probability, _NEAREST), 1 - _NEAREST)
-    return math.log(held / (1 - held))
-
-
-def logistic(log_odds: float) -> float:
-    if log_odds >= 0:
-        return 1 / (1 + math.exp(-log_odds))
-    grown = math.exp(log_odds)
-    return grown / (1 + grown)

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from gateway.quality import classifier, features
 from gateway.quality.threshold import Scored
+from gateway.scoring.logistic import log_odds_of
+from gateway.scoring.trees import exported
 
 if TYPE_CHECKING:
     import numpy as np
@@ -159,15 +161,6 @@ def _learn(table: _Table, seed: int) -> dict[str, Any]:
     }
 
 
-def exported(tree: Any, node: int = 0) -> Any:
-    """A scikit-learn tree as nested lists; see `Classifier`."""
-    if tree.children_left[node] < 0:
-        bad, good = tree.value[node][0]
-        return float(good / (good + bad))
-    below, above = int(tree.children_left[node]), int(tree.children_right[node])
-    return [int(tree.feature[node]), float(tree.threshold[node]), exported(tree, below), exported(tree, above)]
-
-
 def _calibrate(table: _Table, seed: int) -> tuple[float, float]:
     """Slope and intercept (Platt) that turn the blend's log-odds into probabilities, from scores of rows not trained on."""
     import numpy as np
@@ -182,7 +175,7 @@ def _calibrate(table: _Table, seed: int) -> tuple[float, float]:
         for place in tested.tolist():
             words = {int(bucket): float(table.words[place, bucket]) for bucket in table.words[place].nonzero()[0]}
             blended = model.blended(table.values[place].tolist(), words)
-            log_odds[place, 0] = classifier.log_odds_of(blended)
+            log_odds[place, 0] = log_odds_of(blended)
     platt = LogisticRegression(C=1.0).fit(log_odds, table.good, sample_weight=table.weights)
     return float(platt.coef_[0][0]), float(platt.intercept_[0])
 

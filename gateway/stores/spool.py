@@ -72,9 +72,9 @@ class Spool:
         What it raises is raised here, and that payload and all later ones stay. "Oldest first" holds within a file; files go by the time
         they were made. What is appended meanwhile may be left to the next replay. A second replay waits for the first.
 
-        Raises `SpoolError` if the folder cannot be listed. A file that cannot be opened or read is passed by and stays, with an error log.
-        What was not whole when its process died is dropped, with a warning. A file with damage is replayed but for that and
-        then kept as `*.damaged`, with an error log.
+        Raises `SpoolError` if the folder cannot be listed. A file that cannot be opened or read is passed by and stays, with an error
+        log. What was not whole when its process died is dropped, with a warning. A file with damage is replayed but for that and then
+        kept as `*.damaged`, with an error log.
         """
         replayed = 0
         async with self._replaying:

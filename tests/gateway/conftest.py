@@ -36,6 +36,7 @@ def gateway(
     """One gateway process for the run, on the test database."""
     folder: Path = tmp_path_factory.mktemp("gateway")
     environment = {"TOLLGATE_FIRST_BYTE_TIMEOUT": "2", "TOLLGATE_IDLE_TIMEOUT": "2", "TOLLGATE_TOTAL_TIMEOUT": "5"}
+    environment |= {"TOLLGATE_SEMANTIC_BUDGET": "5", "TOLLGATE_SEMANTIC_WAIT": "30"}  # however busy the machine is
     with Gateway.running(folder, TOLLGATE_MAX_BODY_BYTES="1000000", **environment) as running:
         yield running
 

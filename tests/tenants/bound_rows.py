@@ -11,7 +11,17 @@ from django.utils import timezone
 
 from billing.models import AlertDelivery, AlertsSeen, BudgetRaise, DailyUsage
 from dashboards.models import Calendar, Cell, Series
-from gateway.models import CachePolicy, ContextPolicy, EarlierAnswer, LogChange, TaskFallback
+from gateway.models import (
+    CachePolicy,
+    ContextPolicy,
+    LogChange,
+    SemanticCheck,
+    SemanticEntry,
+    SemanticHit,
+    SemanticLabel,
+    SemanticWatch,
+    TaskFallback,
+)
 from tenants.models import Invitation, SsoConnection, TenantOwned
 from tests.cast import Cast, Company
 
@@ -53,10 +63,21 @@ _MAKERS: dict[Any, Any] = {
     TaskFallback: lambda company, cast: TaskFallback.objects.create(task=company.task, model=cast.model),
     CachePolicy: lambda company, cast: CachePolicy.objects.create(tenant=company.tenant),
     ContextPolicy: lambda company, cast: ContextPolicy.objects.create(task=company.task),
-    EarlierAnswer: lambda company, cast: EarlierAnswer.objects.create(
-        tenant=company.tenant, task=company.task.slug, instructions="", question_sha256="0" * 64, embedder="minilm",
-        embedding=[1.0, 0.0], answer="Anvils.", model="m", provider="p", answered_at=timezone.now(),
+    SemanticEntry: lambda company, cast: SemanticEntry.objects.create(
+        tenant=company.tenant, scope=bytes(32), question_sha256=bytes(32), question="What do you sell?", embedder="minilm",
+        embedding=[1.0, 0.0], surface="openai", is_stream=False, body=b"", model="m", provider="p", request_id=uuid4(), input_tokens=1,
+        output_tokens=1, cost_nanousd=1, answered_at=timezone.now(), expires_at=timezone.now(), stale_until=timezone.now(),
     ),
+    SemanticHit: lambda company, cast: SemanticHit.objects.create(
+        tenant=company.tenant, request_id=uuid4(), entry_id=uuid4(), similarity=1, at=timezone.now()
+    ),
+    SemanticLabel: lambda company, cast: SemanticLabel.objects.create(
+        tenant=company.tenant, request_id=uuid4(), similarity=1, is_right=True, source="thumb"
+    ),
+    SemanticCheck: lambda company, cast: SemanticCheck.objects.create(
+        tenant=company.tenant, request_id=uuid4(), entry_id=uuid4(), origin=uuid4(), similarity=1, hit_at=timezone.now()
+    ),
+    SemanticWatch: lambda company, cast: SemanticWatch.objects.create(tenant=company.tenant, task="bound"),
     LogChange: lambda company, cast: LogChange.objects.create(
         tenant=company.tenant, accepted_at=timezone.now(), record_id=company.request.id
     ),

@@ -10,7 +10,17 @@ from django.urls import reverse
 
 from billing.models import Alert, AlertDelivery, AlertsSeen, DailyUsage
 from dashboards.models import Calendar, Cell, Series
-from gateway.models import EarlierAnswer, Feedback, LabeledAnswer, LogChange, Provider, RequestLog
+from gateway.models import (
+    Feedback,
+    LabeledAnswer,
+    LogChange,
+    Provider,
+    RequestLog,
+    SemanticCheck,
+    SemanticEntry,
+    SemanticHit,
+    SemanticLabel,
+)
 from tenants import api_keys, audit
 from tenants.models import ConfigModel, TenantOwned
 from tests.cast import CREDENTIAL, Cast, logged_in
@@ -26,7 +36,8 @@ def test_every_configuration_model_is_tracked():
     from auditlog.registry import auditlog
 
     no_configuration = {  # the worker writes it; or it says what somebody has seen
-        *(Alert, AlertDelivery, AlertsSeen, DailyUsage, EarlierAnswer, Feedback, LabeledAnswer, RequestLog),
+        *(Alert, AlertDelivery, AlertsSeen, DailyUsage, Feedback, LabeledAnswer, RequestLog),
+        *(SemanticCheck, SemanticEntry, SemanticHit, SemanticLabel),
         *(LogChange, Calendar, Cell, Series),
     }
     ours = [model for model in apps.get_models() if issubclass(model, (ConfigModel, TenantOwned))]

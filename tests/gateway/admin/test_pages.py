@@ -26,6 +26,7 @@ READ_ONLY = {
     "gateway.LabeledAnswer",
     "gateway.QualityModel",
     "auditlog.LogEntry",
+    "gateway.SemanticCheck",
     "billing.Alert",
     "tenants.Invitation",
 }
@@ -56,7 +57,9 @@ def test_every_model_of_ours_has_a_page():
         "gateway.TaskFallback",
         "gateway.ContextPolicy",
         "gateway.RoutingTarget",
-        "gateway.EarlierAnswer",
+        "gateway.SemanticEntry",
+        "gateway.SemanticHit",
+        "gateway.SemanticLabel",
         "gateway.LogChange",
         "tenants.ApiKeySecret",
     }  # edited with what they are part of, or written by the worker and read by the gateway only

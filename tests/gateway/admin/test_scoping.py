@@ -44,6 +44,8 @@ KINDS = [
     "label",
     "feedback",
     "quality_model",
+    "semantic_watch",
+    "semantic_check",
     "cache_policy",
 ]
 

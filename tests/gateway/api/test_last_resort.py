@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import json
+import zlib
 
 import pytest
 from django.utils import timezone
 from django_redis import get_redis_connection
 
-from gateway import earlier_answers, tasks
-from gateway.models import EarlierAnswer, Task
+from gateway import answers, tasks
+from gateway.models import SemanticEntry, Task
+from gateway.semantic import tending
+from gateway.types import Surface
 from tests.gateway.budgets import budget, counter
 from tests.gateway.live import World
 
@@ -108,9 +110,10 @@ def test_not_where_the_task_does_not_allow_it(helpdesk, simulator):
 def test_the_latest_answer_to_a_question_stays(helpdesk, simulator):
     answered(helpdesk, simulator, "the old one")
     answered(helpdesk, simulator, "the new one")
-    assert list(EarlierAnswer.objects.filter(tenant=helpdesk.tenant).values_list("answer", flat=True)) == [
-        "the new one"
-    ]
+    (entry,) = SemanticEntry.objects.filter(tenant=helpdesk.tenant)
+    words = answers.of_whole(Surface.OPENAI, zlib.decompress(entry.body))
+    assert words is not None
+    assert words.text == "the new one"
 
 
 def test_refused_and_cut_answers_are_not_kept(helpdesk, simulator):
@@ -118,19 +121,18 @@ def test_refused_and_cut_answers_are_not_kept(helpdesk, simulator):
         simulator.behave(finish=finish)
         helpdesk.chat("task/help", QUESTION)
     tasks.keep_answers()
-    assert not EarlierAnswer.objects.filter(tenant=helpdesk.tenant).exists()
+    assert not SemanticEntry.objects.filter(tenant=helpdesk.tenant).exists()
 
 
 def test_old_answers_are_forgotten_and_not_given(helpdesk, simulator):
     answered(helpdesk, simulator)
-    long_ago = timezone.now() - dt.timedelta(days=earlier_answers.KEPT_DAYS, minutes=1)
-    EarlierAnswer.objects.filter(tenant=helpdesk.tenant).update(answered_at=long_ago)
+    SemanticEntry.objects.filter(tenant=helpdesk.tenant).update(stale_until=timezone.now())
     assert helpdesk.chat("task/help", QUESTION).status == 502
-    tasks.forget_answers()
-    assert not EarlierAnswer.objects.filter(tenant=helpdesk.tenant).exists()
+    tending.tend([helpdesk.tenant.id], timezone.now())
+    assert not SemanticEntry.objects.filter(tenant=helpdesk.tenant).exists()
 
 
 def test_what_cannot_be_read_holds_up_nobody(helpdesk, simulator):
     get_redis_connection("default").xadd(f"tg:{{{helpdesk.tenant.id}}}:given", {"r": b"no answer"})
     answered(helpdesk, simulator)
-    assert EarlierAnswer.objects.filter(tenant=helpdesk.tenant).count() == 1
+    assert SemanticEntry.objects.filter(tenant=helpdesk.tenant).count() == 1

@@ -60,6 +60,9 @@ VARIED: dict[str, list[Any]] = {
     "n": [1, 2],
     "tools": [[], [LOOK], [LOOK, LOOK], [{**LOOK, "strict": True}]],
     "response_format": [{"type": "text"}, {"type": "json_object"}],
+    "functions": [[{"name": "a"}], [{"name": "b"}]],
+    "output_config": [{"effort": "low"}, {"effort": "high"}],
+    "output_format": [{"type": "text"}, {"type": "json_object"}],
     "thinking": [{"type": "disabled"}, {"type": "enabled", "budget_tokens": 20}],
     "input": ["hello ", ["hello"], [1, 2], [[1, 2]]],
     "encoding_format": ["float", "base64"],
@@ -87,7 +90,6 @@ PASSED: dict[str, list[Any]] = {
     "verbosity": ["low", "high"],
     "tool_choice": ["auto", "none", {"type": "tool", "name": "look"}],
     "parallel_tool_calls": [True, False],
-    "functions": [[{"name": "a"}], [{"name": "b"}]],
     "modalities": [["text"], ["text", "audio"]],
     "prediction": [{"type": "content", "content": "a"}, {"type": "content", "content": "b"}],
     "service_tier": ["auto", "flex"],
@@ -138,9 +140,9 @@ def test_every_part_of_a_request_a_route_and_a_key_is_accounted_for():
     assert set(Model.__struct_fields__) == {"name", "upstream_id", "provider"} | {
         "capabilities", "context_window", "max_output_tokens", "price", "created_at", "breaker", "quality",
     }  # fmt: skip
-    assert set(Provider.__struct_fields__) == {"kind", "base_url"} | {"id", "name", "credential"}
+    assert set(Provider.__struct_fields__) == {"kind", "base_url"} | {"id", "name", "credential", "is_guarded"}
     assert set(Key.__struct_fields__) == {"allowed_models", "allowed_tasks"} | {  # these two narrow the route, or refuse
-        "id", "scopes", "expires_at", "pace", "limits",
+        "id", "scopes", "expires_at", "pace", "limits", "is_playground", "prefix", "ends_at",
     }  # fmt: skip
 
 

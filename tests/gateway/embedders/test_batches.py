@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import sys
 import threading
 from collections.abc import Sequence
 
 import pytest
 
-from gateway.embedders import EmbedderError
+from gateway.embedders import EmbedderError, niceness
 from gateway.embedders import batches as batching
 from gateway.embedders.batches import Batched
 
@@ -62,13 +64,24 @@ async def test_a_failure_reaches_those_of_its_batch_and_the_next_ones_are_served
     assert await embedder.embed(["a"]) == [1]
 
 
-async def test_a_text_that_was_embedded_lately_is_not_embedded_again():
+async def test_nothing_is_remembered_so_that_no_answer_is_quicker_for_what_others_asked():
     work = Slow()
     work.gate.set()
     embedder = Batched("slow", work)
     for _ in range(3):
         assert await embedder.embed(["same"]) == [4]
-    assert work.batches == [["same"]]
+    assert work.batches == [["same"]] * 3
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere priorities are of whole processes")
+async def test_its_thread_steps_back_behind_the_event_loop():
+    def priority(texts: Sequence[str]) -> list[int]:
+        return [os.getpriority(os.PRIO_PROCESS, threading.get_native_id()) for _ in texts]
+
+    ours = os.getpriority(os.PRIO_PROCESS, 0)
+    (theirs,) = await Batched("priority", priority).embed(["a"])
+    assert theirs == min(ours + niceness.NICENESS, 19)
+    assert os.getpriority(os.PRIO_PROCESS, 0) == ours
 
 
 async def test_refuses_when_too_many_wait(monkeypatch):

@@ -1,16 +1,22 @@
-"""The embedded model gives the vectors that its makers publish."""
+"""The embedded model gives the vectors that its makers publish, and holds up nobody while it works."""
 
 from __future__ import annotations
 
+import asyncio
+import base64
+import json
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from gateway.embedders import minilm
+from gateway.embedders import batches, minilm, minilm_graph
 from tests.gateway.live import ROOT
 
+# Of another implementation of the published network, in plain numpy and double precision, which gave the published figures below.
+REFERENCE = Path(__file__).with_name("reference.jsonl")
 # Beginnings and similarities as documented for sentence-transformers/all-MiniLM-L6-v2 (https://www.sbert.net, Quickstart; model card).
 BEGINNING = [0.0676569, 0.0634959, 0.0487131, 0.0793050, 0.0374481]
 SIMILARITIES = [[1.0, 0.6660, 0.1046], [0.6660, 1.0, 0.1411], [0.1046, 0.1411, 1.0]]
@@ -26,6 +32,32 @@ def test_equals_the_published_similarities():
         minilm.embed(["The weather is lovely today.", "It's so sunny outside!", "He drove to the stadium."])
     )
     assert vectors @ vectors.T == pytest.approx(np.array(SIMILARITIES), abs=5e-5)
+
+
+@pytest.mark.parametrize("together", [True, False], ids=["in one batch", "alone"])
+def test_equals_the_reference(together):
+    rows = [json.loads(line) for line in REFERENCE.read_text().splitlines()]
+    texts = [row["text"] for row in rows]
+    vectors = minilm.embed(texts) if together else [minilm.embed([text])[0] for text in texts]
+    for row, vector in zip(rows, vectors, strict=True):
+        wanted = np.frombuffer(base64.b64decode(row["vector"]), dtype="<f2").astype(np.float32)
+        assert float(vector @ wanted / np.linalg.norm(wanted)) == pytest.approx(1.0, abs=1e-5), row["text"]
+
+
+def test_the_graph_in_the_repository_is_what_its_writer_makes():
+    assert minilm_graph.build() == minilm.GRAPH.read_bytes()
+
+
+async def test_the_event_loop_goes_on_while_many_callers_wait():
+    embedder = batches.Batched(minilm.NAME, minilm.embed)
+    await embedder.embed(["the weights are read now"])
+    callers = asyncio.gather(*(embedder.embed([f"{number}: " + "words and words " * 60]) for number in range(32)))
+    turns = 0
+    while not callers.done():
+        turns += 1
+        await asyncio.sleep(0)
+    assert turns > 1000  # with the GIL held there would be one turn a batch
+    assert {vector.shape for (vector,) in callers.result()} == {(minilm.DIMENSIONS,)}
 
 
 def test_a_text_s_vector_does_not_depend_on_what_it_is_embedded_with():

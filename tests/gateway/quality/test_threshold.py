@@ -6,27 +6,7 @@ import pytest
 
 from gateway.quality import threshold
 from gateway.quality.threshold import Scored
-
-
-@pytest.mark.parametrize(
-    ("events", "trials", "bound"),
-    [  # the quantiles of the beta distribution that Clopper and Pearson's bound is, to nine places
-        (0, 10, 0.258865551),
-        (1, 20, 0.216106164),
-        (5, 100, 0.102253378),
-        (40, 802, 0.064432470),
-        (299, 300, 0.999829037),
-        (10, 10, 1.0),
-    ],
-)
-def test_the_bound_is_the_exact_one(events: int, trials: int, bound: float):
-    assert threshold.upper_bound(events, trials) == pytest.approx(bound, abs=5e-10)
-
-
-def test_a_bound_needs_trials():
-    for events, trials in ((0, 0), (3, 2), (-1, 5)):
-        with pytest.raises(ValueError, match="at least one trial"):
-            threshold.upper_bound(events, trials)
+from gateway.scoring import bounds
 
 
 def scored(*pairs: tuple[float, bool], times: int = 1) -> list[Scored]:
@@ -39,8 +19,8 @@ def test_the_lowest_threshold_that_holds_is_chosen():
     )
     chosen = threshold.choose(answers, target=0.1)
     assert (chosen.value, chosen.accepted, chosen.wrong, chosen.answers) == (0.5, 98, 4, 102)
-    assert chosen.bound == threshold.upper_bound(4, 102)
-    assert chosen.bound < 0.1 < threshold.upper_bound(8, 102)
+    assert chosen.bound == bounds.upper_bound(4, 102)
+    assert chosen.bound < 0.1 < bounds.upper_bound(8, 102)
 
 
 def test_equal_probabilities_are_accepted_together():

@@ -1,0 +1,132 @@
+"""A verifier is trained with scikit-learn, kept as plain numbers, and scores the same from them."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.ensemble import ExtraTreesClassifier, GradientBoostingClassifier
+
+from gateway.caching.verify import features, scorer, thresholds, training
+from gateway.caching.verify.training import Pair, Trained
+from gateway.scoring.logistic import log_odds_of
+from tests.gateway.caching.verify import samples
+
+
+@pytest.fixture(scope="module")
+def made() -> Trained:
+    return training.fit(samples.table())
+
+
+def test_plain_numbers_score_as_scikit_learn_does(made: Trained):
+    table = samples.table()
+    model = scorer.parse(made.payload)
+    # What the trees learn from: distances of models that have not seen the pair.
+    unseen = []
+    for differences in table.differences:
+        column = np.zeros(len(table.same))
+        for trained, tested in training._split(table, training.DISTANCE_FOLDS, 0):
+            learnt = training._distance(differences[trained], table.same[trained])
+            column[tested] = training._along(learnt, differences[tested])
+        unseen.append(column)
+    learnt_from = np.column_stack([table.values, *unseen]).astype(np.float32)
+    distances = [model.distances_of([one[place] for one in table.differences]) for place in range(len(table.same))]
+    rows = np.hstack([table.values, np.array(distances)]).astype(np.float32)
+    boosted = [
+        GradientBoostingClassifier(**training.BOOSTING, random_state=1000 * turn).fit(learnt_from, table.same)
+        for turn in range(training.BOOSTED_MODELS)
+    ]
+    forest = ExtraTreesClassifier(**training.FOREST, random_state=0).fit(learnt_from, table.same)
+    share = scorer.FOREST_SHARE
+    expected = share * np.array([log_odds_of(value) for value in forest.predict_proba(rows)[:, 1]])
+    expected += (1 - share) * np.mean([one.decision_function(rows) for one in boosted], axis=0)
+    blended = [model.blended(row.tolist()) for row in rows]
+    assert np.abs(np.array(blended) - expected).max() < 2e-3  # leaves are kept with five digits
+    assert expected.std() > 0.5  # there is something to agree on
+
+
+def test_a_payload_survives_json(made: Trained):
+    table = samples.table()
+    kept = json.loads(json.dumps(made.payload))
+    assert training.scored(kept, table) == training.scored(made.payload, table)
+
+
+def test_training_twice_gives_the_same_numbers(made: Trained):
+    assert training.fit(samples.table()) == made
+
+
+def test_scores_of_pairs_not_trained_on_rank_and_are_probabilities(made: Trained):
+    same = samples.table().same
+    scores = np.array(made.unseen)
+    assert ((scores >= 0) & (scores <= 1)).all()
+    assert scores[same == 1].mean() > 0.6 > 0.4 > scores[same == 0].mean()
+    assert abs(scores.mean() - same.mean()) < 0.05
+
+
+def test_pairs_that_hang_together_are_on_one_side():
+    pairs = [
+        Pair("a", "b", True),
+        Pair("c", "d", False),
+        Pair("B ", "e", True),
+        Pair("e", "f", False),
+        Pair("g", "h", True),
+    ]
+    assert training.groups_of(pairs) == [0, 1, 0, 0, 2]
+    table = samples.table()
+    for fold in training.folds(table, count=4, calibrates=False):
+        assert set(table.groups[fold.trained]).isdisjoint(table.groups[fold.tested])
+        assert sorted(fold.trained + fold.tested) == list(range(len(table.same)))
+
+
+def test_one_kind_of_pair_teaches_nothing():
+    table = samples.table()
+    with pytest.raises(ValueError, match="ask the same and pairs that do not"):
+        training.fit(table.part(np.flatnonzero(table.same == 1)))
+
+
+def test_only_what_could_be_a_hit_is_labelled_for_thresholds(made: Trained):
+    table = samples.table()
+    found = training.labelled(table, made.unseen, least_similarity=0.7)
+    could = ~table.vetoed & (table.similarities >= 0.7)
+    assert len(found) == could.sum() < len(table.same)
+    assert sum(one.is_right for one in found) == table.same[could].sum()
+    assert thresholds.choose(found, target=0.3).value < thresholds.SAME_WORDS
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"format": 2},
+        {"features": ["no_such_feature"]},
+        {"distances": []},
+        {"boosted": []},
+        {"forest": []},
+        {"calibration": [1.0]},
+        {"boosted": [{"trees": []}]},
+        {"distances": None},
+    ],
+)
+def test_a_payload_of_another_version_is_refused(made: Trained, change: dict[str, Any]):
+    with pytest.raises(scorer.UnusableModelError):
+        scorer.parse({**made.payload, **change})
+    with pytest.raises(scorer.UnusableModelError):
+        scorer.parse({})
+
+
+def test_scoring_needs_no_scikit_learn():
+    code = (
+        "import sys; from gateway.caching.verify import verifier; assert 'numpy' not in sys.modules; verifier.warm();"
+        "assert not {'sklearn', 'scipy', 'django'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_features_and_distances_are_those_of_the_payload(made: Trained):
+    assert made.payload["features"] == list(features.NAMES)
+    assert [entry["of"] for entry in made.payload["distances"]] == list(features.DIFFERENCES)
+    largest = max(abs(value) for entry in made.payload["distances"] for row in entry["directions"] for value in row)
+    assert largest == training.LARGEST

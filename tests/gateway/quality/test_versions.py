@@ -3,11 +3,13 @@
 import os
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import pytest
+from django.apps import apps
 from django.core.management import call_command
 from django.core.management.base import CommandError
 from django.db import IntegrityError, transaction
@@ -22,6 +24,13 @@ from tests.gateway.quality.samples import SAMPLE, as_lines, rows
 
 pytestmark = pytest.mark.django_db
 RIGHT = ("5 boxes of 7 lamps. How many lamps?", "5 * 7 = 35 lamps.\n#### 35")
+
+
+@pytest.fixture(autouse=True)
+def _as_installed(db: None) -> None:
+    """The shipped model is there, though a test that commits may have emptied the database before."""
+    if not QualityModel.objects.filter(tenant=None).exists():
+        import_module("gateway.migrations.0008_quality").add_shipped_model(apps, None)
 
 
 @pytest.fixture

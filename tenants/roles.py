@@ -53,6 +53,7 @@ RIGHTS: dict[str, Rights] = {
     "alerts": LOOK,
     "audit": Rights(view=ADMINS),
     "budgets": Rights.edited_by(ADMINS),
+    "cache_checks": LOOK,
     "caches": Rights.edited_by(ADMINS),
     "channels": Rights.edited_by(ADMINS),
     "dashboards": LOOK,

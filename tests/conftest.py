@@ -9,6 +9,21 @@ from typing import Any
 import pytest
 import uvloop
 
+from config.settings import PASSWORD_HASHERS
+
+QUICK = "django.contrib.auth.hashers.MD5PasswordHasher"
+
+
+@pytest.fixture(autouse=True)
+def _quick_passwords(settings: Any) -> None:
+    """A real hash takes half a second. Servers of their own know only the real one: tests with those ask for it (`slow_passwords`)."""
+    settings.PASSWORD_HASHERS = [QUICK, *PASSWORD_HASHERS]
+
+
+@pytest.fixture
+def slow_passwords(_quick_passwords: None, settings: Any) -> None:
+    settings.PASSWORD_HASHERS = PASSWORD_HASHERS
+
 
 @pytest.fixture(scope="session")
 def django_db_setup(django_test_environment: None, django_db_blocker: Any) -> Iterator[None]:

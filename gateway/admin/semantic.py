@@ -93,7 +93,7 @@ class SemanticWatchAdmin(TenantScopedAdmin):
 
 @sites.register(SemanticCheck)
 class SemanticCheckAdmin(LookedAtAdmin):
-    subject = "caches"
+    subject = "cache_checks"
     fixed_tenant_field = "tenant"
     paginator = EstimatePaginator
     show_full_result_count = False

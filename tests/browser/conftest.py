@@ -32,6 +32,11 @@ def browser() -> Iterator[Browser]:
         yield running
 
 
+@pytest.fixture(autouse=True)
+def _hashed_as_the_server_does(slow_passwords: None) -> None:
+    pass
+
+
 @pytest.fixture(scope="session")
 def server(
     django_db_setup: None, django_db_blocker: Any, tmp_path_factory: pytest.TempPathFactory

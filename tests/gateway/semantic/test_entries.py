@@ -152,7 +152,7 @@ def test_an_evicted_entry_is_gone(memory: Memory):
     assert memory.found(0, least=0.99) == ["1"]
 
 
-KEYS = {name: str(uuid4()) for name in ("one", "two")}
+KEYS = {"one": "0b7c1f7e-4a53-4c0f-8f0e-5d2f6f3a9c11", "two": "5f0a9d52-6c3b-4b8e-9a7d-3e1c2b4d6f80"}  # in tests' names
 PURGES = {
     Purge(ALL): [],
     Purge(TASK, "help"): ["c"],

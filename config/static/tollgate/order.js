@@ -19,7 +19,7 @@ function says(list, item) {
   if (!place) {
     place = document.createElement("div");
     place.dataset.orderHeard = "";
-    place.className = "sr-only";
+    place.className = "tg-heard";
     place.setAttribute("aria-live", "polite");
     list.after(place);
   }

@@ -60,8 +60,7 @@ def oddities_in(snapshot: Snapshot) -> tuple[dict[str, list[str]], dict[str, lis
 
 
 def _without(name: str, text: str) -> str:
-    rest = text.removeprefix(name).removeprefix(":").strip()
-    return f"{rest[:1].upper()}{rest[1:]}"
+    return text.removeprefix(name).removeprefix(":").strip()
 
 
 def in_force(tenant: Tenant | None) -> Snapshot:

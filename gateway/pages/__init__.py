@@ -4,20 +4,24 @@ from gateway.pages import (
     arriving,
     budget_subjects,
     cards,
+    contexts,
     explain_box,
     playground,
     rule_editing,
     rules,
     setup,
+    tasks,
 )
 
 __all__ = [
     "arriving",
     "budget_subjects",
     "cards",
+    "contexts",
     "explain_box",
     "playground",
     "rule_editing",
     "rules",
     "setup",
+    "tasks",
 ]

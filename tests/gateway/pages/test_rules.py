@@ -62,7 +62,7 @@ class TestTheList:
     def test_tells_what_is_odd_beside_the_rule(self, cast: Cast, ada: ConsoleClient):
         rule(cast, "First", position=1)
         text = text_of(ada.get(ada.home + LIST))
-        assert "Never matches: “First”, which is asked before it, takes all of its requests." in text
+        assert "never matches: “First”, which is asked before it, takes all of its requests." in text
         # What is odd about the operator's rules is the operator's to know.
         assert "when it is down, nobody answers" in text
         assert cast.provider.name not in text.split("The operator's rules")[1].split("Try a request")[0]

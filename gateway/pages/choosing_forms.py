@@ -33,7 +33,7 @@ CHOOSING = (
 WITH_DEFAULTS = ("strategy", "cascade_target", "replay_similarity")
 LABELS = {
     "strategy": _("Answer with"),
-    "quality_floor": _("Only models of quality"),
+    "quality_floor": _("Only models of at least this quality"),
     "max_request_usd": _("At most, for one request (USD)"),
     "cascade_threshold": _("Accept the first answer if it is good with a probability of"),
     "cascade_target": _("Accept at most so many wrong answers (%)"),
@@ -63,6 +63,7 @@ class ChoosingForm(PlainForm, forms.ModelForm):
 
     def __init__(self, data: Any = None, *, instance: Any, links: Sequence[Link], now: Any) -> None:
         super().__init__(data, instance=instance)
+        self.initial = {name: _plainly(value) for name, value in self.initial.items()}
         models = offered([link.model for link in links])
         self.fields["chain"] = ChainField(
             models=models,
@@ -104,9 +105,6 @@ class ChoosingForm(PlainForm, forms.ModelForm):
         found: list[Link] = self.cleaned_data["chain"]
         return found
 
-    def chosen(self) -> list[Model]:
-        return [link.model for link in self.links()]
-
     def refuse(self, error: ValidationError) -> None:
         """What a verb says, beside the fields it is about."""
         by_field = error.error_dict if hasattr(error, "error_dict") else {"__all__": error.error_list}
@@ -118,8 +116,8 @@ class ChoosingForm(PlainForm, forms.ModelForm):
                 self.add_error(place, messages)
 
 
-def plainly(amount: Decimal | None) -> Decimal | None:
-    """Without the zeros behind it that only the column has."""
-    if amount is None:
-        return None
-    return amount.normalize() if amount % 1 else amount.to_integral_value()
+def _plainly(value: Any) -> Any:
+    """An amount without the zeros at its end that only the column has."""
+    if not isinstance(value, Decimal):
+        return value
+    return value.normalize() if value % 1 else value.to_integral_value()

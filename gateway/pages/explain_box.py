@@ -16,6 +16,7 @@ from gateway.admin.explain_form import ANYBODY, ExplainForm, explanation, shown
 from gateway.errors import GatewayError
 from gateway.models import Model, Task
 from gateway.pipeline import router
+from gateway.routing import oddities
 from gateway.types import Key, Snapshot
 from tenants import visits
 from tenants.admin.plain_forms import PlainForm
@@ -30,8 +31,8 @@ class BoxForm(PlainForm, ExplainForm):
 
     key = forms.ChoiceField(label=gettext_lazy("API key"), required=False)
 
-    def __init__(self, data: Any = None, *, tenant: Tenant) -> None:
-        super().__init__(data, tenants=Tenant.objects.none())
+    def __init__(self, data: Any = None, *, tenant: Tenant, asked: str = "") -> None:
+        super().__init__(data, tenants=Tenant.objects.none(), initial={"asked": asked})
         del self.fields["tenant"]
         fields: Any = self.fields
         keys = ApiKey.objects.filter(tenant=tenant, revoked_at=None).order_by("name")
@@ -59,11 +60,17 @@ class BoxForm(PlainForm, ExplainForm):
 def explain(request: HttpRequest) -> HttpResponse:
     """GET shows the box alone; POST answers, with the part alone if htmx asks."""
     tenant = visits.of(request).tenant
-    form = BoxForm(request.POST if request.method == "POST" else None, tenant=tenant)
+    form = box(request)
     answer = answered(form, tenant) if request.method == "POST" else None
     context = {"title": _("Explain a request"), "explain": form, "answer": answer, "names": names()}
     is_part = request.headers.get("HX-Request") == "true"
     return console.render(request, "gateway/rules/answer.html" if is_part else "gateway/rules/explain.html", context)
+
+
+def box(request: HttpRequest) -> BoxForm:
+    """As it was sent, or empty but for `?asked=`."""
+    data = request.POST if request.method == "POST" else None
+    return BoxForm(data, tenant=visits.of(request).tenant, asked=request.GET.get("asked", ""))
 
 
 def answered(form: BoxForm, tenant: Tenant) -> dict[str, Any] | None:
@@ -72,10 +79,13 @@ def answered(form: BoxForm, tenant: Tenant) -> dict[str, Any] | None:
         return None
     snapshot = routing_checks.in_force(tenant)
     try:
-        return shown(explanation(form, snapshot, form.chosen_key(snapshot)))
+        found = explanation(form, snapshot, form.chosen_key(snapshot))
     except GatewayError as error:
         form.add_error("content" if error.param != "model" else "asked", error.message)
         return None
+    # What is odd about rules stands beside them.
+    odd = [item.text for item in oddities.of(snapshot) if not item.rule_id and item.task in ("", found.facts.task)]
+    return {**shown(found), "warnings": odd}
 
 
 def names() -> list[str]:

@@ -19,7 +19,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from gateway import routing_checks, routing_rules
 from gateway.models import RoutingRule, RoutingTarget
-from gateway.pages.explain_box import BoxForm, names
+from gateway.pages.explain_box import box, names
 from gateway.routing import sentences
 from gateway.routing_rules import StaleOrder
 from tenants import visits
@@ -32,10 +32,9 @@ MOST_IDS = 1000
 @require_safe
 @never_cache
 def page(request: HttpRequest) -> HttpResponse:
-    tenant = visits.of(request).tenant
     context = {
         "title": _("Routing rules"),
-        "explain": BoxForm(tenant=tenant),
+        "explain": box(request),
         "names": names(),
         **listed(request),
     }

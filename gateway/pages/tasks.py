@@ -68,7 +68,7 @@ def change(request: HttpRequest, task_id: UUID) -> HttpResponse:
     may_change = is_theirs(request, task)
     if request.method == "POST" and not may_change:
         raise PermissionDenied
-    return _edit(request, task, f"task/{task.slug}", is_open=may_change)
+    return _edit(request, task, task.name, is_open=may_change)
 
 
 @console.page("gateway/task/<uuid:task_id>/switch/", name="gateway_task_switch", subject="tasks", action="change")

@@ -42,6 +42,11 @@ SHOTS = (
     Shot("console-plan", f"{ACME}plan/"),
     Shot("console-statements", f"{ACME}statements/"),
     Shot("console-api-keys", f"{ACME}tenants/apikey/"),
+    Shot("console-rules", f"{ACME}gateway/routingrule/?asked=task/chat-support", click="Explain", until="Tried in this order"),  # fmt: skip
+    Shot("console-rule-new", f"{ACME}gateway/routingrule/add/"),
+    Shot("console-tasks", f"{ACME}gateway/task/"),
+    Shot("console-task-new", f"{ACME}gateway/task/add/"),
+    Shot("console-task", f"{ACME}gateway/task/", follows="task/summarise"),
     Shot("console-caches", f"{ACME}gateway/cachepolicy/"),
     Shot("console-api-key-new", f"{ACME}tenants/apikey/add/"),
     Shot("console-providers-none", "/t/initech/gateway/provider/", NEWCOMER),

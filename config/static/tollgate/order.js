@@ -64,30 +64,30 @@ function drags(handle, event) {
   const list = item.closest("[data-order]");
   const before = items(list);
   event.preventDefault();
-  handle.setPointerCapture(event.pointerId);
   item.classList.add("tg-dragged");
 
+  // The others move around the dragged one, which stays in the document, so that its events go on.
   const moved = ({ clientY }) => {
     if (clientY < EDGE) window.scrollBy(0, -12);
     else if (clientY > window.innerHeight - EDGE) window.scrollBy(0, 12);
-    const others = items(list).filter((other) => other !== item);
-    const next = others.find((other) => {
+    const middle = (other) => {
       const box = other.getBoundingClientRect();
-      return clientY < box.top + box.height / 2;
-    });
-    if (next ? next !== item.nextElementSibling : item !== list.lastElementChild) list.insertBefore(item, next || null);
+      return box.top + box.height / 2;
+    };
+    for (let next; (next = item.nextElementSibling) && clientY > middle(next); ) item.before(next);
+    for (let last; (last = item.previousElementSibling) && clientY < middle(last); ) item.after(last);
   };
   const ended = (last) => {
-    handle.removeEventListener("pointermove", moved);
-    handle.removeEventListener("pointerup", ended);
-    handle.removeEventListener("pointercancel", ended);
+    window.removeEventListener("pointermove", moved);
+    window.removeEventListener("pointerup", ended);
+    window.removeEventListener("pointercancel", ended);
     item.classList.remove("tg-dragged");
     if (last.type === "pointercancel") list.append(...before);
     if (items(list).some((other, index) => other !== before[index])) changed(list, item);
   };
-  handle.addEventListener("pointermove", moved);
-  handle.addEventListener("pointerup", ended);
-  handle.addEventListener("pointercancel", ended);
+  window.addEventListener("pointermove", moved);
+  window.addEventListener("pointerup", ended);
+  window.addEventListener("pointercancel", ended);
 }
 
 document.addEventListener("click", (event) => {

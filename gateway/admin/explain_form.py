@@ -182,7 +182,9 @@ def shown(found: Explanation) -> dict[str, Any]:
     plan, known = found.plan, found.facts.signals
     extras = []
     if known.cheaper is not None:
-        extras.append(_("The budget “%(budget)s” runs low, so a cheaper model is taken.") % {"budget": known.cheaper.budget})
+        extras.append(
+            _("The budget “%(budget)s” runs low, so a cheaper model is taken.") % {"budget": known.cheaper.budget}
+        )
     if plan is not None and plan.first_byte_seconds is not None:
         extras.append(
             _("A model that sends nothing for %(seconds)g s is given up.") % {"seconds": plan.first_byte_seconds}

@@ -49,9 +49,7 @@ async def _signals(request: Request, snapshot: Snapshot, key: Key, state: Runtim
     )
 
 
-async def _explanation(
-    request: Request, snapshot: Snapshot, key: Key, known: Signals, state: Runtime
-) -> Explanation:
+async def _explanation(request: Request, snapshot: Snapshot, key: Key, known: Signals, state: Runtime) -> Explanation:
     steps = explaining.steps(request, snapshot, key, known)
     try:
         falls = next(steps)

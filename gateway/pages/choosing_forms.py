@@ -13,7 +13,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
-from gateway.models import Model, RoutingRule
+from gateway.models import RoutingRule
 from gateway.pages.chain_field import ChainField, Line, choices, offered
 from gateway.routing_rules import Link
 from tenants.admin.plain_forms import PlainForm
@@ -54,7 +54,7 @@ HELP = {
 }
 
 
-class ChoosingForm(PlainForm, forms.ModelForm):
+class ChoosingForm(PlainForm, forms.ModelForm):  # type: ignore[type-arg]  # not to be subscripted at run time
     """`chain_name` is what the verbs call the chain when they refuse it."""
 
     chain_name = ""
@@ -71,7 +71,8 @@ class ChoosingForm(PlainForm, forms.ModelForm):
             initial=[Line(str(link.model.pk), str(link.weight)) for link in links],
         )
         self.model_choices = choices(models, now)
-        for name, field in self.fields.items():
+        fields: Any = self.fields
+        for name, field in fields.items():
             field.label = LABELS.get(name, field.label)
             field.help_text = HELP.get(name, field.help_text)
             if name in WITH_DEFAULTS:
@@ -82,8 +83,7 @@ class ChoosingForm(PlainForm, forms.ModelForm):
                 field.widget.attrs["aria-describedby"] = f"id_{name}_helptext id_{name}_error"
             else:
                 field.widget.attrs["aria-describedby"] = f"id_{name}_error"
-        strategy: Any = self.fields["strategy"]
-        strategy.choices = self.strategies
+        fields["strategy"].choices = self.strategies
 
     def lines(self) -> list[Line]:
         """The chain as the page shows it; a new one has one line to begin with."""
@@ -95,9 +95,10 @@ class ChoosingForm(PlainForm, forms.ModelForm):
     def clean(self) -> dict[str, Any]:
         """What was left away has its default."""
         cleaned: dict[str, Any] = super().clean() or {}
+        fresh = RoutingRule()
         for name in WITH_DEFAULTS:
             if cleaned.get(name) in (None, "") and not self.has_error(name):
-                cleaned[name] = RoutingRule._meta.get_field(name).get_default()
+                cleaned[name] = getattr(fresh, name)
         return cleaned
 
     def links(self) -> list[Link]:

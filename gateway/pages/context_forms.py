@@ -30,7 +30,7 @@ LABELS = {
 HELP = {
     "is_active": _("Off, conversations go to the model as they come."),
     "keep_messages": _("Instructions stay anyway, and a tool call stays with its results. Empty: age is no reason."),
-    "block_messages": _("In between, the beginning stays the same and the provider's prompt cache serves it. 1 saves most, and caches least."),
+    "block_messages": _("In between, the beginning stays the same, for the provider's prompt cache. 1 saves most, and caches least."),
     "fits_budget": "",
     "max_input_tokens": _("By Tollgate's estimate. Empty: as many as your plan allows."),
     "relevant_turns": _("0: none. What comes back changes with each question, so less comes from the provider's prompt cache."),
@@ -48,13 +48,13 @@ WITH_DEFAULTS = (
 MOST_CHARACTERS = 2_000_000
 
 
-class ContextForm(PlainForm, forms.ModelForm):
+class ContextForm(PlainForm, forms.ModelForm):  # type: ignore[type-arg]  # not to be subscripted at run time
     conversation = forms.CharField(
         label=_("A conversation"),
         required=False,
         max_length=MOST_CHARACTERS,
         widget=forms.Textarea(attrs={"rows": 8, "placeholder": "User: …\n\nAssistant: …\n\nUser: …"}),
-        help_text=_("The JSON body of a request, its messages, or lines that begin with “User:” and “Assistant:”. It is not kept, and sent to nobody."),
+        help_text=_("The JSON body of a request, its messages, or lines that begin with “User:” and “Assistant:”. It is not kept."),
     )  # fmt: skip
 
     class Meta:
@@ -79,9 +79,10 @@ class ContextForm(PlainForm, forms.ModelForm):
     def clean(self) -> dict[str, Any]:
         """What was left away has its default."""
         cleaned: dict[str, Any] = super().clean() or {}
+        fresh = ContextPolicy(task_id=self.instance.task_id)
         for name in WITH_DEFAULTS:
             if cleaned.get(name) is None and not self.has_error(name):
-                cleaned[name] = ContextPolicy._meta.get_field(name).get_default()
+                cleaned[name] = getattr(fresh, name)
         return cleaned
 
     def refuse(self, error: ValidationError) -> None:

@@ -41,7 +41,9 @@ def page(request: HttpRequest, task_id: UUID) -> HttpResponse:
         except ValidationError as error:
             form.refuse(error)
         else:
-            messages.success(request, _("Saved. It holds for task/%(slug)s from the next request on.") % {"slug": task.slug})
+            messages.success(
+                request, _("Saved. It holds for task/%(slug)s from the next request on.") % {"slug": task.slug}
+            )
             return HttpResponseRedirect(reverse("console:gateway_task_change", args=[task.pk]))
     context = {
         "title": _("Long conversations of task/%(slug)s") % {"slug": task.slug},
@@ -62,7 +64,11 @@ def tried(request: HttpRequest, task_id: UUID) -> HttpResponse:
     policy = context_policies.of(task)
     is_theirs_to_change = is_theirs(request, task)
     # To whoever may not change it the form's fields are disabled, and are not sent.
-    data = request.POST if is_theirs_to_change else {**_present(policy), "conversation": request.POST.get("conversation", "")}
+    data = (
+        request.POST
+        if is_theirs_to_change
+        else {**_present(policy), "conversation": request.POST.get("conversation", "")}
+    )
     form = ContextForm(data, instance=policy, now=timezone.now())
     context: dict[str, Any] = {"form": form, "task": task}
     if form.is_valid():

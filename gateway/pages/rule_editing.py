@@ -58,7 +58,11 @@ def _edit(request: HttpRequest, rule: RoutingRule, title: str, *, is_open: bool)
         except ValidationError as error:
             form.refuse(error)
         else:
-            said = _("“%(rule)s” is in force from the next request on.") if rule.is_active else _("“%(rule)s” is saved, and switched off.")  # fmt: skip
+            said = (
+                _("“%(rule)s” is in force from the next request on.")
+                if rule.is_active
+                else _("“%(rule)s” is saved, and switched off.")
+            )
             messages.success(request, said % {"rule": rule.name})
             for text in routing_checks.oddities_of(rule):
                 messages.warning(request, text)

@@ -39,7 +39,7 @@ class RuleForm(ChoosingForm):
     metadata = Pairs(field=_field("metadata"), widget=forms.TextInput(attrs={"placeholder": "plan = pro"}))
     needs = SeveralOf(RoutingRule.Need, field=_field("needs"), widget=forms.CheckboxSelectMultiple)
     weekdays = NumbersOf(RoutingRule.Weekday, field=_field("weekdays"), widget=forms.CheckboxSelectMultiple)
-    budget = forms.ChoiceField(label=_("Of this budget"), required=False)
+    budget = forms.ChoiceField(label=_("This budget"), required=False)
 
     class Meta:
         model = RoutingRule
@@ -54,7 +54,7 @@ class RuleForm(ChoosingForm):
             "max_input_tokens": _("up to (tokens)"),
             "from_time": _("from"),
             "to_time": _("until"),
-            "budget_share": _("Used from (%)"),
+            "budget_share": _("A budget is used from (%)"),
         }
         help_texts = {"name": _("As answers, the request log and explanations name it."), "to_time": "", "budget": ""}
 
@@ -77,7 +77,9 @@ class RuleForm(ChoosingForm):
             "weekdays": _("It comes on"),
         }.items():
             fields[name].label = label
-        fields["requested_models"].help_text = _("One of these; * stands for anything. A request names a task or a model.")
+        fields["requested_models"].help_text = _(
+            "One of these; * stands for anything. A request names a task or a model."
+        )
         fields["tiers"].help_text = fields["tags"].help_text = _("One of these.")
         fields["metadata"].help_text = _("All of these.")
         fields["needs"].help_text = ""
@@ -88,7 +90,9 @@ class RuleForm(ChoosingForm):
     @property
     def extra_conditions(self) -> int:
         """How many of the rarer conditions are set, or wrong, so that their part of the form is open."""
-        rare = ("metadata", "min_input_tokens", "max_input_tokens", "needs", "weekdays", "from_time", "to_time", "budget_share")  # fmt: skip
+        rare = (
+            "metadata", "min_input_tokens", "max_input_tokens", "needs", "weekdays", "from_time", "to_time", "budget_share",
+        )  # fmt: skip
         return sum(bool(self[name].value() or self[name].errors) for name in rare)
 
 

@@ -58,7 +58,9 @@ def order(request: HttpRequest) -> HttpResponse:
     return _list(request, _("Saved. The new order decides from the next request on."))
 
 
-@console.page("gateway/routingrule/<uuid:rule_id>/switch/", name="gateway_routingrule_switch", subject="rules", action="change")  # fmt: skip
+@console.page(
+    "gateway/routingrule/<uuid:rule_id>/switch/", name="gateway_routingrule_switch", subject="rules", action="change"
+)
 @require_POST
 def switch(request: HttpRequest, rule_id: UUID) -> HttpResponse:
     rule = own_rule(request, rule_id)

@@ -14,7 +14,9 @@ from gateway.pages.choosing_forms import CHOOSING, STRATEGIES, ChoosingForm, Str
 class TaskForm(ChoosingForm):
     chain_name = "fallbacks"
     chain_label = _("These models")
-    strategies = tuple(item for item in STRATEGIES if item[0] != Strategy.WEIGHTED)  # only a rule's targets have weights
+    strategies = tuple(
+        item for item in STRATEGIES if item[0] != Strategy.WEIGHTED
+    )  # only a rule's targets have weights
 
     class Meta:
         model = Task
@@ -45,7 +47,5 @@ class TaskForm(ChoosingForm):
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean()
         if cleaned.get("likely_output_tokens") is None and not self.has_error("likely_output_tokens"):
-            cleaned["likely_output_tokens"] = Task._meta.get_field("likely_output_tokens").get_default()
+            cleaned["likely_output_tokens"] = Task().likely_output_tokens
         return cleaned
-
-

@@ -79,7 +79,11 @@ def switch(request: HttpRequest, task_id: UUID) -> HttpResponse:
         raise PermissionDenied
     is_active = request.POST.get("to") == "on"
     task_settings.switch(task, is_active=is_active)
-    said = _("task/%(slug)s is answered again.") if is_active else _("task/%(slug)s is switched off: who asks for it is told that it is not there.")  # fmt: skip
+    said = (
+        _("task/%(slug)s is answered again.")
+        if is_active
+        else _("task/%(slug)s is switched off: who asks for it is told that it is not there.")
+    )
     messages.success(request, said % {"slug": task.slug})
     return HttpResponseRedirect(reverse("console:gateway_task_change", args=[task.pk]))
 
@@ -146,7 +150,7 @@ def _shown(task: Task, odd: dict[str, list[str]], own_slugs: set[str]) -> dict[s
         "is_active": task.is_active,
         "is_hidden": not is_own and task.slug in own_slugs,
         "chain": [task.default_model.name, *(item.model.name for item in task.fallbacks.all())],
-        "notes": [how()] + bounds if how is not None else bounds,
+        "notes": [how(), *bounds] if how is not None else bounds,
         "warnings": odd.get(task.slug, []) if is_own and task.is_active else [],
     }
 
@@ -165,7 +169,9 @@ def _more(request: HttpRequest, task: Task, slug: str) -> dict[str, Any]:
     elif visit.may("add", "caches"):
         caches = f"{reverse('console:gateway_cachepolicy_add')}?task={task.pk}"
     return {
-        "rules": [{"name": rule.name, "link": reverse("console:gateway_routingrule_change", args=[rule.pk])} for rule in rules],
+        "rules": [
+            {"name": rule.name, "link": reverse("console:gateway_routingrule_change", args=[rule.pk])} for rule in rules
+        ],
         "new_rule": f"{reverse('console:gateway_routingrule_add')}?task={slug}" if visit.may("add", "rules") else "",
         "context": _("Trimmed") if context is not None and context.is_active else _("Sent as it comes"),
         "context_link": reverse("console:gateway_task_context", args=[task.pk]),

@@ -42,7 +42,12 @@ SHOTS = (
     Shot("console-plan", f"{ACME}plan/"),
     Shot("console-statements", f"{ACME}statements/"),
     Shot("console-api-keys", f"{ACME}tenants/apikey/"),
-    Shot("console-rules", f"{ACME}gateway/routingrule/?asked=task/chat-support", click="Explain", until="Tried in this order"),  # fmt: skip
+    Shot(
+        "console-rules",
+        f"{ACME}gateway/routingrule/?asked=task/chat-support",
+        click="Explain",
+        until="Tried in this order",
+    ),
     Shot("console-rule-new", f"{ACME}gateway/routingrule/add/"),
     Shot("console-tasks", f"{ACME}gateway/task/"),
     Shot("console-task-new", f"{ACME}gateway/task/add/"),

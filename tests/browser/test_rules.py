@@ -18,7 +18,8 @@ OTHERS = ("gateway/task/{task}/change/", "gateway/task/{task}/context/", "gatewa
 @pytest.fixture
 def rules(live_cast: Cast) -> Iterator[list[str]]:
     """Two rules of Acme's for the same requests, each to a model of its own."""
-    tenant, models = live_cast.acme.tenant, [live_cast.model, Model.objects.get(upstream_id="gpt-4o", provider=live_cast.provider)]  # fmt: skip
+    tenant, other = live_cast.acme.tenant, Model.objects.get(upstream_id="gpt-4o", provider=live_cast.provider)
+    models = [live_cast.model, other]
     RoutingRule.objects.filter(tenant=tenant).delete()
     for name, tags, model in zip(("Everything", "Batches"), ([], ["batch"]), models, strict=True):
         made = RoutingRule.objects.create(
@@ -33,9 +34,7 @@ def order(page: Page) -> list[str]:
     return page.locator("[data-rules-order] h3 a").all_inner_texts()
 
 
-def test_ordering_two_rules_changes_what_is_explained(
-    visit: Callable[..., Visitor], live_cast: Cast, rules: list[str]
-):
+def test_ordering_two_rules_changes_what_is_explained(visit: Callable[..., Visitor], live_cast: Cast, rules: list[str]):
     page = visit(user=live_cast.ada).goto(f"/t/{live_cast.acme.tenant.slug}/gateway/routingrule/")
     page.evaluate("window.isTheSamePage = true")
     assert order(page) == ["Everything", "Batches"]

@@ -133,12 +133,15 @@ class TestWriting:
             "to_time": "06:00", "budget": cast.acme.budget.name, "budget_share": "80", "strategy": "weighted",
             "max_request_usd": "0.25", "first_byte_ms": "1500", "replays_when_down": "on", "escapes_refusals": "on",
         }  # fmt: skip
-        response = ada.post(
-            f"{ada.home}{LIST}add/", form(cast.acme.model, cast.model, weights=("9", "0"), **fields)
-        )
+        response = ada.post(f"{ada.home}{LIST}add/", form(cast.acme.model, cast.model, weights=("9", "0"), **fields))
         assert response.status_code == 302, text_of(response)
         made = saved()
-        assert (made.tenant, made.position, made.tiers, made.weekdays) == (cast.acme.tenant, 110, ["free", "paid"], [0, 4])
+        assert (made.tenant, made.position, made.tiers, made.weekdays) == (
+            cast.acme.tenant,
+            110,
+            ["free", "paid"],
+            [0, 4],
+        )
         assert (made.metadata, made.budget, made.budget_share) == ({"plan": "pro"}, cast.acme.budget.name, 80)
         chain = [(item.position, item.model, item.weight) for item in made.targets.order_by("position")]
         assert chain == [(1, cast.acme.model, 9), (2, cast.model, 0)]
@@ -196,7 +199,9 @@ class TestWriting:
         ):
             response = ada.post(f"{ada.home}{LIST}add/", wrong)
             assert response.status_code == 200
-            assert "is not one of the available choices" in text_of(response) or "not there any more" in text_of(response)
+            assert "is not one of the available choices" in text_of(response) or "not there any more" in text_of(
+                response
+            )
         assert not RoutingRule.objects.filter(name="Fresh").exists()
 
     def test_what_is_odd_is_said_after_saving(self, cast: Cast, ada: ConsoleClient):

@@ -14,7 +14,9 @@ from tests.cast import Cast, ConsoleClient, in_console
 pytestmark = pytest.mark.django_db
 LIST = "gateway/task/"
 POLICY = {"is_active": "on", "keep_messages": "2", "block_messages": "1", "fits_budget": "on"}
-TALK = "\n".join(f"{role}: {role} says {number}" for number in range(3) for role in ("User", "Assistant")) + "\nUser: now"
+TALK = (
+    "\n".join(f"{role}: {role} says {number}" for number in range(3) for role in ("User", "Assistant")) + "\nUser: now"
+)
 
 
 @pytest.fixture

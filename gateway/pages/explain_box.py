@@ -23,7 +23,7 @@ from tenants.admin.plain_forms import PlainForm
 from tenants.models import ApiKey, Tenant
 from tenants.sites import console
 
-RARE = ("input_tokens", "tier", "tags", "metadata", "at", "budget_share", "key", "needs")
+RARE = ("input_tokens", "tier", "tags", "metadata", "budget_share", "key", "at")
 
 
 class BoxForm(PlainForm, ExplainForm):
@@ -47,7 +47,7 @@ class BoxForm(PlainForm, ExplainForm):
         fields["budget_share"].widget.attrs["placeholder"] = _("as now")
 
     def rare(self) -> list[forms.BoundField]:
-        return [self[name] for name in RARE if name != "needs"]
+        return [self[name] for name in RARE]
 
     def chosen_key(self, snapshot: Snapshot) -> Key:
         wanted = self.cleaned_data["key"]

@@ -2,9 +2,13 @@
 
 import { beginsOrders } from "./order.js";
 
+let isAgain = false;
+
 function explainsAgain() {
   const form = document.querySelector("form[data-explain]");
-  if (form && document.getElementById("answer").childElementCount) form.requestSubmit();
+  if (!form || !document.getElementById("answer").childElementCount) return;
+  isAgain = true;
+  form.requestSubmit();
 }
 
 async function saves(list, moved) {
@@ -43,6 +47,11 @@ document.addEventListener("order:changed", (event) => {
 });
 
 document.addEventListener("htmx:afterSettle", (event) => {
+  // Who has asked sees the answer; who has moved a rule goes on seeing the rules.
+  if (event.target.id === "answer") {
+    if (!isAgain) event.target.scrollIntoView({ block: "nearest" });
+    isAgain = false;
+  }
   if (event.target.id !== "rules") return;
   beginsOrders();
   explainsAgain();

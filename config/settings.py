@@ -270,7 +270,7 @@ UNFOLD = {
     "SITE_FAVICONS": [
         {"rel": "icon", "type": "image/svg+xml", "href": partial(static_url, "tollgate/mark-light.svg")},
     ],
-    "STYLES": [partial(static_url, f"tollgate/{name}.css") for name in ("admin", "console", "limits")],
+    "STYLES": [partial(static_url, f"tollgate/{name}.css") for name in ("admin", "console", "limits", "rules")],
     "ENVIRONMENT": "config.navigation.environment",
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,

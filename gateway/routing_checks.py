@@ -46,6 +46,23 @@ def oddities_of(row: RoutingRule | Task) -> list[str]:
     return [item.text for item in oddities.of(snapshot) if (item.rule_id, item.task) == (rule_id, name)]
 
 
+def oddities_in(snapshot: Snapshot) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
+    """What is odd about each rule, by its id, and about each task, by its slug, without its name in front."""
+    of_rules: dict[str, list[str]] = {}
+    of_tasks: dict[str, list[str]] = {}
+    names = {rule.id: f"Rule “{rule.name}”" for rule in snapshot.rules}
+    for item in oddities.of(snapshot):
+        if item.rule_id:
+            of_rules.setdefault(item.rule_id, []).append(_without(names[item.rule_id], item.text))
+        elif item.task:
+            of_tasks.setdefault(item.task, []).append(_without(f"task/{item.task}", item.text))
+    return of_rules, of_tasks
+
+
+def _without(name: str, text: str) -> str:
+    return text.removeprefix(name).removeprefix(":").strip()
+
+
 def in_force(tenant: Tenant | None) -> Snapshot:
     """The configuration of a tenant; of the operator alone without one."""
     return selectors.preview(tenant or Tenant(timezone="UTC"))

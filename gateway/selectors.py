@@ -172,6 +172,11 @@ def _context_policy(row: models.ContextPolicy | None, catalog: dict[UUID, types.
     if row is None or not row.is_active:
         return None
     summary_model = catalog.get(row.summary_model_id) if row.summary_model_id and row.summarises else None
+    return context_policy(row, summary_model=summary_model.name if summary_model else "")
+
+
+def context_policy(row: models.ContextPolicy, *, summary_model: str) -> types.ContextPolicy:
+    """As the gateway reads it, whether it is active or not; `summary_model` empty: nothing is summed up."""
     return types.ContextPolicy(
         keep_messages=row.keep_messages,
         block_messages=row.block_messages,
@@ -180,7 +185,7 @@ def _context_policy(row: models.ContextPolicy | None, catalog: dict[UUID, types.
         relevant_turns=row.relevant_turns,
         least_similarity=row.least_similarity_percent / 100,
         embedding_wait_seconds=row.embedding_wait_ms / 1000,
-        summary_model=summary_model.name if summary_model else "",
+        summary_model=summary_model,
         summary_tokens=row.summary_tokens,
         collapses_whitespace=row.collapses_whitespace,
         drops_repetition=row.drops_repetition,

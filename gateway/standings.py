@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from functools import partial
 from typing import Any, NamedTuple
@@ -11,7 +11,7 @@ from uuid import UUID
 
 from django.db.models import Sum
 
-from billing import limits, selectors
+from billing import limits, live_counters, selectors
 from billing.limits import Counter, Limit
 from billing.models import DailyUsage
 from gateway.ledger import hash_of
@@ -64,15 +64,43 @@ async def budgets(snapshot: Snapshot, key: Key, falls: Falls, runtime: Runtime, 
     Counters that Redis has not are read from the ledger. Raises `StoreUnavailable`.
     """
     tier = await tier_of(snapshot, falls.end_user, runtime)
+    return [await _standing(snapshot, counter, runtime) for counter in _counters(snapshot, key, falls, tier, now)]
+
+
+def looked_up(snapshot: Snapshot, key: Key, falls: Falls, tier: str, now: float) -> list[Standing]:
+    """As `budgets`, for a page to show: read where one may wait. Where Redis is away, what the ledger says is used, and nothing held."""
+    counters = list(_counters(snapshot, key, falls, tier, now))
+    asked = [
+        live_counters.Asked(item.limit.dimension, item.subject, item.limit.metric, item.window) for item in counters
+    ]
+    try:
+        counted = live_counters.counted(snapshot.tenant_id, asked)
+    except live_counters.Away:
+        counted = [live_counters.Counted(None, 0)] * len(counters)
+    return [
+        Standing(counter, _of_ledger(snapshot, counter) if seen.used is None else seen.used, seen.held)
+        for counter, seen in zip(counters, counted, strict=True)
+    ]
+
+
+def supposed(snapshot: Snapshot, key: Key, falls: Falls, tier: str, now: float, *, percent: int) -> list[Standing]:
+    """As `budgets`, if every one of them stood at that share of its amount."""
+    counters = _counters(snapshot, key, falls, tier, now)
+    return [Standing(counter, -(-counter.amount * percent // 100), 0) for counter in counters]
+
+
+def _counters(snapshot: Snapshot, key: Key, falls: Falls, tier: str, now: float) -> Iterator[Counter]:
     own = snapshot.limits.tiers.get(tier) if falls.end_user else None
-    applying = [*snapshot.limits.limits, *key.limits, *(own.limits if own else ())]
-    found = []
-    for limit in applying:
+    for limit in (*snapshot.limits.limits, *key.limits, *(own.limits if own else ())):
         for subject in _subjects(limit, key, falls, tier):
-            window = snapshot.clock.window(limit.window, now)
-            counter = Counter(limit, subject, window, limit.amount_at(now))
-            found.append(await _standing(snapshot, counter, runtime))
-    return found
+            yield Counter(limit, subject, snapshot.clock.window(limit.window, now), limit.amount_at(now))
+
+
+def _of_ledger(snapshot: Snapshot, counter: Counter) -> int:
+    found = selectors.used(
+        snapshot.tenant_id, counter.limit.dimension, [counter.subject], counter.window, snapshot.clock.zone
+    )
+    return found.get(counter.subject, {}).get(counter.limit.metric, 0)
 
 
 def _subjects(limit: Limit, key: Key, falls: Falls, tier: str) -> Iterable[str]:

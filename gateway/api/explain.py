@@ -10,21 +10,14 @@ import msgspec
 from django.http import HttpResponse
 from drf_spectacular.utils import extend_schema_view
 
-from billing import limits
-from gateway import runtime, standings
+from gateway import explaining, runtime, standings
 from gateway.api import rendering, schemas
 from gateway.api.base import GatewayView
 from gateway.errors import GatewayError
-from gateway.pipeline import credentials, router, signals, validator
-from gateway.pipeline.refusals import budget_refusal
-from gateway.routing import conditions
-from gateway.routing.decision import Decision
-from gateway.routing.explain import Explained, Explanation, explain
+from gateway.pipeline import credentials, signals, validator
+from gateway.routing.explain import Explained, Explanation
 from gateway.runtime import Runtime
-from gateway.standings import Falls, Standing
-from gateway.types import Cheaper, Endpoint, Key, Request, Signals, Snapshot, Surface
-
-MOST_PLANS = 5
+from gateway.types import Endpoint, Key, Request, Signals, Snapshot, Surface
 
 
 @extend_schema_view(post=schemas.explain)
@@ -41,14 +34,7 @@ class ExplainView(GatewayView):
         endpoint = Endpoint.MESSAGES if self.surface is Surface.ANTHROPIC else Endpoint.CHAT
         request = validator.validate(endpoint, self.request._request.body, self.headers)
         known = await _signals(request, snapshot, key, state)
-        decision, refusal = None, None
-        try:
-            decision, known = await _decide(request, snapshot, key, known, state)
-            refusal = await _budget_refusal(request, snapshot, key, decision, known, state)
-        except GatewayError as error:
-            refusal = error
-        facts = router.facts_of(request, known)
-        told = explain(snapshot, facts, decision, refusal, is_stream=request.is_stream)
+        told = await _explanation(request, snapshot, key, known, state)
         return HttpResponse(msgspec.json.encode(_json(told)), content_type="application/json")
 
 
@@ -63,62 +49,20 @@ async def _signals(request: Request, snapshot: Snapshot, key: Key, state: Runtim
     )
 
 
-async def _decide(
-    request: Request, snapshot: Snapshot, key: Key, known: Signals, state: Runtime
-) -> tuple[Decision, Signals]:
-    """As the reserve step has it planned: anew where a budget of the plan says so."""
-    decision = router.decide(request, snapshot, key, known)
-    marks = conditions.budget_marks(snapshot)
-    for _ in range(MOST_PLANS):
-        found = await _standings(request, snapshot, key, decision, known, state)
-        shares = {**known.budget_shares, **_shares(found, marks)}
-        cheaper = known.cheaper or next(filter(None, map(_wish, found)), None)
-        if shares == known.budget_shares and cheaper == known.cheaper:
-            break
-        known = msgspec.structs.replace(known, budget_shares=shares, cheaper=cheaper)
-        decision = router.decide(request, snapshot, key, known)
-    return decision, known
-
-
-async def _standings(
-    request: Request, snapshot: Snapshot, key: Key, decision: Decision, known: Signals, state: Runtime
-) -> list[Standing]:
-    """The budgets that the request would be held in."""
-    models = tuple(attempt.model.name for attempt in decision.plan.attempts) if decision.plan else ()
-    task = decision.facts.task
-    falls = Falls(request.labels.end_user, (task,) if task else (), models, request.labels.tags)
-    return await standings.budgets(snapshot, key, falls, state, known.at)
-
-
-def _shares(found: list[Standing], marks: dict[str, list[int]]) -> dict[str, int]:
-    shares: dict[str, int] = {}
-    for item in found:
-        name, amount = item.counter.limit.name, item.counter.amount
-        if name in marks and amount > 0:
-            shares[name] = max(item.used * 100 // amount, shares.get(name, 0))
-    return shares
-
-
-def _wish(item: Standing) -> Cheaper | None:
-    limit, amount = item.counter.limit, item.counter.amount
-    if limit.cheaper_at is None or not 0 < amount * limit.cheaper_at <= item.used * 100:
-        return None
-    return Cheaper(limit.name, limit.cheaper_model)
-
-
-async def _budget_refusal(
-    request: Request, snapshot: Snapshot, key: Key, decision: Decision, known: Signals, state: Runtime
-) -> GatewayError | None:
-    """The refusal by a budget that is used up. One with a little left may refuse a call all the same: that depends on what it may use."""
-    if decision.plan is None:
-        return None
-    for item in await _standings(request, snapshot, key, decision, known, state):
-        counter, is_one_model_s = item.counter, item.counter.limit.dimension == limits.MODEL
-        if is_one_model_s and len(decision.plan.attempts) > 1:
-            continue  # another model may answer
-        if item.used >= counter.amount:
-            return budget_refusal(counter, item.used, item.held, is_held=False)
-    return None
+async def _explanation(request: Request, snapshot: Snapshot, key: Key, known: Signals, state: Runtime) -> Explanation:
+    steps = explaining.steps(request, snapshot, key, known)
+    try:
+        falls = next(steps)
+        while True:
+            try:
+                found = await standings.budgets(snapshot, key, falls, state, known.at)
+            except GatewayError as error:
+                falls = steps.throw(error)
+            else:
+                falls = steps.send(found)
+    except StopIteration as done:
+        told: Explanation = done.value
+        return told
 
 
 def _json(told: Explanation) -> dict[str, Any]:

@@ -1,5 +1,27 @@
 """The console's pages about the gateway, and the one behind a feedback link. Found by the console's addresses, as every app's pages are."""
 
-from gateway.pages import arriving, budget_subjects, cards, playground, setup
+from gateway.pages import (
+    arriving,
+    budget_subjects,
+    cards,
+    contexts,
+    explain_box,
+    playground,
+    rule_editing,
+    rules,
+    setup,
+    tasks,
+)
 
-__all__ = ["arriving", "budget_subjects", "cards", "playground", "setup"]
+__all__ = [
+    "arriving",
+    "budget_subjects",
+    "cards",
+    "contexts",
+    "explain_box",
+    "playground",
+    "rule_editing",
+    "rules",
+    "setup",
+    "tasks",
+]

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from gateway import bodies
-from gateway.context import boilerplate, measuring, relevance, summaries, texts, turns
+from gateway.context import boilerplate, measuring, relevance, summaries, texts, trimming, turns
 from gateway.context.measuring import Meter
 from gateway.context.selection import Selection
 from gateway.context.turns import Conversation, Message
@@ -96,7 +96,7 @@ class _Work(NamedTuple):
 
 async def _fitted(work: _Work) -> Request:
     """The optimised request: within the budget by the reserve step's own estimate, if that is possible."""
-    goal = budget = _budget(work)
+    goal = budget = trimming.budget(work.policy, work.exchange.snapshot.limits.max_input_tokens)
     before = work.meter.total
     for _ in range(MOST_ROUNDS):
         selection, relevant, summary = await _selected(work, goal)
@@ -117,18 +117,9 @@ async def _fitted(work: _Work) -> Request:
     return fresh
 
 
-def _budget(work: _Work) -> int | None:
-    if not work.policy.fits_budget:
-        return None
-    own, plan = work.policy.max_input_tokens, work.exchange.snapshot.limits.max_input_tokens
-    return min((most for most in (own, plan) if most is not None), default=None)
-
-
 async def _selected(work: _Work, budget: int | None) -> _Selected:
     """The steps in their order."""
-    conversation = _collapsed(work) if work.policy.collapses_whitespace else work.conversation
-    selection = Selection(conversation, work.policy, meter=work.meter, budget=budget)
-    selection.cut_to_budget()
+    selection = trimming.left(work.conversation, work.policy, meter=work.meter, budget=budget)
     work.exchange.summary_wanted = None
     if selection.is_whole:
         return _Selected(selection)
@@ -136,16 +127,6 @@ async def _selected(work: _Work, budget: int | None) -> _Selected:
     if selection.is_whole or not work.policy.summary_model:
         return _Selected(selection, relevant)
     return _Selected(selection, relevant, await _summarise(work, selection))
-
-
-def _collapsed(work: _Work) -> Conversation:
-    """With blank space collapsed in everything but what is marked and the user's last words."""
-    given = work.conversation
-    messages = [
-        message if index < given.marked or index == given.last_words else texts.edited(message, boilerplate.collapse)
-        for index, message in enumerate(given.messages)
-    ]
-    return given._replace(messages=messages)
 
 
 async def _bring_back(work: _Work, selection: Selection) -> int:

@@ -51,17 +51,17 @@ def save(person: Any, task: Task, **fields: Any) -> Any:
 
 def test_is_made_on_the_tasks_page_and_belongs_to_its_tenant(cast: Cast):
     task = cast.acme.task
-    response = save(cast.ada, task, keep_messages=6, summarises="on", summary_model=str(cast.acme.model.pk))
+    response = save(cast.olga, task, keep_messages=6, summarises="on", summary_model=str(cast.acme.model.pk))
     assert response.status_code == 302, response.content.decode()
     policy = ContextPolicy.objects.get(task=task)
     assert (policy.tenant, policy.keep_messages, policy.summary_model) == (cast.acme.tenant, 6, cast.acme.model)
-    history = at_work(cast.ada).get(reverse("admin:gateway_task_history", args=[task.pk])).content.decode()
+    history = at_work(cast.olga).get(reverse("admin:gateway_task_history", args=[task.pk])).content.decode()
     assert "keep the last messages" in html.unescape(history).lower()
 
 
 def test_the_page_explains_every_field(cast: Cast):
     ContextPolicy.objects.create(task=cast.acme.task)
-    page = at_work(cast.ada).get(reverse("admin:gateway_task_change", args=[cast.acme.task.pk])).content.decode()
+    page = at_work(cast.olga).get(reverse("admin:gateway_task_change", args=[cast.acme.task.pk])).content.decode()
     text = html.unescape(page)
     for field in ContextPolicy._meta.get_fields():
         if getattr(field, "help_text", "") and field.editable:
@@ -85,7 +85,7 @@ def test_the_page_explains_every_field(cast: Cast):
     ],
 )
 def test_what_makes_no_sense_is_refused_beside_its_field(cast: Cast, fields: dict[str, Any], field: str, message: str):
-    response = save(cast.ada, cast.acme.task, **fields)
+    response = save(cast.olga, cast.acme.task, **fields)
     assert response.status_code == 200
     errors = response.context["inline_admin_formsets"][1].formset.errors
     assert message in str(errors[0][field])
@@ -102,7 +102,7 @@ def test_a_model_that_cannot_chat_writes_no_summaries(cast: Cast):
     mute = Model.objects.create(
         tenant=cast.acme.tenant, provider=cast.acme.provider, name="mute", capabilities=["embeddings"]
     )
-    response = save(cast.ada, cast.acme.task, summarises="on", summary_model=str(mute.pk))
+    response = save(cast.olga, cast.acme.task, summarises="on", summary_model=str(mute.pk))
     assert "cannot chat" in html.unescape(response.content.decode())
 
 

@@ -7,7 +7,7 @@ import pytest
 from django.urls import reverse
 
 from gateway.models import Model, RoutingRule, RoutingTarget, Task
-from tests.cast import Cast, at_work, logged_in
+from tests.cast import Cast, logged_in
 
 pytestmark = pytest.mark.django_db
 
@@ -111,7 +111,7 @@ def test_a_task_is_renamed_to_no_taken_slug(cast: Cast):
         "urgency": "background",
         "default_model": str(cast.model.pk),
     } | chain("fallbacks")
-    response = at_work(cast.ada).post(reverse("admin:gateway_task_change", args=[own.pk]), form)
+    response = logged_in(cast.olga).post(reverse("admin:gateway_task_change", args=[own.pk]), form)
     assert "There is a task of this slug already." in response.content.decode()
 
 

@@ -111,15 +111,14 @@ def test_the_very_same_conditions_are_refused_but_for_a_rule_that_is_switched_of
 
 
 def test_a_task_or_budget_of_another_tenant_is_not_there(cast: Cast):
-    own = {"tenant": str(cast.acme.tenant.pk), "person": "ada"}
-    assert "is not one of the available choices" in post(cast, cast.acme.model, tasks=[cast.globex.task.slug], **own)
-    content = post(cast, cast.acme.model, budget=cast.globex.budget.name, budget_share=50, **own)
-    assert f"There is no budget “{cast.globex.budget.name}”." in content
+    of_acme = {"tenant": str(cast.acme.tenant.pk)}
     # An operator sees every task; the rule's owner does not.
-    operators = {"tenant": str(cast.acme.tenant.pk)}
-    assert "for the owner of this rule" in post(cast, cast.acme.model, tasks=[cast.globex.task.slug], **operators)
+    content = post(cast, cast.acme.model, tasks=[cast.globex.task.slug], **of_acme)
+    assert "for the owner of this rule" in content
+    content = post(cast, cast.acme.model, budget=cast.globex.budget.name, budget_share=50, **of_acme)
+    assert f"There is no budget “{cast.globex.budget.name}”." in content
     assert not RoutingRule.objects.filter(name="Fresh").exists()
-    post(cast, cast.acme.model, budget=cast.acme.budget.name, budget_share=50, **own)
+    post(cast, cast.acme.model, budget=cast.acme.budget.name, budget_share=50, **of_acme)
     assert saved().budget == cast.acme.budget.name
 
 
@@ -187,7 +186,7 @@ def test_a_renamed_task_tells_which_rules_still_ask_for_its_former_name(cast: Ca
     task = cast.acme.task
     form = {"slug": "renamed", "name": "x", "urgency": "background", "default_model": str(task.default_model_id)}
     address = reverse("admin:gateway_task_change", args=[task.pk])
-    response = at_work(cast.ada).post(address, form | chain("fallbacks") | chain("context_policy"), follow=True)
+    response = logged_in(cast.olga).post(address, form | chain("fallbacks") | chain("context_policy"), follow=True)
     content = html.unescape(response.content.decode())
     assert f"Rule “{cast.acme.rule.name}” asks for task/{task.slug}, which is called otherwise now." in content
 
@@ -239,8 +238,7 @@ class TestExplaining:
         RoutingTarget.objects.create(rule=secret, model=cast.acme.model)
         asked = {"asked": cast.acme.model.name}
         assert "Acme's secret rule" in self.explain(cast, **asked)
-        theirs = self.explain(cast, "charlie", **asked)
-        assert "Select a valid choice" in theirs
+        theirs = self.explain(cast, "charlie", **asked)  # the tenant that is named is not asked for in a console
         for text in ("Acme's secret rule", cast.acme.task.slug, cast.acme.tenant.name):
             assert text not in theirs
         own = self.explain(cast, "charlie", tenant=cast.globex.tenant, **asked)

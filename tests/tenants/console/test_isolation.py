@@ -124,6 +124,7 @@ def test_without_the_filters_of_the_code_rows_of_others_are_still_not_found(cast
 def test_without_the_filters_of_the_code_the_pages_that_are_no_lists_name_nobody_else(cast: Cast):
     ada = in_console(cast.ada, cast.acme.tenant)
     own = ("budgets/", "budgets/add/", "alerts/", "channels/", "plan/", "statements/")
+    own += ("gateway/routingrule/add/", "gateway/task/add/", f"gateway/task/{cast.acme.task.pk}/context/")
     for address in ("", "search/?s=o", "gateway/routingrule/explain/", *own):
         content = ada.get(ada.home + address).content.decode()
         assert not [text for text in markers(cast.globex) if text in content], address

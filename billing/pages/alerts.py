@@ -115,7 +115,7 @@ def _shown(alert: Any, is_open: bool, now: Any) -> dict[str, Any]:
         "icon": ICONS[Severity(alert.severity)],
         "kind": Alert.Kind(alert.kind).label,
         "text": capfirst(alert_messages.text(alert).removeprefix(f"{alert.tenant.name}: ")),
-        "link": reverse("console:billing_budget_change", args=[alert.budget_id]) if alert.budget else "",
+        "link": _link(alert),
         "percent": f"{alert.threshold} %" if is_budgets else "",
         "is_open": is_open,
         "iso": crossed_at.isoformat(),
@@ -124,6 +124,13 @@ def _shown(alert: Any, is_open: bool, now: Any) -> dict[str, Any]:
         "deliveries": [_delivery(item, now) for item in alert.deliveries.all()],
         "has_to_be_seen": is_open and any(item.status == Status.FAILED for item in alert.deliveries.all()),
     }
+
+
+def _link(alert: Any) -> str:
+    """To where one sees why, or does something about it."""
+    if alert.budget:
+        return reverse("console:billing_budget_change", args=[alert.budget_id])
+    return reverse("console:index") + alert.view if alert.view else ""
 
 
 def _delivery(item: AlertDelivery, now: dt.datetime) -> dict[str, Any]:
@@ -152,4 +159,6 @@ def _how_it_went(item: AlertDelivery, status: Status, now: dt.datetime) -> str:
         said = _("has not taken it in %(attempts)s; the next one is in %(when)s") % words
     else:
         said = _("is being told")
-    return _("%(said)s (that it is over)") % {"said": said} if item.notice == Notice.RESOLVED else said
+    if item.notice == Notice.RESOLVED:
+        return _("%(said)s (that it is over)") % {"said": said}
+    return _("%(said)s (that it got worse)") % {"said": said} if item.notice == Notice.WORSE else said

@@ -1,13 +1,14 @@
 """Judges whether answers of a task have become worse for weeks: the share of thumbs up of a week beside that of the eight weeks before.
 
-A week is bad when its share is lower beyond chance, by the score test of two proportions with their common variance (the square root of
-Pearson's chi-squared; e.g. Agresti, "Categorical Data Analysis", 3.2), and by so many points that somebody would care. Two such weeks in a row
-begin an episode. Played through with a look each day, 2500 steady years (40 to 420 votes a week, shares from 0.7 to 0.95) gave 6 false
-alarms; a fall from 85 % to 60 % was found after 10 days at the median and 16 at most, one to 70 % after 12 days, at 105 votes a week.
-(`tests/dashboards/alarms/test_a_year.py` plays some of it.) Votes are taken as independent: where one person casts many, there may be more.
+A week is bad when its share is lower beyond chance, by the score test of two proportions with their common variance (the root of
+Pearson's chi-squared; e.g. Agresti, "Categorical Data Analysis", 3.2), and by so many points that somebody would care. Two such weeks in
+a row begin an episode. Played through with a look each day, 2500 steady years (40 to 420 votes a week, shares from 0.7 to 0.95) gave 6
+false alarms; a fall from 85 % to 60 % was found after 10 days at the median and 16 at most, one to 70 % after 12 days, but of eight such
+falls one was not found within three weeks; at 105 votes a week. (`tests/dashboards/alarms/test_a_year.py` plays some of it.) Votes are
+taken as independent: where one person casts many, there may be more.
 
-While an episode is open its weeks are compared with what was usual when it began, or it would end by itself as soon as what is bad has become
-the usual.
+While an episode is open its weeks are compared with what was usual when it began, or it would end by itself as soon as what is bad has
+become the usual.
 """
 
 from __future__ import annotations

@@ -82,6 +82,19 @@ def windows(steps: Sequence[Counted], least: int, most: int) -> list[Counted]:
     return found[::-1]
 
 
+def reach(steps: Sequence[Counted], least: int, most: int) -> int:
+    """How many of the newest steps the last `most` windows are made of."""
+    left = most
+    of = 0
+    for count, step in enumerate(reversed(steps), 1):
+        of += step.of
+        if of >= least:
+            of, left = 0, left - 1
+            if not left:
+                return count
+    return len(steps)
+
+
 def verdicts(steps: Sequence[Counted], limit: Limit, least: int, patience: Patience) -> list[Verdict]:
     """Of the last windows, as many as there is patience for."""
     most = max(patience.begins_after, patience.ends_after)

@@ -1,9 +1,9 @@
 """Judges what an hour cost against the same hours of the weeks before.
 
 The hour of the week, and two on each side of it, of four weeks make up to twenty values that are the usual: their median, and the median
-absolute deviation from it, times 1.4826 so that it estimates a standard deviation (F. R. Hampel, "The influence curve and its role in robust
-estimation", JASA 69, 1974). One anomalous week, or two, moves neither. An hour is bad that costs more than six such deviations above
-the median, and twice the median, and more than a sum that is worth anybody's attention.
+absolute deviation from it, times 1.4826 so that it estimates a standard deviation (F. R. Hampel, "The influence curve and its role in
+robust estimation", JASA 69, 1974). One anomalous week, or two, moves neither. An hour is bad that costs more than six such deviations
+above the median, and twice the median, and more than a sum that is worth anybody's attention.
 
 Costs are floats here: they are judged, and never booked.
 """

@@ -55,6 +55,7 @@ def page(request: HttpRequest) -> HttpResponse:
         "state": state if state in STATES else "",
         "severities": Severity.choices,
         "severity": severity if severity in Severity.values else "",
+        "settings_url": reverse("console:alert_settings"),
         "may_resend": visit.may("change", "channels"),
         "has_channels": visit.tenant.alertchannel_set.exists(),
     }

@@ -117,6 +117,7 @@ def _shown(alert: Any, is_open: bool, now: Any) -> dict[str, Any]:
         "kind": Alert.Kind(alert.kind).label,
         "text": capfirst(alert_messages.text(alert).removeprefix(f"{alert.tenant.name}: ")),
         "link": _link(alert),
+        "shows_why": bool(alert.view),
         "percent": f"{alert.threshold} %" if is_budgets else "",
         "is_open": is_open,
         "iso": crossed_at.isoformat(),
@@ -140,6 +141,7 @@ def _delivery(item: AlertDelivery, now: dt.datetime) -> dict[str, Any]:
     return {
         "pk": item.pk,
         "channel": item.channel.name,
+        "notice": Notice(item.notice).label.lower() if item.notice != Notice.RAISED else "",
         "status": status.label,
         "look": LOOKS[status],
         "is_waiting": status == Status.WAITING,

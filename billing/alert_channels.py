@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from uuid import UUID
 
 from django.core import signing
@@ -45,6 +45,7 @@ class Values:
     target: str
     minimum_threshold: int = 1
     minimum_severity: str = Severity.INFO
+    muted_kinds: list[str] = field(default_factory=list)
     is_active: bool = True
 
 

@@ -18,11 +18,16 @@ from billing import limits
 from billing.alerts import EXHAUSTED
 from billing.channels import Message
 from billing.models import Alert, AlertChannel, AlertDelivery
+from tenants.console import addresses
 from tenants.models import ApiKey, Tenant
 
 Notice = AlertDelivery.Notice
 CROSSED = "budget.threshold_crossed"
-BEGUN, OVER = "alert.raised", "alert.resolved"  # of every other kind
+EVENTS = {  # of every other kind
+    Notice.RAISED: "alert.raised",
+    Notice.WORSE: "alert.worse",
+    Notice.RESOLVED: "alert.resolved",
+}
 TRIAL = "alert.test"
 
 _DIMENSIONS = {
@@ -67,8 +72,12 @@ def of(alert: Any, delivery_id: UUID, notice: str = Notice.RAISED) -> Message:
 
 
 def _of_episode(alert: Any, message_id: str, notice: str) -> Message:
-    is_over = notice == Notice.RESOLVED
-    subject = f"{alert.tenant.name}: {alert.name}"
+    said = {
+        Notice.RAISED: "%(text)s",
+        Notice.WORSE: _("Worse: %(text)s"),
+        Notice.RESOLVED: _("Over: %(text)s"),
+    }[Notice(notice)]
+    at = {Notice.WORSE: alert.worse_at, Notice.RESOLVED: alert.resolved_at}.get(Notice(notice))
     data = {
         "alert_id": str(alert.id),
         "tenant": _tenant(alert.tenant),
@@ -79,15 +88,17 @@ def _of_episode(alert: Any, message_id: str, notice: str) -> Message:
         "name": alert.name,
         "text": alert.text,
         "began_at": alert.crossed_at.isoformat(),
+        "worse_at": alert.worse_at.isoformat() if alert.worse_at else None,
         "resolved_at": alert.resolved_at.isoformat() if alert.resolved_at else None,
+        "view": addresses.console(alert.tenant.slug) + alert.view if alert.view else None,
         "details": alert.data,
     }
     return Message(
         id=message_id,
-        event=OVER if is_over else BEGUN,
-        at=alert.resolved_at if is_over else alert.crossed_at,
-        subject=_("Over: %(subject)s") % {"subject": subject} if is_over else subject,
-        text=_("Over: %(text)s") % {"text": text(alert)} if is_over else text(alert),
+        event=EVENTS[Notice(notice)],
+        at=at or alert.crossed_at,
+        subject=said % {"text": f"{alert.tenant.name}: {alert.name}"},
+        text=said % {"text": text(alert)},
         data=data,
     )
 

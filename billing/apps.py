@@ -17,5 +17,6 @@ class BillingConfig(AppConfig):
             models.Budget,
             models.BudgetRaise,
             models.AlertChannel,
+            models.AlertSettings,
         ):
             audit.track(model)

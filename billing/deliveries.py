@@ -117,16 +117,16 @@ def _counted(sent: Sent, status: Status) -> Sent:
 def claim(now: dt.datetime, *, room: int = AT_ONCE, busy: set[str] | frozenset[str] = frozenset()) -> list[Claimed]:
     """Take deliveries that are due, a few of each lane that is not busy, first those that have waited longest in it.
 
-    Nobody is told that something is over before that it began.
+    Nobody is told that something is worse or over before that it began.
     """
     is_mail = When(channel__kind=AlertChannel.Kind.EMAIL, then=Value("email"))
     due = AlertDelivery.objects.filter(status=Status.WAITING, next_attempt_at__lte=now).annotate(
         lane=Case(is_mail, default=Cast("channel_id", CharField()), output_field=CharField())
     )
-    begun = AlertDelivery.objects.filter(
-        alert=OuterRef("alert"), channel=OuterRef("channel"), notice=Notice.RAISED, status=Status.WAITING
+    untold = AlertDelivery.objects.filter(alert=OuterRef("alert"), channel=OuterRef("channel"), status=Status.WAITING)
+    due = due.filter(Q(notice=Notice.RAISED) | ~Exists(untold.filter(notice=Notice.RAISED))).filter(
+        ~Q(notice=Notice.RESOLVED) | ~Exists(untold.filter(notice=Notice.WORSE))
     )
-    due = due.filter(Q(notice=Notice.RAISED) | ~Exists(begun))
     place = Window(RowNumber(), partition_by=F("lane"), order_by=["next_attempt_at", "id"])
     fair = due.exclude(lane__in=busy).annotate(place=place).filter(place__lte=AT_ONCE_PER_LANE)
     wanted = list(fair.order_by("place", "next_attempt_at").values_list("id", flat=True)[:room])

@@ -38,7 +38,7 @@ def unseen(tenant: Tenant, user: Any, now: dt.datetime) -> list[str]:
     seen_at = AlertsSeen.objects.filter(tenant=tenant, user_id=user.pk).values_list("seen_at", flat=True).first()
     rows = that_go_on(tenant, now)
     if seen_at is not None:
-        rows = rows.filter(crossed_at__gt=seen_at)
+        rows = rows.filter(Q(crossed_at__gt=seen_at) | Q(worse_at__gt=seen_at))
     return list(rows.order_by("-crossed_at").values_list("severity", flat=True)[:MOST_COUNTED])
 
 

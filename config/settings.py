@@ -239,6 +239,7 @@ CELERY_BEAT_SCHEDULE = {
     "roll up": {"task": "dashboards.tasks.roll_up", "schedule": 5.0, "options": {"expires": 5}},
     "forget rollups": {"task": "dashboards.tasks.forget_rollups", "schedule": 3600.0, "options": {"expires": 3600}},
     "follow time zones": {"task": "dashboards.tasks.follow_time_zones", "schedule": 60.0, "options": {"expires": 60}},
+    "watch": {"task": "dashboards.tasks.watch", "schedule": 60.0, "options": {"expires": 60}},
     "train quality models": {
         "task": "gateway.tasks.train_quality_models",
         "schedule": 86_400.0,

@@ -124,6 +124,12 @@ class Sketch:
         ranks = self._ranks[1]
         return int(ranks[-1]) if len(ranks) else 0
 
+    def above(self, value: float) -> int:
+        """How many values are above this one, in the unit that is shown; those of its own bucket are not."""
+        slots, ranks = self._ranks
+        place = int(np.searchsorted(slots, bucket(value * self.unit), side="right"))
+        return self.count - (int(ranks[place - 1]) if place else 0)
+
     def quantile(self, share: float) -> float | None:
         """The value that `share` of all values do not exceed (the nearest rank, as percentile_disc takes it); None of nothing."""
         slots, ranks = self._ranks

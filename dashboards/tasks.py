@@ -8,6 +8,7 @@ from celery import shared_task
 from django.utils import timezone
 
 from dashboards import forgetting, rebuilding, rolling
+from dashboards.alarms import watching
 
 ROLL_SECONDS = 30
 
@@ -35,3 +36,9 @@ def forget_rollups() -> int:
 def follow_time_zones() -> int:
     """Make the days of tenants anew whose time zone was changed; returns how many there were."""
     return rebuilding.follow_time_zones(timezone.now())
+
+
+@shared_task
+def watch() -> int:
+    """Look whether anything is the matter with tenants' traffic, and alert them; returns at how many was looked."""
+    return watching.run()

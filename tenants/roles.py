@@ -50,7 +50,7 @@ class Rights:
 LOOK = Rights()
 
 RIGHTS: dict[str, Rights] = {
-    "alerts": LOOK,
+    "alerts": Rights(change=ADMINS),  # what is alerted of; alerts themselves nobody changes
     "audit": Rights(view=ADMINS),
     "budgets": Rights.edited_by(ADMINS),
     "cache_checks": LOOK,

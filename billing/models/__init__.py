@@ -1,5 +1,6 @@
 """How much a tenant may use, how much it has used, and who is told."""
 
+from billing.models.alert_settings import AlertSettings
 from billing.models.alerts import Alert, AlertDelivery, AlertsSeen
 from billing.models.budgets import Budget, BudgetRaise
 from billing.models.channels import AlertChannel, Severity
@@ -10,6 +11,7 @@ __all__ = [
     "Alert",
     "AlertChannel",
     "AlertDelivery",
+    "AlertSettings",
     "AlertsSeen",
     "Budget",
     "BudgetRaise",

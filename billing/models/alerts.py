@@ -23,12 +23,18 @@ class Alert(TenantOwned):
     a new crossing; `used` and `amount` are requests, tokens or USD; and it is over when its window is.
 
     Of any other kind it is an episode (`billing.episodes`): `source` and `subject` say of what, `name` and `text` say it in words, and it
-    goes on until `resolved_at`. There is at most one under way of the same thing.
+    goes on until `resolved_at`. `view` is where in the console one sees why. There is at most one under way of the same thing.
     """
 
     class Kind(models.TextChoices):
         BUDGET = "budget", _("Budget")
         CHANNEL = "channel", _("Alert channel")
+        LATENCY = "latency", _("Slow answers")
+        ERRORS = "errors", _("Errors")
+        HIT_RATE = "hit_rate", _("Cache hit rate")
+        QUALITY = "quality", _("Quality")
+        BREAKER = "breaker", _("Circuit breaker")
+        SPEND = "spend", _("Spending")
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     kind = models.CharField(_("kind"), max_length=20, choices=Kind.choices, default=Kind.BUDGET)
@@ -54,7 +60,9 @@ class Alert(TenantOwned):
     threshold = models.PositiveSmallIntegerField(_("threshold (%)"), null=True)
     amount = models.DecimalField(_("amount"), max_digits=28, decimal_places=9, null=True)
     used = models.DecimalField(_("used"), max_digits=28, decimal_places=9, null=True)
+    view = models.CharField(max_length=500, blank=True)
     crossed_at = models.DateTimeField(_("since"), default=timezone.now)
+    worse_at = models.DateTimeField(_("worse since"), null=True)
     resolved_at = models.DateTimeField(_("over since"), null=True)
 
     class Meta:
@@ -93,6 +101,7 @@ class AlertDelivery(TenantOwned):
 
     class Notice(models.TextChoices):
         RAISED = "raised", _("Begun")
+        WORSE = "worse", _("Got worse")
         RESOLVED = "resolved", _("Over")
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)

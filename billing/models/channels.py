@@ -8,6 +8,7 @@ import os
 from typing import Any
 from urllib.parse import urlsplit
 
+from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import ValidationError
 from django.core.validators import EmailValidator, MaxValueValidator, MinValueValidator, URLValidator
 from django.db import models
@@ -66,6 +67,8 @@ class AlertChannel(TenantOwned):
         default=Severity.INFO,
         help_text=_("Of alerts that are not about budgets: only those that are at least this bad."),
     )
+    # What it does not want, so that it gets new kinds of alert by itself.
+    muted_kinds = ArrayField(models.CharField(max_length=20), default=list, blank=True, verbose_name=_("never sent"))
     is_active = models.BooleanField(_("active"), default=True)
     off_because = models.CharField(_("switched off because"), max_length=200, blank=True, editable=False)
     confirmed_at = models.DateTimeField(_("address confirmed"), null=True, editable=False)

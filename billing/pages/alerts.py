@@ -55,6 +55,7 @@ def page(request: HttpRequest) -> HttpResponse:
         "state": state if state in STATES else "",
         "severities": Severity.choices,
         "severity": severity if severity in Severity.values else "",
+        "settings_url": reverse("console:alert_settings"),
         "may_resend": visit.may("change", "channels"),
         "has_channels": visit.tenant.alertchannel_set.exists(),
     }
@@ -115,7 +116,8 @@ def _shown(alert: Any, is_open: bool, now: Any) -> dict[str, Any]:
         "icon": ICONS[Severity(alert.severity)],
         "kind": Alert.Kind(alert.kind).label,
         "text": capfirst(alert_messages.text(alert).removeprefix(f"{alert.tenant.name}: ")),
-        "link": reverse("console:billing_budget_change", args=[alert.budget_id]) if alert.budget else "",
+        "link": _link(alert),
+        "shows_why": bool(alert.view),
         "percent": f"{alert.threshold} %" if is_budgets else "",
         "is_open": is_open,
         "iso": crossed_at.isoformat(),
@@ -126,12 +128,20 @@ def _shown(alert: Any, is_open: bool, now: Any) -> dict[str, Any]:
     }
 
 
+def _link(alert: Any) -> str:
+    """To where one sees why, or does something about it."""
+    if alert.budget:
+        return reverse("console:billing_budget_change", args=[alert.budget_id])
+    return reverse("console:index") + alert.view if alert.view else ""
+
+
 def _delivery(item: AlertDelivery, now: dt.datetime) -> dict[str, Any]:
     status = Status(item.status)
     at = {Status.DELIVERED: item.delivered_at, Status.WAITING: item.next_attempt_at}.get(status)
     return {
         "pk": item.pk,
         "channel": item.channel.name,
+        "notice": Notice(item.notice).label.lower() if item.notice != Notice.RAISED else "",
         "status": status.label,
         "look": LOOKS[status],
         "is_waiting": status == Status.WAITING,
@@ -152,4 +162,6 @@ def _how_it_went(item: AlertDelivery, status: Status, now: dt.datetime) -> str:
         said = _("has not taken it in %(attempts)s; the next one is in %(when)s") % words
     else:
         said = _("is being told")
-    return _("%(said)s (that it is over)") % {"said": said} if item.notice == Notice.RESOLVED else said
+    if item.notice == Notice.RESOLVED:
+        return _("%(said)s (that it is over)") % {"said": said}
+    return _("%(said)s (that it got worse)") % {"said": said} if item.notice == Notice.WORSE else said

@@ -9,7 +9,7 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
 from billing.alert_channels import Values
-from billing.models import AlertChannel, Severity
+from billing.models import Alert, AlertChannel, Severity
 from billing.pages.budget_forms import put_beside
 
 Kind = AlertChannel.Kind
@@ -36,18 +36,29 @@ class ChannelForm(forms.Form):
     minimum_severity = forms.ChoiceField(
         label=_("Everything else: from"), choices=Severity.choices, initial=Severity.INFO
     )
+    kinds = forms.MultipleChoiceField(
+        label=_("What it is told of"),
+        choices=Alert.Kind.choices,
+        initial=Alert.Kind.values,
+        widget=forms.CheckboxSelectMultiple,
+        error_messages={"required": _("Choose something, or switch the channel off.")},
+    )
     is_active = forms.BooleanField(label=_("Switched on"), required=False, initial=True)
 
     def __init__(self, data: Any = None, *, channel: AlertChannel | None = None) -> None:
         fields = ("name", "kind", "target", "minimum_threshold", "minimum_severity", "is_active")
         start = {name: getattr(channel, name) for name in fields} if channel is not None else None
+        if start is not None and channel is not None:
+            start["kinds"] = [kind for kind in Alert.Kind.values if kind not in channel.muted_kinds]
         super().__init__(data, initial=start)
         for field in self.fields.values():
-            if not isinstance(field.widget, forms.RadioSelect):
+            if not isinstance(field.widget, forms.RadioSelect | forms.CheckboxSelectMultiple):
                 field.widget.attrs |= {"class": "tg-input"}
 
     def values(self) -> Values:
-        return Values(**self.cleaned_data)
+        given = dict(self.cleaned_data)
+        wanted = given.pop("kinds")
+        return Values(**given, muted_kinds=[kind for kind in Alert.Kind.values if kind not in wanted])
 
     def refuse(self, error: ValidationError) -> None:
         put_beside(self, error, {})

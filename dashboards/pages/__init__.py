@@ -4,6 +4,6 @@ A tab is a module that ends in a `TAB` (see `tabs`): `latency`, `cost`, `failure
 such as quality, is such a module and its place in `views.TABS`.
 """
 
-from dashboards.pages import cards, views
+from dashboards.pages import alert_settings, cards, views
 
-__all__ = ["cards", "views"]
+__all__ = ["alert_settings", "cards", "views"]

@@ -107,7 +107,9 @@ def test_as_data_it_says_what_it_is_about(acme: Tenant):
         "name": "Something is the matter",
         "text": "The hook does not answer.",
         "began_at": "2026-11-23T17:30:12.345678+00:00",
+        "worse_at": None,
         "resolved_at": None,
+        "view": None,
         "details": {"calls": 3},
     }
     episodes.resolve(acme.pk, kind="channel", source="hook", at=LATER)

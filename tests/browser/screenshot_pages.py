@@ -37,6 +37,7 @@ SHOTS = (
     Shot("console-budget", f"{ACME}budgets/", follows="Answers to customers"),
     Shot("console-budget-new", f"{ACME}budgets/add/"),
     Shot("console-alerts", f"{ACME}alerts/"),
+    Shot("console-alert-settings", f"{ACME}alerts/settings/"),
     Shot("console-channels", f"{ACME}channels/"),
     Shot("console-channel-new", f"{ACME}channels/add/"),
     Shot("console-plan", f"{ACME}plan/"),

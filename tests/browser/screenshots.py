@@ -89,6 +89,7 @@ def fill(server: Any, key: str) -> None:
             server.request("POST", "/v1/feedback", json.dumps(said).encode(), authorization=f"Bearer {key}")
     invite()
     found()
+    alarm()
     for tenant in Tenant.objects.all():
         drain.drain(get_redis_connection("default"), tenant.pk)
     votes.match()
@@ -110,6 +111,37 @@ def invite() -> None:
         token_sha256=invitations.digest(TOKEN),
         expires_at=timezone.now() + dt.timedelta(days=7),
     )
+
+
+def alarm() -> None:
+    """Something that is the matter, and something that was."""
+    from django.utils import timezone
+
+    from billing import episodes
+    from billing.models import Severity
+    from tenants.models import Tenant
+
+    acme, now = Tenant.objects.get(slug="acme"), timezone.now()
+    for kind, severity, name, text, minutes in (
+        (
+            "errors",
+            Severity.WARNING,
+            "Errors: 12 % of requests",
+            "84 of 700 requests (12 %) ended with an error; the limit is 5 %.",
+            25,
+        ),
+        (
+            "latency",
+            Severity.CRITICAL,
+            "Slow answers of task chat-support: p95 is 14.2 s",
+            "95 % of the answers of task chat-support took up to 14.2 s; the target is 5 s. 61 of 410 took longer than that.",
+            190,
+        ),
+    ):
+        at = now - dt.timedelta(minutes=minutes)
+        page = f"dashboards/{kind}/?range=6h"
+        episodes.begin(acme.pk, kind=kind, source="tenant", severity=severity, name=name, text=text, at=at, view=page)
+    episodes.resolve(acme.pk, kind="latency", source="tenant", at=now - dt.timedelta(minutes=120))
 
 
 def found() -> None:

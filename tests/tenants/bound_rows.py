@@ -9,7 +9,7 @@ from uuid import uuid4
 from django.apps import apps
 from django.utils import timezone
 
-from billing.models import AlertDelivery, AlertsSeen, BudgetRaise, DailyUsage
+from billing.models import AlertDelivery, AlertSettings, AlertsSeen, BudgetRaise, DailyUsage
 from dashboards.models import Calendar, Cell, Series
 from gateway.models import (
     CachePolicy,
@@ -53,6 +53,7 @@ _MAKERS: dict[Any, Any] = {
     AlertsSeen: lambda company, cast: AlertsSeen.objects.create(
         tenant=company.tenant, user=cast.olga, seen_at=timezone.now()
     ),
+    AlertSettings: lambda company, cast: AlertSettings.objects.create(tenant=company.tenant),
     AlertDelivery: lambda company, cast: AlertDelivery.objects.create(
         tenant=company.tenant, alert=company.alert, channel=company.channel
     ),

@@ -16,7 +16,7 @@ from tests.cast import Cast, ConsoleClient
 pytestmark = pytest.mark.django_db
 
 Console = Callable[[str], ConsoleClient]
-FORM = {"minimum_threshold": "1", "minimum_severity": "info", "is_active": "on"}
+FORM = {"minimum_threshold": "1", "minimum_severity": "info", "is_active": "on", "kinds": ["budget", "errors"]}
 
 
 def test_an_e_mail_address_is_asked_and_only_its_button_confirms(cast: Cast, console: Console):

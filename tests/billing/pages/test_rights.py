@@ -17,7 +17,7 @@ pytestmark = pytest.mark.django_db
 
 FORM = {"who": "tenant", "amount": "7", "metric": "usd", "window": "day", "thresholds": "80", "audience": "all"}
 CHANNEL = {"kind": "slack", "target": "https://1.2.3.4/x", "name": "Mine", "minimum_threshold": "1"}
-CHANNEL |= {"minimum_severity": "info", "is_active": "on"}
+CHANNEL |= {"minimum_severity": "info", "is_active": "on", "kinds": "budget"}
 RAISE = {"amount": "200", "ends_at": "2099-01-01T12:00", "reason": "Mine"}
 
 
@@ -25,7 +25,7 @@ def looked_at(company: Company) -> list[str]:
     budget = company.budget.pk
     return [
         "budgets/", "budgets/?part=1", f"budgets/{budget}/", f"budgets/{budget}/?part=1", f"budgets/{budget}/line/",
-        f"budgets/{budget}/consumers/", "alerts/", "alerts/bell/", "channels/", "plan/", "plan/?part=1", "statements/",
+        f"budgets/{budget}/consumers/", "alerts/", "alerts/bell/", "alerts/settings/", "channels/", "plan/", "plan/?part=1", "statements/",
     ]  # fmt: skip
 
 

@@ -36,7 +36,7 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             model_name='alert',
             name='kind',
-            field=models.CharField(choices=[('budget', 'Budget'), ('channel', 'Alert channel'), ('latency', 'Slow answers'), ('errors', 'Errors'), ('hit_rate', 'Cache hit rate'), ('quality', 'Quality'), ('breaker', 'Circuit breaker'), ('spend', 'Spending')], default='budget', max_length=20, verbose_name='kind'),
+            field=models.CharField(choices=[('budget', 'Budget'), ('channel', 'Alert channel'), ('latency', 'Slow answers'), ('errors', 'Errors'), ('hit_rate', 'Cache hit rate'), ('quality', 'Quality'), ('breaker', 'Circuit breaker'), ('spend', 'Spending'), ('cache', 'Semantic cache')], default='budget', max_length=20, verbose_name='kind'),
         ),
         migrations.AlterField(
             model_name='alertdelivery',

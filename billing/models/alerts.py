@@ -35,6 +35,7 @@ class Alert(TenantOwned):
         QUALITY = "quality", _("Quality")
         BREAKER = "breaker", _("Circuit breaker")
         SPEND = "spend", _("Spending")
+        CACHE = "cache", _("Semantic cache")
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     kind = models.CharField(_("kind"), max_length=20, choices=Kind.choices, default=Kind.BUDGET)

@@ -17,7 +17,10 @@ from django.db import transaction
 from django.db.models import Count, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
+from billing import episodes
+from billing.models import Alert, Severity
 from gateway.caching import adapting, evidence
 from gateway.caching.adapting import Aim, Checked, Decision
 from gateway.caching.evidence import Interval
@@ -32,6 +35,7 @@ JUDGED = (Status.RIGHT, Status.WRONG)
 COUNTED = (*JUDGED, Status.UNCLEAR, Status.WAITING)
 BEST_NEWS = "Switched on again."
 SEEN_BEFORE = dt.timedelta(days=1)
+SOURCE = "semantic"  # of its alerts
 LEAST_STEP = 0.005  # of the verifier's least score; less is not worth a new configuration
 
 
@@ -154,20 +158,38 @@ Tell = Callable[[SemanticWatch], None]
 
 
 def tell(now: dt.datetime, how: Tell | None = None) -> int:
-    """Tell of caches that have switched themselves off and of which nobody was told; returns how many.
+    """Tell of caches that have switched themselves off and of which nobody was told, and of those that are on again; returns how many went
+    off.
 
     The row is the outbox: it is marked after `how` has returned, so a cache may be told of twice, but never not at all.
     """
     told = 0
     for watch in SemanticWatch.objects.filter(is_off=True, told_at=None).select_related("tenant"):
-        (how or log)(watch)
+        (how or alert)(watch)
         SemanticWatch.objects.filter(pk=watch.pk, is_off=True).update(told_at=now)
         told += 1
+    for going_on in Alert.objects.filter(kind=Alert.Kind.CACHE, source=SOURCE, resolved_at=None):
+        its_own = SemanticWatch.objects.filter(tenant_id=going_on.tenant_id, task=going_on.subject, is_off=True)
+        if not its_own.exists():
+            over = {"kind": Alert.Kind.CACHE, "source": SOURCE, "subject": going_on.subject}
+            episodes.resolve(going_on.tenant_id, **over, at=now)
     return told
 
 
-def log(watch: SemanticWatch) -> None:
-    """Where an alert is sent from, once there are alerts about other things than budgets."""
+def alert(watch: SemanticWatch) -> None:
+    """Begin the alert, which goes on until somebody switches the cache on again. Twice is once."""
     logger.error(
         "the semantic cache of %s, task %s, has switched itself off: %s", watch.tenant, watch.task or "–", watch.why
+    )
+    where = _("task %(task)s") % {"task": watch.task} if watch.task else _("models by name")
+    episodes.begin(
+        watch.tenant_id,
+        kind=Alert.Kind.CACHE,
+        source=SOURCE,
+        subject=watch.task,
+        severity=Severity.WARNING,
+        name=_("The semantic cache of %(where)s has switched itself off") % {"where": where},
+        text=_("More of its hits were wrong than it is allowed: %(why)s.") % {"why": watch.why},
+        at=timezone.now(),
+        data={"task": watch.task, "why": watch.why},
     )

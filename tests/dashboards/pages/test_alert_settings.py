@@ -120,5 +120,5 @@ def test_a_channel_says_which_kinds_it_wants(cast: Cast, ada: ConsoleClient):
     assert "Choose something, or switch the channel off." in content
     assert ada.post(address, {**form, "kinds": ["budget", "breaker"]}).status_code == 302
     muted = AlertChannel.objects.get(pk=channel.pk).muted_kinds
-    assert muted == ["channel", "latency", "errors", "hit_rate", "quality", "spend"]
+    assert muted == ["channel", "latency", "errors", "hit_rate", "quality", "spend", "cache"]
     assert ada.get(address).context["form"]["kinds"].value() == ["budget", "breaker"]

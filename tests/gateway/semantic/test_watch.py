@@ -7,6 +7,7 @@ import datetime as dt
 import pytest
 from django.utils import timezone
 
+from billing.models import Alert
 from gateway import selectors
 from gateway.caching.verify import verifier
 from gateway.models import SemanticCheck, SemanticHit, SemanticLabel, SemanticWatch
@@ -141,6 +142,23 @@ def test_it_is_told_once_that_a_cache_is_off_and_again_after_it_was_on(tenant: T
     SemanticWatch.objects.filter(task="help").update(is_off=True, why="bad again")
     watch.tell(now, lambda one: told.append(one.why))
     assert told == ["bad", "bad again"]
+
+
+def test_an_alert_begins_once_and_is_over_when_somebody_switches_the_cache_on(tenant: Tenant):
+    row = begun(tenant, is_off=True, why="2 of 20 hits were wrong")
+    now = timezone.now()
+    watch.tell(now)
+    SemanticWatch.objects.update(told_at=None)  # the process died before it was noted
+    watch.tell(now)
+    (alert,) = Alert.objects.filter(tenant=tenant, kind="cache")
+    assert (alert.subject, alert.resolved_at) == ("help", None)
+    assert "task help" in alert.name
+    assert "2 of 20 hits were wrong" in alert.text
+    row.refresh_from_db()
+    watch.switch_on(row)
+    watch.tell(now)
+    alert.refresh_from_db()
+    assert alert.resolved_at == now
 
 
 def test_who_cannot_be_told_is_told_the_next_time(tenant: Tenant):

@@ -159,9 +159,8 @@ class TestWriting:
         assert ada.post(address, form(cast.model, tags="a")).status_code == 302
         assert [item.model for item in made.targets.all()] == [cast.model]
 
-    @pytest.mark.parametrize(
-        ("fields", "place", "says"),
-        [
+    def test_what_could_not_work_is_refused_beside_its_field(self, cast: Cast, ada: ConsoleClient):
+        refused: list[tuple[dict[str, Any], str, str]] = [
             ({"min_input_tokens": "5", "max_input_tokens": "4"}, "max_input_tokens", "no request has so many tokens"),
             ({"from_time": "08:00"}, "to_time", "Give both times, or neither"),
             ({"metadata": "plan"}, "metadata", "“plan” is no pair"),
@@ -174,15 +173,12 @@ class TestWriting:
             ({"quality_floor": "50"}, "chain", "No quality of 50 or more is known of"),
             ({"quality_floor": "101"}, "quality_floor", "less than or equal to 100"),
             ({"name": ""}, "name", "This field is required"),
-        ],
-    )
-    def test_what_could_not_work_is_refused_beside_its_field(
-        self, cast: Cast, ada: ConsoleClient, fields: dict[str, Any], place: str, says: str
-    ):
-        response = ada.post(f"{ada.home}{LIST}add/", {**form(cast.acme.model), **fields})
-        assert response.status_code == 200
-        assert says in str(response.context_data["form"].errors[place])
-        assert says in text_of(response)
+        ]
+        for fields, place, says in refused:
+            response = ada.post(f"{ada.home}{LIST}add/", {**form(cast.acme.model), **fields})
+            assert response.status_code == 200
+            assert says in str(response.context_data["form"].errors[place]), fields
+            assert says in text_of(response)
         assert RoutingRule.objects.filter(tenant=cast.acme.tenant).count() == 1
 
     def test_the_very_same_conditions_are_refused(self, cast: Cast, ada: ConsoleClient):

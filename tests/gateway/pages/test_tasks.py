@@ -85,24 +85,20 @@ class TestWriting:
         text = text_of(ada.post(f"{ada.home}{LIST}{task.pk}/change/", said, follow=True))
         assert f"Rule “Acme's rule” asks for task/{task.slug}, which is called otherwise now." in text
 
-    @pytest.mark.parametrize(
-        ("fields", "place", "says"),
-        [
+    def test_what_could_not_work_is_refused_beside_its_field(self, cast: Cast, ada: ConsoleClient):
+        refused: list[tuple[dict[str, Any], str, str]] = [
             ({"slug": "a b"}, "slug", "Enter a valid “slug”"),
             ({"slug": "taken"}, "slug", "There is a task of this slug already"),
             ({"strategy": "weighted"}, "strategy", "is not one of the available choices"),
             ({"strategy": "cascade"}, "chain", "A cascade needs two models"),
             ({"likely_output_tokens": "0"}, "likely_output_tokens", "greater than or equal to 1"),
             ({"chain_model": []}, "chain", "Choose at least one model"),
-        ],
-    )
-    def test_what_could_not_work_is_refused_beside_its_field(
-        self, cast: Cast, ada: ConsoleClient, fields: dict[str, Any], place: str, says: str
-    ):
+        ]
         Task.objects.create(tenant=cast.acme.tenant, slug="taken", name="Taken", default_model=cast.model)
-        response = ada.post(f"{ada.home}{LIST}add/", {**form(cast.acme.model), **fields})
-        assert response.status_code == 200
-        assert says in str(response.context_data["form"].errors[place])
+        for fields, place, says in refused:
+            response = ada.post(f"{ada.home}{LIST}add/", {**form(cast.acme.model), **fields})
+            assert response.status_code == 200
+            assert says in str(response.context_data["form"].errors[place]), fields
         assert Task.objects.filter(tenant=cast.acme.tenant).count() == 2
 
     def test_a_model_twice_or_of_another_tenant_is_refused(self, cast: Cast, ada: ConsoleClient):
@@ -147,21 +143,17 @@ class TestContext:
         assert (policy.tenant, policy.keep_messages, policy.summary_model) == (cast.acme.tenant, 2, cast.acme.model)
         assert (policy.summary_tokens, policy.embedding_wait_ms) == (400, 100)
 
-    @pytest.mark.parametrize(
-        ("fields", "place", "says"),
-        [
+    def test_what_makes_no_sense_is_refused_beside_its_field(self, cast: Cast, ada: ConsoleClient):
+        refused: list[tuple[dict[str, Any], str, str]] = [
             ({"summarises": "on"}, "summary_model", "Name the model that writes the summaries"),
             ({"keep_messages": "0"}, "keep_messages", "greater than or equal to 1"),
             ({"max_input_tokens": "20"}, "max_input_tokens", "greater than or equal to 500"),
             ({"fits_budget": "", "max_input_tokens": "900"}, "max_input_tokens", "if the token limit is to be fitted"),
-        ],
-    )
-    def test_what_makes_no_sense_is_refused_beside_its_field(
-        self, cast: Cast, ada: ConsoleClient, fields: dict[str, str], place: str, says: str
-    ):
-        response = ada.post(self.address(ada, cast.acme.task), {**POLICY, **fields})
-        assert says in str(response.context_data["form"].errors[place])
-        assert says in self.tried(ada, cast.acme.task, **fields)
+        ]
+        for fields, place, says in refused:
+            response = ada.post(self.address(ada, cast.acme.task), {**POLICY, **fields})
+            assert says in str(response.context_data["form"].errors[place]), fields
+            assert says in self.tried(ada, cast.acme.task, **fields)
         assert not ContextPolicy.objects.filter(task=cast.acme.task).exists()
 
     def test_a_conversation_is_tried_without_saving_anything(self, cast: Cast, ada: ConsoleClient):

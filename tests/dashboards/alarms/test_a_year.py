@@ -155,6 +155,15 @@ def test_spending_that_runs_away_is_found_after_two_hours():
         assert begun(spending_looks(spent), spending.HOURS) == [1501]
 
 
+def test_spending_that_grows_by_half_each_week_is_no_anomaly_and_by_more_than_double_is_one():
+    weeks = spending.WEEKS
+    for growth, is_found in ((1.5, False), (2.0, False), (2.5, True)):
+        known = [10 * growth**-week for week in range(1, weeks + 1) for _hour in spending.NEIGHBOURS]
+        usual = spending.usual(known, 1.0)
+        assert usual is not None
+        assert (spending.verdict(10.0, usual) >= Verdict.BAD) is is_found
+
+
 def votes(shares_by_day: np.ndarray, a_day: int, rng: np.random.Generator) -> list[Votes]:
     of = rng.poisson(a_day, len(shares_by_day))
     up = rng.binomial(of, shares_by_day)

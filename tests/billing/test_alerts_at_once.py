@@ -14,9 +14,9 @@ import pytest
 from django.db import connection, transaction
 from django.utils import timezone
 
-from billing import deliveries
+from billing import deliveries, episodes
 from billing.alerts import note_crossings
-from billing.models import AlertDelivery, Budget
+from billing.models import Alert, AlertDelivery, Budget, Severity
 from tenants.models import Tenant
 from tests.billing.alert_ledger import NOW, TENANT, channel, noted, told, use
 
@@ -156,3 +156,19 @@ def test_one_run_at_a_time_is_enough(tenant: Tenant):
         assert other.result(PATIENCE_SECONDS) == deliveries.Sent(delivered=1)
     with elsewhere(deliveries.run) as other:
         assert other.result(PATIENCE_SECONDS) == deliveries.Sent()
+
+
+def begin(tenant: Tenant) -> Alert | None:
+    return episodes.begin(
+        tenant.pk, kind="errors", source="tenant", severity=Severity.WARNING, name="Errors", text="Many.", at=NOW
+    )
+
+
+def test_an_episode_that_two_workers_begin_at_once_is_one_and_told_once(tenant: Tenant):
+    with unfinished():
+        assert begin(tenant) is not None
+        with elsewhere(lambda: begin(tenant)) as second:
+            wait_until_somebody_waits_for_a_lock()
+            connection.commit()
+            assert second.result(PATIENCE_SECONDS) is None
+    assert (Alert.objects.count(), AlertDelivery.objects.count()) == (1, 1)

@@ -212,6 +212,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 5.0,
         "options": {"expires": 5},
     },
+    "forget kept results": {
+        "task": "tenants.tasks.forget_kept_results",
+        "schedule": 3600.0,
+        "options": {"expires": 3600},
+    },
     "deliver alerts": {"task": "billing.tasks.deliver_alerts", "schedule": 3.0, "options": {"expires": 5}},
     "sweep holds": {"task": "gateway.tasks.sweep_holds", "schedule": 5.0, "options": {"expires": 5}},
     "reconcile counters": {"task": "gateway.tasks.reconcile_counters", "schedule": 60.0, "options": {"expires": 60}},

@@ -28,6 +28,7 @@ urlpatterns = [
     path("invitation/<str:token>/", invitation, name="invitation"),
     path("admin/", admin.site.urls),
     path("v1/", include("gateway.api.urls")),
+    path("api/v1/", include("config.management_urls")),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
     path("api/docs/", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
     path("feedback/<str:token>", rating.page, name="feedback"),

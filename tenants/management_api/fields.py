@@ -25,7 +25,7 @@ class Strict(serializers.Serializer[Any]):
 
 
 class Row(Strict, serializers.ModelSerializer[Any]):
-    """A row as the API shows and takes it. Whether a whole row may be saved is the verbs' to say, so there are no validators over fields."""
+    """A row as the API shows and takes it. Whether it may be saved as a whole is the verbs' to say, not checked here."""
 
     serializer_field_mapping = {**serializers.ModelSerializer.serializer_field_mapping}
 

@@ -155,10 +155,8 @@ class ManagementViewSet(ManagementView, viewsets.GenericViewSet[Any]):
     def own(self) -> Any:
         """The one that the address names, to be written: nobody else writes it meanwhile."""
         self._check_own(self.row())
-        found = (
-            self.model._default_manager.select_for_update().filter(pk=self.kwargs["pk"]).values_list("pk", flat=True)
-        )
-        if not found:
+        locked = self.model._default_manager.select_for_update().filter(pk=self.kwargs["pk"]).order_by("pk")
+        if not locked.values_list("pk", flat=True):
             raise Http404
         return self.row()
 

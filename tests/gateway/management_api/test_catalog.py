@@ -55,7 +55,8 @@ def test_a_connection_is_tried_out_and_what_is_wrong_is_said(cast: Cast):
     assert response.status_code == 200
     told = response.json()
     assert (told["works"], told["fault"], told["models"]) == (False, "not_allowed", [])
-    assert told["title"] and told["advice"]
+    assert told["title"]
+    assert told["advice"]
     cast.acme.provider.refresh_from_db()
     assert cast.acme.provider.test_fault == "not_allowed"
 

@@ -85,8 +85,9 @@ class Budgets(Whole):
         """Higher amounts for a time: the highest in force counts."""
         if request.method != "POST":
             return self.page_of(BudgetRaise.objects.filter(budget=self.row()), RaiseRow)
+        budget = self.own()
         told = self.body(RaiseRow).validated_data
-        item = budgets.raise_temporarily(self.own(), by=self.person, now=timezone.now(), **told)
+        item = budgets.raise_temporarily(budget, by=self.person, now=timezone.now(), **told)
         return Response(self.shown(item, RaiseRow), status=201)
 
     @extend_schema(request=None, responses={200: RaiseRow, 204: None})

@@ -133,9 +133,10 @@ class Keys(Reads, Creates, Changes):
     @action(detail=True, methods=["post"], right="change")
     def rotate(self, request: Request, pk: Any) -> Response:
         """Another secret, shown this once. The former one is accepted for a while, so that nothing fails meanwhile."""
+        key = self.own()
         told = self.body(Rotation).validated_data
         made = api_keys.rotate(
-            self.own(), overlap=dt.timedelta(hours=told["overlap_hours"]), rotated_by=self.person, seen=told["seen"]
+            key, overlap=dt.timedelta(hours=told["overlap_hours"]), rotated_by=self.person, seen=told["seen"]
         )
         return Response(self._revealed(made), status=201)
 

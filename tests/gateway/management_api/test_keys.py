@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from gateway.errors import Unauthenticated
+from gateway.pipeline import credentials
 from tenants import api_keys, audit
 from tenants.models import ApiKey, ApiKeySecret
 from tests.cast import Cast
@@ -133,3 +135,18 @@ def test_the_playgrounds_key_is_none_of_an_applications(cast: Cast):
     ada = script(cast.acme.tenant)
     assert str(row.pk) not in ada.get("keys").content.decode()
     error_of(ada.post(f"keys/{row.pk}/rotate"), 404)
+
+
+def test_a_developers_key_whose_maker_is_gone_changes_nobodys_keys(cast: Cast):
+    """The cast's key was made by nobody, either."""
+    client, key = script(cast.acme.tenant, "developer", by=None), cast.acme.key.api_key
+    assert key.created_by is None
+    error_of(client.patch(f"keys/{key.pk}", {"name": "mine"}), 403)
+    error_of(client.post(f"keys/{key.pk}/revoke"), 403)
+    key.refresh_from_db()
+    assert (key.name, key.revoked_at) == ("Acme bot", None)
+
+
+async def test_a_management_key_calls_no_model():
+    with pytest.raises(Unauthenticated, match="calls no model"):
+        await credentials.recognise("tgm-" + "x" * 43, "chat", None)  # type: ignore[arg-type]  # nothing is looked up

@@ -12,6 +12,7 @@ from config.branding import static_url
 from config.embedded import layout as layouts
 from config.embedded.redis import broker_url
 from config.env import Environment
+from config.openapi import SPECTACULAR_SETTINGS as SPECTACULAR_SETTINGS
 from config.redis_cluster import is_cluster, node_url
 from config.sign_in import *  # noqa: F403
 from config.sign_in import SIGN_IN_APPS
@@ -246,21 +247,6 @@ REST_FRAMEWORK: dict[str, object] = {
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "UNAUTHENTICATED_USER": None,
 }
-SPECTACULAR_SETTINGS = {
-    "TITLE": "Tollgate",
-    "DESCRIPTION": "One API to every model provider, in OpenAI's and Anthropic's wire formats.",
-    "VERSION": "0.1.0",
-    "SERVE_INCLUDE_SCHEMA": False,
-    "ENUM_NAME_OVERRIDES": {  # several fields are called so
-        "AlertKind": "billing.models.alerts.Alert.Kind",
-        "ChannelKind": "billing.models.channels.AlertChannel.Kind",
-        "ProviderKind": "gateway.models.catalog.Provider.Kind",
-        "Severity": "billing.models.channels.Severity",
-    },
-    "SWAGGER_UI_DIST": "SIDECAR",
-    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
-}
-
 UNFOLD = {
     "SITE_TITLE": "Tollgate",
     "SITE_HEADER": "Tollgate",

@@ -61,8 +61,8 @@ class ManagementSchema(AutoSchema):
             found.append(OpenApiParameter(idempotency.HEADER, str, "header", description=text))
         return found
 
-    def _get_response_bodies(self, direction: str = "response") -> dict[str, Any]:
-        bodies: dict[str, Any] = super()._get_response_bodies(direction)  # type: ignore[no-untyped-call]
+    def _get_response_bodies(self, direction: Any = "response") -> dict[str, Any]:
+        bodies: dict[str, Any] = super()._get_response_bodies(direction)
         errors = {**ERRORS, **(WRITING if self.method != "GET" else {})}
         for status, text in errors.items():
             response = OpenApiResponse(Error, description=text)

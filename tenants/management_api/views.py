@@ -44,10 +44,10 @@ class ManagementView(APIView):
     authentication_classes = [callers.ByKey, callers.BySession]
     parser_classes = [JSONParser]
     renderer_classes = [JSONRenderer]
-    schema = ManagementSchema()  # type: ignore[assignment]
+    schema = ManagementSchema()
     kept: KeptResult | None = None
 
-    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:  # type: ignore[override]
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         def respond() -> HttpResponseBase:
             return self._undone_if_refused(request, *args, **kwargs)
 
@@ -74,7 +74,7 @@ class ManagementView(APIView):
                 transaction.set_rollback(True)
             elif self.kept is not None:
                 idempotency.keep(self.kept, status=response.status_code, body=response.render().content)
-            return response  # type: ignore[no-any-return]
+            return response
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)

@@ -141,7 +141,7 @@ def _page(request: HttpRequest, form: KeyForm) -> HttpResponse:
         "form": form,
         "may_add": visit.may("add", "management_keys"),
         "may_change": visit.may("change", "management_keys"),
-        "docs": addresses.outside("management_docs"),
+        "docs": reverse("management_docs"),
         "now": timezone.now(),
     }
     return console.render(request, "tenants/management_keys.html", context)

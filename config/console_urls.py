@@ -1,13 +1,17 @@
 """Every address within a tenant's console, as it stands behind /t/<slug>. The middleware puts this in place of `config.urls`."""
 
-from django.urls import path
+from django.urls import include, path
 from django.utils.module_loading import autodiscover_modules
 
+from config import management_docs
 from tenants.sites import console
 
 autodiscover_modules("pages")  # the apps' own pages of the console; those of models come with their admin
 
 urlpatterns = [
+    path("api/v1/schema/", management_docs.schema, name="management_schema"),
+    path("api/v1/docs/", management_docs.docs, name="management_docs"),
+    path("api/v1/", include("config.management_urls")),  # with the session instead of a key
     path("", console.urls),
 ]
 handler403 = "tenants.console.errors.forbidden"

@@ -107,7 +107,10 @@ OPERATORS = (
 CONSOLE = (
     Group("", (Entry(_("Home"), "home", "index", _("How things stand")), PLAYGROUND)),
     Group(_("Activity"), (DASHBOARDS, REQUESTS, FEEDBACK, replace(ALERTS, target="billing_alert_changelist"), AUDIT)),
-    Group(_("Access"), (KEYS, END_USERS)),
+    Group(
+        _("Access"),
+        (KEYS, Entry(_("Management keys"), "terminal", "management_keys", _("What scripts manage with")), END_USERS),
+    ),
     Group(
         _("Limits"),
         (

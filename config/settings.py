@@ -12,6 +12,7 @@ from config.branding import static_url
 from config.embedded import layout as layouts
 from config.embedded.redis import broker_url
 from config.env import Environment
+from config.openapi import SPECTACULAR_SETTINGS as SPECTACULAR_SETTINGS
 from config.redis_cluster import is_cluster, node_url
 from config.sign_in import *  # noqa: F403
 from config.sign_in import SIGN_IN_APPS
@@ -217,6 +218,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 5.0,
         "options": {"expires": 5},
     },
+    "forget kept results": {
+        "task": "tenants.tasks.forget_kept_results",
+        "schedule": 3600.0,
+        "options": {"expires": 3600},
+    },
     "deliver alerts": {"task": "billing.tasks.deliver_alerts", "schedule": 3.0, "options": {"expires": 5}},
     "sweep holds": {"task": "gateway.tasks.sweep_holds", "schedule": 5.0, "options": {"expires": 5}},
     "reconcile counters": {"task": "gateway.tasks.reconcile_counters", "schedule": 60.0, "options": {"expires": 60}},
@@ -253,15 +259,6 @@ REST_FRAMEWORK: dict[str, object] = {
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "UNAUTHENTICATED_USER": None,
 }
-SPECTACULAR_SETTINGS = {
-    "TITLE": "Tollgate",
-    "DESCRIPTION": "One API to every model provider, in OpenAI's and Anthropic's wire formats.",
-    "VERSION": "0.1.0",
-    "SERVE_INCLUDE_SCHEMA": False,
-    "SWAGGER_UI_DIST": "SIDECAR",
-    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
-}
-
 UNFOLD = {
     "SITE_TITLE": "Tollgate",
     "SITE_HEADER": "Tollgate",

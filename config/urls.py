@@ -6,6 +6,7 @@ from django.utils.module_loading import autodiscover_modules
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
 from billing import confirmation
+from config import management_docs
 from gateway.api import health
 from gateway.pages import rating
 from tenants.accounts import sso_pages
@@ -14,6 +15,8 @@ from tenants.accounts.sessions import sessions
 from tenants.console import front
 
 autodiscover_modules("pages")  # the apps' own pages, of the operators' site too
+
+CALLS = [path("v1/", include("gateway.api.urls"))]  # what applications call, which has an OpenAPI document of its own
 
 urlpatterns = [
     path("", front.front, name="front"),
@@ -27,8 +30,11 @@ urlpatterns = [
     path("alerts/confirm/<str:token>/", confirmation.confirm, name="confirm_channel"),
     path("invitation/<str:token>/", invitation, name="invitation"),
     path("admin/", admin.site.urls),
-    path("v1/", include("gateway.api.urls")),
-    path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
+    *CALLS,
+    path("api/v1/schema/", management_docs.schema, name="management_schema"),
+    path("api/v1/docs/", management_docs.docs, name="management_docs"),
+    path("api/v1/", include("config.management_urls")),
+    path("api/schema/", SpectacularAPIView.as_view(patterns=CALLS), name="schema"),
     path("api/docs/", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
     path("feedback/<str:token>", rating.page, name="feedback"),
     path("healthz", health.healthz),

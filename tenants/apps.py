@@ -13,6 +13,7 @@ class TenantsConfig(AppConfig):
         from tenants.accounts import events
 
         events.connect()
+        audit.connect()
         audit.track(User, many_to_many=("groups", "user_permissions"))
         audit.track(Group, many_to_many=("permissions",))
         for model in (
@@ -22,6 +23,7 @@ class TenantsConfig(AppConfig):
             models.ApiKeySecret,
             models.EndUser,
             models.Invitation,
+            models.ManagementKey,
             models.SsoConnection,
         ):
             audit.track(model)

@@ -6,8 +6,12 @@ never stands in an entry: secrets are masked or left out. Bulk writes (`QuerySet
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
+from auditlog.context import auditlog_value
 from auditlog.middleware import AuditlogMiddleware
 from auditlog.models import LogEntry
 from auditlog.registry import auditlog
@@ -15,8 +19,9 @@ from django.contrib.contenttypes.models import ContentType
 from django.db import models
 from django.db.models import Q, QuerySet
 from django.db.models.fields.json import KT
+from django.db.models.signals import pre_save
 
-from tenants.models import Tenant
+from tenants.models import ManagementKey, Tenant
 
 NOT_RECORDED = frozenset(
     {"id", "created_at", "changed_at", "date_joined", "config_version", "last_used_at", "last_login", "secret_sha256"}
@@ -63,6 +68,36 @@ def of_tenant(entries: QuerySet[LogEntry], tenant: Tenant) -> QuerySet[LogEntry]
     """Those about the tenant's rows. Row-level security goes by the same expression, as does its index."""
     found: QuerySet[LogEntry] = entries.alias(of_tenant=KT("additional_data__tenant_id"))
     return found.filter(of_tenant=str(tenant.pk))
+
+
+BY_KEY = "by_key"  # in an entry's additional data: the management key that did it
+_by_key: ContextVar[str] = ContextVar("tollgate_by_key", default="")
+
+
+@contextmanager
+def by_key(key: ManagementKey, made_by: Any) -> Iterator[None]:
+    """Until the block ends, what is recorded was done by the key, on behalf of whoever has made it (None: gone)."""
+    told = auditlog_value.get(None)
+    former = told.get("actor") if told is not None else None
+    if told is not None:
+        told["actor"] = made_by
+    token = _by_key.set(f"{key.name} ({key.prefix}…)")
+    try:
+        yield
+    finally:
+        _by_key.reset(token)
+        if told is not None:
+            told["actor"] = former
+
+
+def connect() -> None:
+    """Have entries say which management key wrote them."""
+    pre_save.connect(_say_by_key, sender=LogEntry, dispatch_uid="tollgate_by_key")
+
+
+def _say_by_key(sender: Any, instance: LogEntry, **kwargs: Any) -> None:
+    if _by_key.get():
+        instance.additional_data = {**(instance.additional_data or {}), BY_KEY: _by_key.get()}
 
 
 class AuditMiddleware(AuditlogMiddleware):  # type: ignore[misc]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from django.db import models
 from django.db.models import Q, QuerySet
@@ -27,8 +27,10 @@ class TenantManager(models.Manager[M]):
         present = tenancy.present()
         if not isinstance(present, OfTenant):
             return rows
-        visible = Q(**{self.path: present.tenant_id})
-        return rows.filter(visible | Q(**{f"{self.path}__isnull": True}) if self.shares_unowned else visible)
+        # Django makes managers of related rows (`task.fallbacks`) from this class without its arguments: the model's own one knows.
+        own: Any = self.model._default_manager if isinstance(self.model._default_manager, TenantManager) else self
+        visible = Q(**{own.path: present.tenant_id})
+        return rows.filter(visible | Q(**{f"{own.path}__isnull": True}) if own.shares_unowned else visible)
 
     def across(self, reason: str) -> QuerySet[M]:
         """The rows of all tenants, for a reason; within a console the database still shows one tenant's only."""

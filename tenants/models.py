@@ -341,3 +341,5 @@ class EndUser(TenantOwned):
 from tenants.models_joining import Invitation as Invitation  # noqa: E402
 from tenants.models_joining import SsoConnection as SsoConnection  # noqa: E402
 from tenants.models_keys import ApiKeySecret as ApiKeySecret  # noqa: E402
+from tenants.models_management import KeptResult as KeptResult  # noqa: E402
+from tenants.models_management import ManagementKey as ManagementKey  # noqa: E402

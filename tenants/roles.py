@@ -61,6 +61,9 @@ RIGHTS: dict[str, Rights] = {
     "keys": Rights(add=DEVELOPERS, change=DEVELOPERS, only_own=frozenset({Role.DEVELOPER})),  # revoked, never deleted
     "feedback": LOOK,
     "labels": LOOK,
+    "management_keys": Rights(
+        view=ADMINS, add=ADMINS, change=ADMINS
+    ),  # revoked, never deleted; made in the console only
     "members": Rights.edited_by(OWNERS),
     "models": Rights.edited_by(ADMINS),  # the tenant's own, at providers of its own (`gateway.catalog`)
     "playground": Rights(
@@ -76,6 +79,14 @@ RIGHTS: dict[str, Rights] = {
     "tasks": Rights.edited_by(ADMINS),
     "tenant": Rights(change=ADMINS),
 }
+
+
+RANK = (Role.VIEWER, Role.DEVELOPER, Role.ADMIN, Role.OWNER)
+
+
+def up_to(role: Role) -> tuple[Role, ...]:
+    """The roles that somebody in `role` may give to what they make."""
+    return RANK[: RANK.index(role) + 1]
 
 
 def may(role: Role, action: Action, subject: str) -> bool:

@@ -87,7 +87,8 @@ class HouseSite(UnfoldAdminSite):
         ]
 
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        return redirect_to_login(request.GET.get(REDIRECT_FIELD_NAME) or request.get_full_path())
+        target = request.GET.get(REDIRECT_FIELD_NAME) or request.get_full_path()
+        return redirect_to_login(target, addresses.outside("account_login"))
 
     def logout(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         return HttpResponseRedirect(addresses.outside("account_logout"))

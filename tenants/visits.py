@@ -22,14 +22,18 @@ class NotInAConsole(RuntimeError):
 
 @dataclass(frozen=True)
 class Visit:
-    """A person in a tenant's console. An operator who is no member there has an owner's rights, and pages say that it is one."""
+    """A person in a tenant's console. An operator who is no member there has an owner's rights, and pages say that it is one.
+
+    Of a management key (`tenants.management_api`) the role is the key's, and `subjects` what it is limited to; empty: to nothing.
+    """
 
     tenant: Tenant
     role: Role
     by_operator: bool = False
+    subjects: frozenset[str] = frozenset()
 
     def may(self, action: Action, subject: str) -> bool:
-        return roles.may(self.role, action, subject)
+        return (not self.subjects or subject in self.subjects) and roles.may(self.role, action, subject)
 
 
 def found(request: HttpRequest) -> Visit | None:

@@ -6,31 +6,17 @@ import datetime as dt
 from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
-from django.urls import register_converter, reverse
+from django.urls import reverse
 from django.utils import formats, timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from billing import figures, statement_csv, statement_page, statements
+from billing import months as _months  # noqa: F401  (the converter in the addresses below)
 from tenants import visits
 from tenants.models import Tenant
 from tenants.sites import console
-
-
-class MonthConverter:
-    """`2026-11` as the month's first day."""
-
-    regex = "2[0-9]{3}-(?:0[1-9]|1[0-2])"
-
-    def to_python(self, value: str) -> dt.date:
-        return dt.date.fromisoformat(f"{value}-01")
-
-    def to_url(self, value: dt.date) -> str:
-        return f"{value:%Y-%m}"
-
-
-register_converter(MonthConverter, "month")
 
 
 @console.page("statements/", name="statements", subject="statements")

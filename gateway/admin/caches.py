@@ -23,11 +23,11 @@ from redis.exceptions import RedisError
 from unfold.contrib.filters.admin import BooleanRadioFilter
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
+from gateway import purging
 from gateway.models import CachePolicy, Task
-from gateway.semantic import entries
 from gateway.stores import cache
 from gateway.stores.cache import Purge, Stats
-from tenants import audit, sites, visits
+from tenants import sites, visits
 from tenants.admin.badges import badge
 from tenants.admin.base import TenantScopedAdmin
 from tenants.admin.filters import TenantFilter
@@ -265,14 +265,11 @@ class CachePolicyAdmin(TenantScopedAdmin):
         page_url = reverse("admin:gateway_cachepolicy_change", args=[policy.pk])
         if request.method == "POST" and form.is_valid():
             try:
-                what = form.purge()
-                cache.purge_now(get_redis_connection("default"), policy.tenant_id, what)
-                entries.forget(policy.tenant_id, what.kind, what.subject)
+                purging.purge(policy.tenant, form.purge(), said=form.said(), policy=policy)
             except RedisError:
                 logger.exception("the cache of tenant %s could not be purged", policy.tenant_id)
                 self.message_user(request, _("Redis does not answer just now. Nothing was purged."), messages.ERROR)
                 return HttpResponseRedirect(request.path)
-            audit.note(policy, purged=form.said())
             text = _("Purged: %(what)s. No earlier answer is given any more; their room is free within a minute.")
             self.message_user(request, text % {"what": form.said()}, messages.SUCCESS)
             return HttpResponseRedirect(page_url)

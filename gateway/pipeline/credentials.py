@@ -11,7 +11,7 @@ from typing import NamedTuple
 from gateway.errors import GatewayError, PermissionDenied, Unauthenticated
 from gateway.stores.snapshots import Snapshots
 from gateway.types import Snapshot
-from tenants import api_keys, playground
+from tenants import api_keys, management_keys, playground
 
 MAX_SECRET_CHARACTERS = 200
 
@@ -26,6 +26,8 @@ async def recognise(secret: str, scope: str, snapshots: Snapshots) -> tuple[Snap
             "Send your Tollgate key as `Authorization: Bearer tg-…` or `x-api-key: tg-…`.", code="missing_api_key"
         )
     if len(secret) > MAX_SECRET_CHARACTERS or not secret.startswith(api_keys.PREFIX):
+        if secret.startswith(management_keys.PREFIX):
+            raise Unauthenticated("This is a management key: it manages, and calls no model. Send an application's.")
         raise Unauthenticated("This is not a Tollgate key; those begin with tg-.")
     digest = api_keys.digest(secret)
     snapshot = await snapshots.for_key(digest)

@@ -78,7 +78,7 @@ class AuditTrailAdmin(HouseAdmin):
 
     @display(description=_("Person"), ordering="actor__username")
     def who(self, entry: LogEntry) -> Any:
-        return entry.actor or entry.actor_email or _("Tollgate itself")
+        return changes.who(entry)
 
     @display(description=_("Action"), ordering="action")
     def did(self, entry: LogEntry) -> str:

@@ -11,6 +11,7 @@ from django.urls import NoReverseMatch, reverse
 from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 
+from tenants import audit
 from tenants.accounts import events
 
 NOTHING = "—"
@@ -30,6 +31,7 @@ class Description:
     """What the templates show of an entry."""
 
     entry: LogEntry
+    who: str
     kind: str
     did: str
     what: str
@@ -41,6 +43,7 @@ def described(entry: LogEntry) -> Description:
     model = entry.content_type.model_class()
     return Description(
         entry=entry,
+        who=who(entry),
         kind=kind_of(entry),
         did=did(entry),
         what=str(model._meta.verbose_name) if model else entry.content_type.model,
@@ -63,6 +66,13 @@ def kind_of(entry: LogEntry) -> str:
     """A colour of `badge`."""
     event = event_of(entry)
     return ("danger" if event in events.FAILURES else "info") if event else KINDS.get(entry.action, "")
+
+
+def who(entry: LogEntry) -> str:
+    """The person, and the management key that did it for them."""
+    person = str(entry.actor or entry.actor_email or _("Tollgate itself"))
+    key = (entry.additional_data or {}).get(audit.BY_KEY)
+    return str(_("%(person)s, by the management key %(key)s") % {"person": person, "key": key}) if key else person
 
 
 def row_url(entry: LogEntry) -> str:

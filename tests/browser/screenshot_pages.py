@@ -67,6 +67,7 @@ SHOTS = (
     Shot("feedback", f"{ACME}gateway/feedback/"),
     Shot("playground", f"{ACME}playground/", click="Explain in three sentences", until="Done"),
     Shot("console-audit-trail", f"{ACME}auditlog/logentry/"),
+    Shot("console-management-keys", f"{ACME}management-keys/"),
     Shot("console-team", f"{ACME}team/"),
     Shot("console-team-leave", f"{ACME}team/leave/"),
     Shot("console-single-sign-on", f"{ACME}tenants/ssoconnection/add/"),

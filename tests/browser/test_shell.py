@@ -16,6 +16,7 @@ PAGES = [
     "tenants/apikey/",
     "gateway/requestlog/",
     "gateway/routingrule/explain/",
+    "management-keys/",
 ]
 
 

@@ -22,7 +22,7 @@ from gateway.models import (
     SemanticWatch,
     TaskFallback,
 )
-from tenants.models import Invitation, SsoConnection, TenantOwned
+from tenants.models import Invitation, KeptResult, ManagementKey, SsoConnection, TenantOwned
 from tests.cast import Cast, Company
 
 OWNED = sorted(
@@ -46,6 +46,12 @@ _MAKERS: dict[Any, Any] = {
     SsoConnection: lambda company, cast: SsoConnection.objects.create(
         tenant=company.tenant, name="Login", issuer="https://id.example", client_id="tollgate",
         domains=[f"{company.tenant.slug}.example"],
+    ),
+    ManagementKey: lambda company, cast: ManagementKey.objects.create(
+        tenant=company.tenant, name=f"{company.tenant.name} script", prefix="tgm-012345", secret_sha256=uuid4().hex * 2
+    ),
+    KeptResult: lambda company, cast: KeptResult.objects.create(
+        tenant=company.tenant, asked_by="key:x", key=uuid4().hex, request_sha256="0" * 64
     ),
     BudgetRaise: lambda company, cast: BudgetRaise.objects.create(
         budget=company.budget, amount=1000, ends_at=timezone.now() + dt.timedelta(days=1), reason="x"

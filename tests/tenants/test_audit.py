@@ -22,7 +22,7 @@ from gateway.models import (
     SemanticLabel,
 )
 from tenants import api_keys, audit
-from tenants.models import ConfigModel, TenantOwned
+from tenants.models import ConfigModel, KeptResult, TenantOwned
 from tests.cast import CREDENTIAL, Cast, logged_in
 
 pytestmark = pytest.mark.django_db
@@ -38,7 +38,7 @@ def test_every_configuration_model_is_tracked():
     no_configuration = {  # the worker writes it; or it says what somebody has seen
         *(Alert, AlertDelivery, AlertsSeen, DailyUsage, Feedback, LabeledAnswer, RequestLog),
         *(SemanticCheck, SemanticEntry, SemanticHit, SemanticLabel),
-        *(LogChange, Calendar, Cell, Series),
+        *(LogChange, Calendar, Cell, KeptResult, Series),
     }
     ours = [model for model in apps.get_models() if issubclass(model, (ConfigModel, TenantOwned))]
     ours = [model for model in ours if model not in no_configuration]

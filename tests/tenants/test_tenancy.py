@@ -37,6 +37,14 @@ def test_within_a_tenant_there_are_its_rows(cast: Cast):
         assert cast.globex.tenant.enduser_set.count() == 0
 
 
+def test_rows_related_to_the_operators_are_seen_within_a_tenant(cast: Cast):
+    """Django makes the manager of related rows anew, and it has to know that theirs are for everybody."""
+    with tenancy.nowhere(), tenancy.entered(cast.acme.tenant.pk):
+        assert cast.task.fallbacks.count() == 1
+        assert cast.rule.targets.count() == 2
+        assert cast.globex.rule.targets.count() == 0
+
+
 def test_tollgates_own_processes_act_for_all(cast: Cast):
     assert {cast.acme.tenant, cast.globex.tenant} <= set(Tenant.objects.all())
     found: list[Any] = []

@@ -192,3 +192,8 @@ def test_a_form_without_its_token_is_told_to_be_out_of_date(cast: Cast):
     response = client.post(f"/t/{cast.acme.tenant.slug}/team/invite/", {"email": "x@example.com", "role": "viewer"})
     assert response.status_code == 403
     assert "This form is out of date" in response.content.decode()
+
+
+def test_the_consoles_address_for_signing_in_leads_to_the_one_place_for_that(cast: Cast):
+    response = in_console(cast.ada, cast.acme.tenant).get(f"/t/{cast.acme.tenant.slug}/login/")
+    assert (response.status_code, response["Location"].partition("?")[0]) == (302, "/account/login/")

@@ -1,0 +1,37 @@
+"""The OpenAPI document of the management API, and a page that shows it and calls it: for anybody, with a management key; and within each
+console for its members, with their session.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.urls import include, path
+from drf_spectacular.generators import SchemaGenerator
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+
+from tenants import visits
+from tenants.console import addresses
+
+TEXT = (
+    "What the console does, for scripts. Send a management key (`authorization: Bearer tgm-…`), which an owner or admin makes in the "
+    "console. Lists come in pages (`limit`, `next`), unknown fields and filters are refused, and every error is "
+    '`{"error": {"code", "message", "fields"}}`.'
+)
+PATTERNS = [path("api/v1/", include("config.management_urls"))]
+
+
+class Generator(SchemaGenerator):
+    """Names the document; in a console its addresses lead to that tenant. Nothing global is changed for it: requests run side by side."""
+
+    def get_schema(self, request: Any = None, public: bool = False) -> Any:
+        document = super().get_schema(request=request, public=public)  # type: ignore[no-untyped-call]
+        document["info"] |= {"title": "Tollgate: management API", "description": TEXT}
+        visit = visits.found(request._request) if request is not None else None
+        if visit is not None:
+            document["servers"] = [{"url": addresses.console(visit.tenant.slug).rstrip("/")}]
+        return document
+
+
+schema = SpectacularAPIView.as_view(patterns=PATTERNS, generator_class=Generator)
+docs = SpectacularSwaggerView.as_view(url_name="management_schema")

@@ -1,0 +1,16 @@
+"""How the OpenAPI documents are made: that of what applications call, and that of the management API (`config.management_docs`)."""
+
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Tollgate",
+    "DESCRIPTION": "One API to every model provider, in OpenAI's and Anthropic's wire formats.",
+    "VERSION": "0.1.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "ENUM_NAME_OVERRIDES": {  # several fields are called so
+        "AlertKind": "billing.models.alerts.Alert.Kind",
+        "ChannelKind": "billing.models.channels.AlertChannel.Kind",
+        "ProviderKind": "gateway.models.catalog.Provider.Kind",
+        "Severity": "billing.models.channels.Severity",
+    },
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+}

@@ -1,0 +1,58 @@
+"""What bodies and queries are made of. What is not known is refused, so that a misspelt limit is not taken for none."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import models
+from django.utils.translation import gettext as _
+from rest_framework import serializers
+
+
+class Strict(serializers.Serializer[Any]):
+    """Refuses fields that there are not, and those that are only read."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        if isinstance(data, dict):
+            unknown = {
+                str(name): [_("This is only read, never written.") if name in self.fields else _("Unknown field.")]
+                for name in data
+                if name not in self.fields or self.fields[name].read_only
+            }
+            if unknown:
+                raise serializers.ValidationError(unknown)
+        return super().to_internal_value(data)
+
+
+class Row(Strict, serializers.ModelSerializer[Any]):
+    """A row as the API shows and takes it. Whether it may be saved as a whole is the verbs' to say, not checked here."""
+
+    serializer_field_mapping = {**serializers.ModelSerializer.serializer_field_mapping}
+
+    def get_validators(self) -> list[Any]:
+        return []
+
+    def apply(self, row: Any) -> Any:
+        """Put what was given into the row."""
+        for name, value in self.validated_data.items():
+            setattr(row, name, value)
+        return row
+
+
+class Money(serializers.DecimalField):
+    """USD as a text, with the digits that it has. Texts and numbers are taken."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**{"max_digits": 28, "decimal_places": 9, "normalize_output": True, **kwargs})
+
+
+class Filters(serializers.Serializer[Any]):
+    """What a list may be narrowed by. A field's `source` is the lookup."""
+
+
+class PlainDecimal(serializers.DecimalField):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **{**kwargs, "normalize_output": True})
+
+
+Row.serializer_field_mapping[models.DecimalField] = PlainDecimal

@@ -171,8 +171,7 @@ def tell(now: dt.datetime, how: Tell | None = None) -> int:
     for going_on in Alert.objects.filter(kind=Alert.Kind.CACHE, source=SOURCE, resolved_at=None):
         its_own = SemanticWatch.objects.filter(tenant_id=going_on.tenant_id, task=going_on.subject, is_off=True)
         if not its_own.exists():
-            over = {"kind": Alert.Kind.CACHE, "source": SOURCE, "subject": going_on.subject}
-            episodes.resolve(going_on.tenant_id, **over, at=now)
+            episodes.resolve(going_on.tenant_id, kind=Alert.Kind.CACHE, source=SOURCE, subject=going_on.subject, at=now)
     return told
 
 

@@ -33,6 +33,9 @@ run: $(RUN_STAMP)  ## Start everything on http://127.0.0.1:8000 (PORT=8001 for a
 test: $(TEST_STAMP)  ## Run the tests, two at a time (TEST_PROCESSES=0: one); ARGS="-k budget" for some of them
 	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile $(ARGS)
 
+test-slow: $(TEST_STAMP)  ## Run the tests that are marked slow, which `make test` leaves out
+	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile -m slow $(ARGS)
+
 lint: $(TEST_STAMP)  ## Check style, imports, templates and types
 	@echo '--- ruff check' && $(BIN)/python -m ruff check .
 	@echo '--- ruff format --check' && $(BIN)/python -m ruff format --check .

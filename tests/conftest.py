@@ -10,8 +10,16 @@ import pytest
 import uvloop
 
 from config.settings import PASSWORD_HASHERS
+from tests.slow import SLOW
 
 QUICK = "django.contrib.auth.hashers.MD5PasswordHasher"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.nodeid.startswith(SLOW):
+            item.add_marker("slow")
 
 
 @pytest.fixture(autouse=True)

@@ -66,6 +66,8 @@ def _argument(name: str, kind: str, route: str, url_name: str, cast: Cast) -> An
         "channel_id": lambda: acme.channel.pk,
         "raise_id": lambda: row_of(BudgetRaise, acme, cast).pk,
         "delivery_id": lambda: row_of(AlertDelivery, acme, cast).pk,
+        "rule_id": lambda: acme.rule.pk,
+        "task_id": lambda: acme.task.pk,
         "secret_id": lambda: acme.key.api_key.secrets.get().pk,
         "month": lambda: "2026-10",
         "setting": lambda: "open",

@@ -115,7 +115,7 @@ def test_forged_and_foreign_tokens_are_refused_and_write_nothing(world: World, g
     for forged in (
         token[:-1],
         token + "A",
-        token[:-1] + ("A" if token[-1] != "A" else "B"),
+        token[:30] + ("A" if token[30] != "A" else "B") + token[31:],
         moved,
         "tgf-",
         "x",

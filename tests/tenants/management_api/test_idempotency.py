@@ -46,7 +46,7 @@ def test_another_request_with_the_same_key_is_refused(cast: Cast):
     for path, body in (("keys", {**NEW, "name": "other"}), (f"keys/{cast.acme.key.api_key.pk}/revoke", None)):
         assert error_of(ada.post(path, body, idempotency_key="one"), 422)["code"] == "idempotency_key_reused"
     assert ApiKey.objects.get(pk=cast.acme.key.api_key.pk).revoked_at is None
-    assert not ApiKey.objects.filter(name="other").exists()
+    assert not ApiKey.objects.filter(tenant=cast.acme.tenant, name="other").exists()
 
 
 @pytest.mark.django_db

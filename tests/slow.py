@@ -1,15 +1,16 @@
 """Which tests `make test` leaves out, so that CI stays short; `make test-slow` runs them. A beginning of a test's id, up to its parameters.
 
 In here is what takes seconds and looks at something again that another test looks at already, or that changes seldom: more kinds of the
-same fault, the second colour scheme, training and evaluation of the shipped models, the machine's own services.
+same fault, walks through pages with axe-core but for one, training and evaluation of the shipped models, the machine's own services.
 """
 
 SLOW = (
-    "tests/browser/test_dashboards.py::test_no_tab_is_seriously_inaccessible_or_too_wide[light",
-    "tests/browser/test_joining.py::test_no_page_of_accounts_is_seriously_inaccessible_or_without_its_look[dark",
+    "tests/browser/test_dashboards.py::test_no_tab_is_seriously_inaccessible_or_too_wide",
+    "tests/browser/test_joining.py::test_no_page_of_accounts_is_seriously_inaccessible_or_without_its_look",
     "tests/browser/test_playground.py::test_no",
     "tests/browser/test_rules.py::test_no_page_is_seriously_inaccessible_or_wider_than_a_narrow_screen[dark",
     "tests/browser/test_shell.py::test_no_page_is_seriously_inaccessible[dark",
+    "tests/config/embedded/test_session.py::",
     "tests/config/embedded/test_postgres.py::test_a_p",
     "tests/config/embedded/test_postgres.py::test_a_live_server",
     "tests/config/matrix/test_matrix.py::test_pages_of_a_console[bob",
@@ -25,6 +26,8 @@ SLOW = (
     "tests/config/test_up.py::test_it_ends_with_its_parent_when_asked_to",
     "tests/config/test_up.py::test_killing_it",
     "tests/dashboards/alarms/test_a_year.py::",
+    "tests/e2e/test_hard_stop_stores.py::test_redis_killed_and_restarted_lets_no_more_through[everything",
+    "tests/e2e/test_postgres_down.py::",
     "tests/e2e/test_provider_faults.py::test_no_client_notices_while_one_model_is_well[cut",
     "tests/e2e/test_provider_faults.py::test_no_client_notices_while_one_model_is_well[rate",
     "tests/e2e/test_provider_faults.py::test_no_client_notices_while_one_model_is_well[too slow-whole",
@@ -52,5 +55,6 @@ SLOW = (
     "tests/gateway/quality/test_versions.py::test_reading",
     "tests/gateway/quality/test_versions.py::test_the_",
     "tests/gateway/stores/test_cluster.py::test_cached_answers",
+    "tests/gateway/stores/test_cluster.py::test_lost_counters",
     "tests/gateway/test_snippets.py::test_each_snippet",
 )

@@ -10,6 +10,7 @@ import pytest
 import uvloop
 
 from config.settings import PASSWORD_HASHERS
+from tests import services
 from tests.slow import SLOW
 
 QUICK = "django.contrib.auth.hashers.MD5PasswordHasher"
@@ -36,8 +37,10 @@ def slow_passwords(_quick_passwords: None, settings: Any) -> None:
 @pytest.fixture(scope="session")
 def django_db_setup(django_test_environment: None, django_db_blocker: Any) -> Iterator[None]:
     """The test database, also for tests that commit to it without the `django_db` mark (pytest-django makes it only for marked ones)."""
+    from django.db import connection
     from django.test.utils import setup_databases, teardown_databases
 
+    connection.settings_dict["TEST"]["TEMPLATE"] = services.TEMPLATE
     with django_db_blocker.unblock():
         made = setup_databases(verbosity=0, interactive=False, aliases={"default"})
     yield

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from config.embedded import session
+from config.embedded import layout, session
+from tests import migrated
 
 EMBEDDED = "TOLLGATE_TEST_EMBEDDED"  # set: the addresses that a worker inherits are its parent's own
 FOLDER = Path(tempfile.mkdtemp(prefix="tollgate-test-"))
@@ -21,9 +22,11 @@ FOLDER.chmod(0o711)  # as root, PostgreSQL runs as another user, who must get th
 os.environ["TOLLGATE_VAR"] = str(FOLDER)
 os.environ.setdefault("TOLLGATE_ALLOWED_HOSTS", "testserver,localhost,127.0.0.1")
 _services: session.Services | None = None
+TEMPLATE: str | None = None  # the database that the test database is a copy of, which has all migrations
 if EMBEDDED in os.environ or not (os.environ.get("DATABASE_URL") and os.environ.get("REDIS_URL")):
     os.environ[EMBEDDED] = "1"
-    _services = session.start(FOLDER / "services", durable=False)
+    _services = session.start(FOLDER / "services", durable=False, begin_with=migrated.cluster())
+    TEMPLATE = layout.DATABASE_NAME
     os.environ["DATABASE_URL"] = _services.database_url
     os.environ["REDIS_URL"] = _services.redis_url
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -44,12 +45,12 @@ class Services:
         self.lock.release()
 
 
-def start(root: Path, *, durable: bool) -> Services:
+def start(root: Path, *, durable: bool, begin_with: Path | None = None) -> Services:
     """Start both below `root` and wait until they answer. Call from the main thread.
 
     `durable` keeps the data from one start to the next, safely. Otherwise it is thrown away at the start and at the
-    stop, and nothing waits for the disk. Raises EmbeddedServiceError, with nothing left running, when one cannot be
-    started or `root` is in use.
+    stop, and nothing waits for the disk; `begin_with` is then a stopped PostgreSQL's data to begin with a copy of.
+    Raises EmbeddedServiceError, with nothing left running, when one cannot be started or `root` is in use.
     """
     layout = layouts.of(root)
     layout.prepare()
@@ -57,6 +58,8 @@ def start(root: Path, *, durable: bool) -> Services:
     try:
         if not durable:
             _remove_data(layout)
+            if begin_with is not None:  # with its owner, who may be another user than we are
+                subprocess.run(["cp", "--archive", begin_with, layout.postgres_data], check=True)  # noqa: S603, S607
         services.children.append(postgres.start(layout, durable=durable))
         services.children.append(redis.start(layout, durable=durable))
     except BaseException:

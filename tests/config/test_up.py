@@ -56,7 +56,7 @@ class Up:
         children = psutil.Process(self.process.pid).children()
         return next(child for child in children if set(words) <= set(child.cmdline()))
 
-    def finish(self, number: signal.Signals, *, seconds: float = 15) -> int:
+    def finish(self, number: signal.Signals, *, seconds: float = 60) -> int:
         self.pids = sorted({*self.pids, *family(self.process.pid)})
         self.process.send_signal(number)
         return self.process.wait(seconds)

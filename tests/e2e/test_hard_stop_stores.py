@@ -72,7 +72,16 @@ def world(bystander: World, pair: list[Gateway], simulator_process: Any, simulat
 def until_admitted(bystander: World, pair: list[Gateway]) -> None:
     """Wait until both processes have noticed that Redis is back: they look once a second."""
     for gateway in pair:
-        wait_until(lambda gateway=gateway: fire(asks(bystander, [gateway], 1))[0].status == 200, seconds=30)
+        last: list[Shot] = []
+
+        def is_admitted(gateway: Gateway = gateway, last: list[Shot] = last) -> bool:
+            last[:] = fire(asks(bystander, [gateway], 1))
+            return last[0].status == 200
+
+        try:
+            wait_until(is_admitted, seconds=60)
+        except AssertionError:
+            pytest.fail(f"not admitted in a minute: {last}")
 
 
 class Books:

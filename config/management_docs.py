@@ -8,7 +8,7 @@ from typing import Any
 
 from django.urls import include, path
 from drf_spectacular.generators import SchemaGenerator
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 from tenants import visits
 from tenants.console import addresses
@@ -34,4 +34,4 @@ class Generator(SchemaGenerator):
 
 
 schema = SpectacularAPIView.as_view(patterns=PATTERNS, generator_class=Generator)
-docs = SpectacularSwaggerView.as_view(url_name="management_schema")
+docs = SpectacularSwaggerSplitView.as_view(url_name="management_schema")

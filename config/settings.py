@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from billing import prices
 from config import secrets, static_headers
 from config.branding import static_url
+from config.browsers import CONTENT_SECURITY_POLICY as CONTENT_SECURITY_POLICY
 from config.embedded import layout as layouts
 from config.embedded.redis import broker_url
 from config.env import Environment
@@ -60,6 +61,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
+    "csp.middleware.CSPMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
@@ -149,6 +151,10 @@ X_FRAME_OPTIONS = "DENY"
 if IS_PRODUCTION:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
     SECURE_HSTS_SECONDS = 31_536_000
+    SECURE_SSL_REDIRECT = env.flag("TOLLGATE_SSL_REDIRECT", True)
+    SECURE_REDIRECT_EXEMPT = [r"^(healthz|readyz|metrics)$"]  # asked from within, without TLS
+    # Whether sub-domains are served by TLS only, and whether browsers shall know it beforehand, is for whoever owns the domain.
+    SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 
 # The data plane.
 GATEWAY_MAX_BODY_BYTES = env.number("TOLLGATE_MAX_BODY_BYTES", 32 * 1024 * 1024, low=1024, high=512 * 1024 * 1024)

@@ -3,10 +3,11 @@
 from django.contrib import admin
 from django.urls import include, path
 from django.utils.module_loading import autodiscover_modules
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 from billing import confirmation
 from config import management_docs
+from config.browsers import leads_elsewhere
 from gateway.api import health
 from gateway.pages import rating
 from tenants.accounts import sso_pages
@@ -23,9 +24,9 @@ urlpatterns = [
     path("t/", front.tenants, name="tenants"),  # what follows a slug there is in `config.console_urls`
     # In place of allauth's own.
     path("account/sessions/", sessions, name="usersessions_list"),
-    path("account/3rdparty/", sso_pages.connections, name="socialaccount_connections"),
-    path("account/sso/", sso_pages.by_address, name="single_sign_on"),
-    path("account/sso/<slug:provider_id>/", sso_pages.by_name, name="single_sign_on_by_name"),
+    path("account/3rdparty/", leads_elsewhere(sso_pages.connections), name="socialaccount_connections"),
+    path("account/sso/", leads_elsewhere(sso_pages.by_address), name="single_sign_on"),
+    path("account/sso/<slug:provider_id>/", leads_elsewhere(sso_pages.by_name), name="single_sign_on_by_name"),
     path("account/", include("allauth.urls")),
     path("alerts/confirm/<str:token>/", confirmation.confirm, name="confirm_channel"),
     path("invitation/<str:token>/", invitation, name="invitation"),
@@ -35,7 +36,7 @@ urlpatterns = [
     path("api/v1/docs/", management_docs.docs, name="management_docs"),
     path("api/v1/", include("config.management_urls")),
     path("api/schema/", SpectacularAPIView.as_view(patterns=CALLS), name="schema"),
-    path("api/docs/", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
+    path("api/docs/", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="docs"),
     path("feedback/<str:token>", rating.page, name="feedback"),
     path("healthz", health.healthz),
     path("readyz", health.readyz),

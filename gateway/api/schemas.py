@@ -173,7 +173,7 @@ _VERSION = OpenApiParameter(
     "anthropic-version", str, "header", description="Given: the answer is in Anthropic's format, else in OpenAI's."
 )
 list_models = extend_schema(
-    operation_id="list_models",
+    operation_id="list_callable_models",
     summary="Models and tasks",
     tags=["Catalog"],
     parameters=[_VERSION],
@@ -187,7 +187,7 @@ retrieve_model = extend_schema(
     responses={200: _JSON},
 )
 budgets = extend_schema(
-    operation_id="list_budgets",
+    operation_id="list_own_budgets",
     summary="Budgets that apply to this key",
     tags=["Usage"],
     parameters=[

@@ -46,9 +46,12 @@ def chromium() -> Iterator[Browser]:
             browser.close()
 
 
+REFUSED = "Content Security Policy"  # in Chromium's words for it
+
+
 @dataclass
 class Visitor:
-    """Somebody at a browser window of their own. `errors` are what the pages' scripts have complained of."""
+    """Somebody at a browser window of their own. `errors` are what the pages' scripts have complained of, and what their policy refused."""
 
     context: BrowserContext
     page: Page
@@ -93,6 +96,7 @@ def visitor(
         page = context.new_page()
         made = Visitor(context, page, url)
         page.on("pageerror", lambda error: made.errors.append(str(error)))
+        page.on("console", lambda said: made.errors.append(said.text) if REFUSED in said.text else None)
         if user is not None:
             made.sign_in_as(user)
         yield made

@@ -8,6 +8,7 @@ from playwright.sync_api import expect
 from tenants.models import Membership
 from tests.browser.browsing import NARROW, Visitor
 from tests.cast import Cast
+from tests.gateway.live import wait_until
 
 PAGES = [
     "",
@@ -73,3 +74,14 @@ def test_on_a_narrow_screen_the_navigation_opens_and_nothing_is_wider_than_the_s
     page.get_by_role("button", name="Open the navigation").click()
     page.get_by_role("link", name="Budgets").click()
     page.wait_for_url("**/budgets/")
+
+
+def test_a_script_that_was_slipped_into_a_page_does_not_run(visit: Callable[..., Visitor], live_cast: Cast) -> None:
+    window = visit(user=live_cast.ada)
+    page = window.goto("/")
+    page.evaluate(
+        "() => { const script = document.createElement('script'); script.textContent = 'window.ran = true'; document.body.append(script) }"
+    )
+    assert page.evaluate("() => window.ran") is None
+    assert wait_until(lambda: window.errors or page.wait_for_timeout(20))
+    window.errors.clear()

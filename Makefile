@@ -31,10 +31,10 @@ run: $(RUN_STAMP)  ## Start everything on http://127.0.0.1:8000 (PORT=8001 for a
 	@exec $(BIN)/python manage.py up --host "$(LISTEN)" --port "$(PORT)" --workers "$(WORKERS)" --end-with-parent
 
 test: $(TEST_STAMP)  ## Run the tests, two at a time (TEST_PROCESSES=0: one); ARGS="-k budget" for some of them
-	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-slow: $(TEST_STAMP)  ## Run the tests that are marked slow, which `make test` leaves out
-	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile -m slow $(ARGS)
+	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder -m slow $(ARGS)
 
 lint: $(TEST_STAMP)  ## Check style, imports, templates and types
 	@echo '--- ruff check' && $(BIN)/python -m ruff check .

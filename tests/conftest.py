@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -11,7 +12,7 @@ import uvloop
 
 from config.settings import PASSWORD_HASHERS
 from tests import services
-from tests.slow import SLOW
+from tests.slow import LONG, SLOW
 
 QUICK = "django.contrib.auth.hashers.MD5PasswordHasher"
 
@@ -21,6 +22,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.nodeid.startswith(SLOW):
             item.add_marker("slow")
+
+
+@pytest.hookimpl(trylast=True, specname="pytest_collection_modifyitems")
+def pytest_give_out_long_files_first(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Among processes that take whole files, in this order; within a file pytest-django's order stays."""
+    if hasattr(config, "workerinput"):
+        tests = Counter(item.path for item in items)
+        items.sort(key=lambda item: (not item.nodeid.startswith(LONG), -tests[item.path]))
 
 
 @pytest.fixture(autouse=True)

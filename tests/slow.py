@@ -2,7 +2,20 @@
 
 In here is what takes seconds and looks at something again that another test looks at: the second colour scheme of a walk with axe-core,
 another service that dies, a list's every filter, and training and evaluating the shipped models.
+
+And which files come first, since each is one process's work for a minute or more: at the end, the others would wait for them.
 """
+
+LONG = (
+    "tests/config/test_up.py",
+    "tests/e2e/test_hard_stop_stores.py",
+    "tests/config/matrix/test_matrix.py",
+    "tests/gateway/api/test_upstream_errors.py",
+    "tests/e2e/test_provider_faults.py",
+    "tests/gateway/stores/test_cluster.py",
+    "tests/e2e/test_postgres_down.py",
+    "tests/e2e/test_single_flight.py",
+)
 
 SLOW = (
     "tests/browser/test_dashboards.py::test_no_tab_is_seriously_inaccessible_or_too_wide[light",

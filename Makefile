@@ -74,6 +74,10 @@ bench-faults: $(RUN_STAMP)  ## Measure a chain whose primary fails beside its se
 bench-semantic: $(RUN_STAMP)  ## Measure searches of the semantic cache, among a million rows; ARGS="--help" for the choices
 	$(BIN)/python -m benchmarks.semantic $(ARGS)
 
+fuzz: $(TEST_STAMP)  ## Send both APIs what their OpenAPI documents allow and what they do not (Schemathesis, installed apart); ARGS="--help"
+	@[ -x $(VENV)/fuzz/bin/schemathesis ] || { $(PYTHON) -m venv $(VENV)/fuzz && $(VENV)/fuzz/bin/python -m pip --disable-pip-version-check --quiet install schemathesis==4.32.5; }
+	$(BIN)/python -m tests.fuzz --schemathesis $(VENV)/fuzz/bin/schemathesis $(ARGS)
+
 screenshots: $(TEST_STAMP)  ## Take docs/screenshots/ anew, light and dark, with Chromium; ARGS="console-home" for some of them
 	$(BIN)/python -m tests.browser.screenshots $(ARGS)
 

@@ -34,6 +34,8 @@ class Stack:
     other_url: str
     enforced_key: str = ""
     cached_key: str = ""
+    management_key: str = ""
+    gateway_log: Path = Path(os.devnull)
 
 
 def free_port() -> int:
@@ -92,7 +94,7 @@ def running(seed: str = "benchmarks.seed", other: dict[str, str] | None = None) 
                 cwd=ROOT,
                 env=env,
                 check=True,
-                capture_output=True,
+                stdout=subprocess.PIPE,
             )
             keys = json.loads(seeded.stdout.splitlines()[-1])
             simulator = [
@@ -117,6 +119,7 @@ def running(seed: str = "benchmarks.seed", other: dict[str, str] | None = None) 
                 redis_pid=redis_pid,
                 redis_url=services.redis_url,
                 other_url=other_url if other is not None else "",
+                gateway_log=folder / f"gateway-{gateway_url.rpartition(':')[2]}.log",
                 **keys,
             )
         finally:

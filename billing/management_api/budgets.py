@@ -147,13 +147,17 @@ class LimitRow(serializers.Serializer[Any]):
         return [UseRow(use, context={"metric": line.limit.metric}).data for use in line.uses]
 
 
+class LimitRows(serializers.Serializer[Any]):
+    results = LimitRow(many=True)
+
+
 class Limits(ManagementView):
     """Every limit in force: budgets, the plan's amounts, keys' own; with what is used, held and left of each."""
 
     subject = "budgets"
     basename = "limits"
 
-    @extend_schema(responses=LimitRow(many=True), operation_id="list_limits")
+    @extend_schema(responses=LimitRows, operation_id="list_limits")
     def get(self, request: Request) -> Response:
         lines = in_force.read(self.visit.tenant, timezone.now())
         return Response({"results": LimitRow(lines, many=True).data})

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.http import Http404
 from django.utils import timezone
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -25,10 +25,22 @@ class FiguresRow(serializers.Serializer[Any]):
     cost_usd = PlainDecimal(max_digits=28, decimal_places=9)
 
 
+@extend_schema_field({"type": "string", "pattern": r"^\d{4}-\d{2}$"})
+class MonthField(serializers.DateField):
+    """Such as `2026-11`."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(format="%Y-%m", **kwargs)
+
+
 class MonthRow(serializers.Serializer[Any]):
-    month = serializers.DateField(source="first_day", format="%Y-%m")
+    month = MonthField(source="first_day")
     is_so_far = serializers.BooleanField(help_text="The month has not ended.")
     total = FiguresRow()
+
+
+class Months(serializers.Serializer[Any]):
+    results = MonthRow(many=True)
 
 
 class LineRow(serializers.Serializer[Any]):
@@ -68,7 +80,7 @@ class Statements(ManagementView):
     subject = "statements"
     basename = "statements"
 
-    @extend_schema(responses=MonthRow(many=True), operation_id="list_statements")
+    @extend_schema(responses=Months, operation_id="list_statements")
     def get(self, request: Request) -> Response:
         found = statements.months(self.visit.tenant, timezone.now())
         return Response({"results": MonthRow(found, many=True).data})

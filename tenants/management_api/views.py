@@ -45,6 +45,7 @@ class ManagementView(APIView):
     parser_classes = [JSONParser]
     renderer_classes = [JSONRenderer]
     schema = ManagementSchema()
+    http_method_names = ["get", "post", "patch", "delete", "head"]
     kept: KeptResult | None = None
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
@@ -116,7 +117,8 @@ class ManagementView(APIView):
         return f"key:{key.pk}" if key is not None else f"user:{self.request.user.pk}"
 
     def _handler_of(self, request: Request) -> Any:
-        return getattr(self, str(request.method).lower(), None)
+        name = str(request.method).lower()
+        return getattr(self, name, None) if name in self.http_method_names else None
 
 
 class Nothing(ManagementView):
@@ -136,7 +138,6 @@ class ManagementViewSet(ManagementView, viewsets.GenericViewSet[Any]):
     filters: type[Filters] | None = None
     pagination_class = Pages
     lookup_value_converter = "uuid"
-    http_method_names = ["get", "post", "patch", "delete", "head"]
 
     def get_queryset(self) -> Any:
         if getattr(self, "swagger_fake_view", False):  # the document is being made, for nobody

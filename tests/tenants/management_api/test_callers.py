@@ -155,3 +155,11 @@ def test_pages_go_on_where_the_last_one_ended(cast: Cast):
     assert [row["id"] for row in second["results"]] == [ids[2], ids[1]]
     assert error_of(client.get("keys", limit=201), 400)["fields"] == {"limit": ["A whole number from 1 to 200."]}
     error_of(client.get("keys", cursor="rubbish"), 404)
+
+
+@pytest.mark.parametrize("path", ["keys", "limits", "rules/order"])
+def test_a_method_that_there_is_not_is_said_to_be_none(cast: Cast, path: str):
+    client = script(cast.acme.tenant)
+    for method in ("OPTIONS", "PUT", "TRACE"):
+        response = client.client.generic(method, client.home + path, headers=client.headers)
+        assert error_of(response, 405)["code"] == "method_not_allowed"

@@ -241,6 +241,8 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 3600.0,
         "options": {"expires": 3600},
     },
+    "store content": {"task": "gateway.tasks.store_content", "schedule": 2.0, "options": {"expires": 5}},
+    "forget content": {"task": "gateway.tasks.forget_content", "schedule": 600.0, "options": {"expires": 600}},
     "forget requests": {"task": "gateway.tasks.forget_requests", "schedule": 600.0, "options": {"expires": 600}},
     "roll up": {"task": "dashboards.tasks.roll_up", "schedule": 5.0, "options": {"expires": 5}},
     "forget rollups": {"task": "dashboards.tasks.forget_rollups", "schedule": 3600.0, "options": {"expires": 3600}},

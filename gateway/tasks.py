@@ -13,6 +13,7 @@ from django_redis import get_redis_connection
 from redis.exceptions import RedisError
 
 from gateway import drain, embedders, partitions, reconciliation, retention, selectors, shadow_checks, sweeper, votes
+from gateway.content import erasing, keeping
 from gateway.quality import versions
 from gateway.semantic import entries, hits, tending
 from gateway.stores import cache
@@ -34,6 +35,27 @@ def drain_usage_records() -> int:
                 break
             inserted += batch.inserted
     return inserted
+
+
+@shared_task
+def store_content() -> int:
+    """Store the prompts and answers that wait, of tenants that want that; returns how many. Stops after 30 s, the next run goes on."""
+    redis = get_redis_connection("default")
+    end = time.monotonic() + DRAIN_SECONDS
+    stored = 0
+    for tenant_id in keeping.waiting(redis, selectors.tenant_ids()):
+        while time.monotonic() < end:
+            count = keeping.store(redis, tenant_id)
+            if count is None:
+                break
+            stored += count
+    return stored
+
+
+@shared_task
+def forget_content() -> int:
+    """Delete prompts and answers that are older than their tenants keep them; returns how many. Stops after 30 s, the next run goes on."""
+    return erasing.forget_old(timezone.now(), seconds=DRAIN_SECONDS)
 
 
 @shared_task

@@ -13,14 +13,18 @@ from billing.models import AlertDelivery, AlertSettings, AlertsSeen, BudgetRaise
 from dashboards.models import Calendar, Cell, Series
 from gateway.models import (
     CachePolicy,
+    ContentErasure,
+    ContentPolicy,
     ContextPolicy,
     LogChange,
+    RequestContent,
     SemanticCheck,
     SemanticEntry,
     SemanticHit,
     SemanticLabel,
     SemanticWatch,
     TaskFallback,
+    TraceExport,
 )
 from tenants.models import Invitation, KeptResult, ManagementKey, SsoConnection, TenantOwned
 from tests.cast import Cast, Company
@@ -87,6 +91,15 @@ _MAKERS: dict[Any, Any] = {
     SemanticWatch: lambda company, cast: SemanticWatch.objects.create(tenant=company.tenant, task="bound"),
     LogChange: lambda company, cast: LogChange.objects.create(
         tenant=company.tenant, accepted_at=timezone.now(), record_id=company.request.id
+    ),
+    ContentPolicy: lambda company, cast: ContentPolicy.objects.create(tenant=company.tenant),
+    ContentErasure: lambda company, cast: ContentErasure.objects.create(tenant=company.tenant, end_user="x"),
+    RequestContent: lambda company, cast: RequestContent.objects.create(
+        id=company.request.request_id, tenant=company.tenant, accepted_at=timezone.now(), sealed=b"x", prompt_bytes=1, answer_bytes=1,
+        is_cut=False,
+    ),
+    TraceExport: lambda company, cast: TraceExport.objects.create(
+        tenant=company.tenant, accepted_at=timezone.now(), request_id=company.request.request_id
     ),
     Series: lambda company, cast: Series.objects.create(tenant=company.tenant, shape=1, labels=["x"]),
     Calendar: lambda company, cast: Calendar.objects.create(tenant=company.tenant, zone="UTC"),

@@ -7,7 +7,7 @@ from rest_framework.routers import SimpleRouter
 
 from billing import months  # noqa: F401  (the converter in an address below)
 from billing.management_api import alerts, budgets, statements
-from gateway.management_api import caches, catalog, keys, requests, routing
+from gateway.management_api import caches, catalog, content, keys, requests, routing
 from tenants.management_api import people, trail, views
 
 router = SimpleRouter(trailing_slash=False, use_regex_path=False)
@@ -29,6 +29,9 @@ router.register("requests", requests.Requests, "requests")
 
 urlpatterns = [
     *router.urls,
+    path("content-policy", content.Policy.as_view(), name="content-policy"),
+    path("content/erase", content.Erase.as_view(), name="content-erase"),
+    path("content/<uuid:request_id>", content.Content.as_view(), name="content"),
     path("limits", budgets.Limits.as_view(), name="limits"),
     path("statements", statements.Statements.as_view(), name="statements"),
     path("statements/<month:month>", statements.Statement.as_view(), name="statement"),

@@ -21,7 +21,7 @@ from django.db import DataError, connection, transaction
 from redis import Redis
 
 from billing import alerts, limits, prices
-from gateway import daily_usage, ledger, log_changes
+from gateway import daily_usage, ledger, log_changes, trace_exports
 from gateway.stores import usage_record
 from gateway.stores.usage_record import Trail, UsageRecord
 from tenants import redis_keys
@@ -151,6 +151,7 @@ def _insert(tenant_id: UUID, timezone: str, records: list[tuple[Entry, UsageReco
         if inserted:
             daily_usage.add(cursor, inserted="inserted", replaced="replaced", timezone=timezone)
             log_changes.note(cursor, inserted="inserted", replaced="replaced", has_replaced=has_replaced)
+            trace_exports.note(cursor, inserted="inserted")
             _note_end_users(cursor)
             _note_last_use(cursor)
             cursor.execute("SELECT id FROM inserted")

@@ -57,8 +57,8 @@ def _delete(tenant_id: UUID, before: dt.datetime) -> int:
     """A batch, oldest first."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "DELETE FROM gateway_requestcontent WHERE id IN (SELECT id FROM gateway_requestcontent WHERE tenant_id = %s AND accepted_at < %s "
-            "ORDER BY accepted_at LIMIT %s)",
+            "DELETE FROM gateway_requestcontent WHERE id IN (SELECT id FROM gateway_requestcontent "
+            "WHERE tenant_id = %s AND accepted_at < %s ORDER BY accepted_at LIMIT %s)",
             [tenant_id, before, BATCH],
         )
         return int(cursor.rowcount)

@@ -10,6 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -70,7 +71,7 @@ def _fitted(content: bytes, *, is_cut: bool, redacts: bool) -> Fitted:
     for most in TEXT_CHARACTERS:
         if len(found.text) <= MOST_CHARACTERS:
             break
-        value, found.is_cut = _each(value, lambda text, most=most: _cut(text, most)), True
+        value, found.is_cut = _each(value, partial(_cut, most)), True
         found.text = _encoded(value)
     found.text = found.text[:MOST_CHARACTERS]
     return found
@@ -105,5 +106,5 @@ def _clean(text: str, found: Fitted, *, redacts: bool) -> str:
     return redaction.redact(text, found.redactions) if redacts and text else text
 
 
-def _cut(text: str, most: int) -> str:
+def _cut(most: int, text: str) -> str:
     return text if len(text) <= most else f"{text[:most]}… [{len(text) - most:,} characters more]"

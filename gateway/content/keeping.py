@@ -32,8 +32,8 @@ BATCH = 50
 LOCK_SPACE = 0x7011_0062  # beside `ledger.LOCK_SPACE`: one worker at a time stores a tenant's content
 REFUSED = (DataError, psycopg.DataError)
 _INSERT = (
-    "INSERT INTO gateway_requestcontent (id, tenant_id, accepted_at, end_user, task, sealed, prompt_bytes, answer_bytes, is_cut, redactions) "
-    "VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING"
+    "INSERT INTO gateway_requestcontent (id, tenant_id, accepted_at, end_user, task, sealed, prompt_bytes, answer_bytes, is_cut, "
+    "redactions) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING"
 )
 Row = tuple[Any, ...]
 

@@ -55,13 +55,18 @@ def is_stored(tenant_id: UUID, request_id: UUID) -> RequestContent | None:
     return RequestContent.objects.filter(tenant_id=tenant_id, id=request_id).defer("sealed").first()
 
 
+def is_on(tenant_id: UUID) -> bool:
+    """Whether the tenant has content stored at present."""
+    return ContentPolicy.objects.filter(tenant_id=tenant_id, is_on=True).exists()
+
+
 def oldest(tenant_id: UUID) -> dt.datetime | None:
     rows = RequestContent.objects.filter(tenant_id=tenant_id).order_by("accepted_at")
     return rows.values_list("accepted_at", flat=True).first()
 
 
 def read(row: RequestContent, secret: str) -> Read:
-    content = sealing.open(secret, row.sealed)
+    content = sealing.open(secret, bytes(row.sealed))
     return Read(row, content.prompt, content.answer, tuple(asked(content.prompt)), tuple(answered(content.answer)))
 
 

@@ -10,6 +10,7 @@ import ipaddress
 import re
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 SECRET, EMAIL, IBAN, CARD, IP, PHONE = "secret", "email", "iban", "card", "ip", "phone"
@@ -107,11 +108,11 @@ KINDS = (
 def redact(text: str, counts: Counter[str]) -> str:
     """The text with "[email]" in the place of an address, and so on; what was replaced is added to `counts`."""
     for kind in KINDS:
-        text = kind.pattern.sub(lambda found, kind=kind: _replaced(found, kind, counts), text)
+        text = kind.pattern.sub(partial(_replaced, kind, counts), text)
     return text
 
 
-def _replaced(found: re.Match[str], kind: Kind, counts: Counter[str]) -> str:
+def _replaced(kind: Kind, counts: Counter[str], found: re.Match[str]) -> str:
     whole = found[0]
     group = "it" if "it" in found.re.groupindex else 0
     it = found[group]

@@ -35,6 +35,6 @@ def close(secret: str, content: Content) -> bytes:
 def open(secret: str, sealed: bytes) -> Content:
     """Raises `UndecryptableError` if it was sealed with another secret."""
     try:
-        return _decoder.decode(zlib.decompress(_box(secret).decrypt(bytes(sealed))))
+        return _decoder.decode(zlib.decompress(_box(secret).decrypt(sealed)))
     except InvalidToken as error:
         raise UndecryptableError("Stored content does not open with its tenant's secret.") from error

@@ -1,6 +1,7 @@
 """What was asked and answered, on its way from the gateway to where it is stored: what is appended to the tenant's content stream.
 
-As it came, nothing left out: a worker does that, off the request's way. Encoded as a msgpack array; new fields go to the end, with a default.
+As it came, nothing left out: a worker does that, off the request's way. Encoded as a msgpack array; new fields go to the end, with a
+default.
 """
 
 from __future__ import annotations

@@ -11,6 +11,8 @@ from django.utils import timezone
 
 from billing.models import AlertDelivery, AlertSettings, AlertsSeen, BudgetRaise, DailyUsage
 from dashboards.models import Calendar, Cell, Series
+from gateway.content import sealing
+from gateway.content.sealing import Content
 from gateway.models import (
     CachePolicy,
     ContentErasure,
@@ -95,8 +97,8 @@ _MAKERS: dict[Any, Any] = {
     ContentPolicy: lambda company, cast: ContentPolicy.objects.create(tenant=company.tenant),
     ContentErasure: lambda company, cast: ContentErasure.objects.create(tenant=company.tenant, end_user="x"),
     RequestContent: lambda company, cast: RequestContent.objects.create(
-        id=company.request.request_id, tenant=company.tenant, accepted_at=timezone.now(), sealed=b"x", prompt_bytes=1, answer_bytes=1,
-        is_cut=False,
+        id=company.request.request_id, tenant=company.tenant, accepted_at=timezone.now(), prompt_bytes=16, answer_bytes=2, is_cut=False,
+        sealed=sealing.close(row_of(ContentPolicy, company, cast).secret, Content('{"messages": []}', "{}")),
     ),
     TraceExport: lambda company, cast: TraceExport.objects.create(
         tenant=company.tenant, accepted_at=timezone.now(), request_id=company.request.request_id

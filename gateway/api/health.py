@@ -37,7 +37,7 @@ def readyz(request: HttpRequest) -> JsonResponse:
 
 
 def metrics(request: HttpRequest) -> HttpResponse:
-    """Prometheus metrics: what this process counts, or all worker processes do where `PROMETHEUS_MULTIPROC_DIR` is set, and how things stand.
+    """Prometheus metrics: what this process counts (all worker processes, where `PROMETHEUS_MULTIPROC_DIR` is set), and how things stand.
 
     For whoever has the token. Where none is configured, for who asks from this machine or a private network, and not through a proxy:
     names of tenants, providers and budgets are nobody else's business.

@@ -1,8 +1,8 @@
-"""A request of the log as spans, following the semantic conventions for generative AI: one of the gateway's for the request, and a child for
-each call of a provider, which carries the `gen_ai.*` attributes. Usage stands at calls only, so that who adds it up counts it once.
+"""A request of the log as spans, by the semantic conventions for generative AI: one of the gateway's for the request, and a child for each
+call of a provider, which carries the `gen_ai.*` attributes. Usage stands at calls only, so that who adds it up counts it once.
 
 Ids are worked out from the request's, so an export that is repeated makes no second trace. A caller's `traceparent` makes the request a
-part of the caller's trace; one that is none is passed by, and one that says it is not sampled is honoured by the sampler (OTEL_TRACES_SAMPLER).
+part of the caller's trace; one that is none is passed by, and the sampler (OTEL_TRACES_SAMPLER) honours one that says it is not sampled.
 No I/O.
 """
 

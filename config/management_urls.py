@@ -26,12 +26,11 @@ router.register("members", people.Members, "members")
 router.register("invitations", people.Invitations, "invitations")
 router.register("audit-trail", trail.Trail, "audit-trail")
 router.register("requests", requests.Requests, "requests")
+router.register("content", content.Contents, "content")
 
 urlpatterns = [
     *router.urls,
     path("content-policy", content.Policy.as_view(), name="content-policy"),
-    path("content/erase", content.Erase.as_view(), name="content-erase"),
-    path("content/<uuid:request_id>", content.Content.as_view(), name="content"),
     path("limits", budgets.Limits.as_view(), name="limits"),
     path("statements", statements.Statements.as_view(), name="statements"),
     path("statements/<month:month>", statements.Statement.as_view(), name="statement"),

@@ -293,4 +293,4 @@ def key_name(row: RequestLog) -> Any:
     except ObjectDoesNotExist:
         return _("deleted (%(id)s)") % {"id": row.api_key_id}
     address = reverse("admin:tenants_apikey_change", args=[key.pk])
-    return format_html('<a class="text-link" href="{}">{}</a>', address, key)
+    return format_html('<a class="tg-link" href="{}">{}</a>', address, key)

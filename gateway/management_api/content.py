@@ -9,15 +9,16 @@ from django.http import Http404
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
+from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from gateway import content_policies
 from gateway.content import erasing, reading
-from gateway.models import ContentPolicy
+from gateway.models import ContentPolicy, RequestContent
 from tenants import audit
 from tenants.management_api.fields import Row, Strict
-from tenants.management_api.views import ManagementView
+from tenants.management_api.views import ManagementView, ManagementViewSet
 
 
 class ContentPolicyRow(Row):
@@ -87,31 +88,22 @@ class Policy(ManagementView):
         return Response(ContentPolicyRow(policy).data)
 
 
-class Content(ManagementView):
-    """A request's prompt and answer, if they are stored. That it was read is in the audit trail."""
-
+class Contents(ManagementViewSet):
     subject = "content"
-    basename = "content"
+    model = RequestContent
+    serializer_class = ContentRow
 
-    @extend_schema(responses=ContentRow, operation_id="get_content")
-    def get(self, request: Request, request_id: UUID) -> Response:
-        found = reading.of(self.visit.tenant.pk, request_id)
+    def retrieve(self, request: Request, pk: UUID) -> Response:
+        """A request's prompt and answer, if they are stored. That it was read is in the audit trail."""
+        found = reading.of(self.visit.tenant.pk, pk)
         if found is None:
             raise Http404
         audit.note(found.row, read="prompt and answer")
         return Response(ContentRow(found).data)
 
-
-class Erase(ManagementView):
-    """Delete what is stored of an end user, or of everybody. What is still under way is not stored either."""
-
-    subject = "content"
-    basename = "content-erase"
-    right = "delete"
-
-    @extend_schema(request=EraseBody, responses=ErasedRow, operation_id="erase_content")
-    def post(self, request: Request) -> Response:
-        body = EraseBody(data=request.data)
-        body.is_valid(raise_exception=True)
-        count = erasing.forget(self.visit.tenant, body.validated_data.get("end_user", ""), timezone.now())
-        return Response({"deleted": count})
+    @extend_schema(request=EraseBody, responses=ErasedRow)
+    @action(detail=False, methods=["post"], right="delete")
+    def erase(self, request: Request) -> Response:
+        """Delete what is stored of an end user, or of everybody. What is still under way is not stored either."""
+        told = self.body(EraseBody).validated_data
+        return Response({"deleted": erasing.forget(self.visit.tenant, told.get("end_user", ""), timezone.now())})

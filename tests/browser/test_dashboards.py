@@ -85,6 +85,8 @@ def test_from_the_p95_to_the_slow_request(visit: Callable[..., Visitor], traffic
     expect(page.locator(".tg-trace-tiles")).to_contain_text("9.00 s")
     expect(page.locator(".tg-timeline").get_by_text("Provider")).not_to_have_count(0)
     assert not window.violations()
+    page.set_viewport_size({"width": 400, "height": 800})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 400
 
 
 def test_new_requests_come_into_the_list_by_themselves_and_the_keyboard_stays_where_it_was(
@@ -98,7 +100,9 @@ def test_new_requests_come_into_the_list_by_themselves_and_the_keyboard_stays_wh
     held.focus()
     with django_db_blocker.unblock():
         key = traffic.acme.key.api_key.pk
-        records.put([records.record(traffic.acme.tenant.pk, timezone.now(), api_key_id=key, task="sum", latency_ms=1.0)])
+        records.put(
+            [records.record(traffic.acme.tenant.pk, timezone.now(), api_key_id=key, task="sum", latency_ms=1.0)]
+        )
         rolling.roll_up(timezone.now())
         connections.close_all()
     expect(rows).to_have_count(13, timeout=20_000)

@@ -104,6 +104,8 @@ def _named_row(route: str, cast: Cast) -> Any:
     noun = route.removeprefix("api/v1/").split("/")[0]
     if "invitations" in route:
         return row_of(Invitation, acme, cast).pk
+    if noun == "content":
+        return row_of(RequestContent, acme, cast).pk
     if noun == "management-keys":
         return row_of(ManagementKey, acme, cast).pk
     if noun == "context-policies":

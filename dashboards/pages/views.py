@@ -144,7 +144,7 @@ def requests(request: HttpRequest) -> HttpResponse:
 
 
 def _is_followed(request: HttpRequest, here: Place) -> bool:
-    """Whether new requests could appear in the list: not in older pages, nor in a range that has ended, nor where one request was looked up."""
+    """Whether new requests may come into the list: not into older pages, a range that has ended, or where one request was looked up."""
     is_looked_up = bool(here.asked.text) and parse_id(here.asked.text) is not None
     return not request.GET.get("before") and here.asked.view.range.name != "custom" and not is_looked_up
 

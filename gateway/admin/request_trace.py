@@ -165,7 +165,7 @@ def _calls(rows: Sequence[RequestLog], usd: Any, tones: Any) -> Iterable[Call]:
             error=" · ".join(filter(None, (row.error_type, row.error_message))),
             bars=tuple(bars),
             cost=_cost(row, usd),
-            first_token="" if row.ttft_ms is None else timeline.duration(row.ttft_ms * 1000),
+            first_token=timeline.duration(row.ttft_ms * 1000) if row.is_stream and row.ttft_ms is not None else "",
         )
 
 

@@ -14,8 +14,8 @@ class Shot:
     """A picture of `path`, as the demonstration's person of that e-mail sees it (empty: somebody who is not signed in).
 
     `click` is pressed first, by its accessible name: a menu to show open, say; `until` is a text that is waited for then. `follows` is the
-    text of a link on `path` that leads there, where the address is not known ("…": the first request of a list). `confirms` has the person give their password again before,
-    which some pages want.
+    text of a link on `path` that leads there, where the address is not known ("…": the first request of a list). `confirms` has the
+    person give their password again before, which some pages want.
     """
 
     name: str

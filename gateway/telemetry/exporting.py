@@ -28,6 +28,7 @@ from tenants.encryption import UndecryptableError
 from tenants.models import Tenant
 
 BATCH = 200
+BATCH_WITH_CONTENT = 20  # the SDK sends at most 64 MiB at once
 CONTENT_SECONDS = 10  # by then what was said has come in, too
 
 
@@ -50,7 +51,8 @@ def export(now: dt.datetime, *, by: SpanExporter | None = None) -> int:
     """Send a batch; returns how many requests were in it, 0 if none waits. Raises `NotTaken`, and the batch waits on."""
     ready = now - dt.timedelta(seconds=CONTENT_SECONDS if settings.OTEL_CONTENT else 0)
     with transaction.atomic():
-        taken = trace_exports.take(limit=BATCH, noted_before=ready)
+        most = BATCH_WITH_CONTENT if settings.OTEL_CONTENT else BATCH
+        taken = trace_exports.take(limit=most, noted_before=ready)
         made = [span for request in _requests(taken) for span in _spans().of(request)]
         if made and not _send(by or exporter(), made):
             raise NotTaken

@@ -11,6 +11,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import re
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -56,13 +57,19 @@ class Spans(SpanProcessor):
         provider.add_span_processor(self)
         self._tracer = provider.get_tracer(SERVICE)
         self._made: list[ReadableSpan] = []
+        self._lock = threading.Lock()  # one request at a time: the ids are its own
 
     def on_end(self, span: ReadableSpan) -> None:
         self._made.append(span)
 
     def of(self, request: Request) -> list[ReadableSpan]:
         """None of a request that is not sampled."""
-        self._made = []
+        with self._lock:
+            self._made = []
+            self._make(request)
+            return self._made
+
+    def _make(self, request: Request) -> None:
         last = request.rows[-1]
         began = last.accepted_at
         self._ids.trace_id, self._ids.span_id = _trace_id(last), _span_id(last, 0)
@@ -89,7 +96,6 @@ class Spans(SpanProcessor):
                     attributes=_of_call(request, row, start),
                 )
                 _end(call, row, began + dt.timedelta(microseconds=offset_us))
-        return self._made
 
 
 class _Ids(IdGenerator):

@@ -156,6 +156,8 @@ def test_what_was_said_is_shown_to_those_who_may_read_it_and_that_is_written_dow
         assert text in content
     (entry,) = LogEntry.objects.filter(object_pk=str(row.request_id))
     assert (entry.actor, entry.changes) == (cast.bob, {"read": ["", "prompt and answer"]})
+    trail = at_work(cast.ada).get("/admin/auditlog/logentry/").content.decode()
+    assert str(row) in trail
 
 
 def test_a_viewer_an_operator_at_their_site_and_another_tenant_do_not_read_it(cast: Cast):

@@ -17,11 +17,16 @@ SECRET, EMAIL, IBAN, CARD, IP, PHONE = "secret", "email", "iban", "card", "ip", 
 
 
 class Kind(NamedTuple):
-    """What is replaced of a match is the group "it", or all; of that as much as `takes` says, 0 for nothing."""
+    """What is replaced of a match is the group "it", or all; of that as much as `takes` says, 0 for nothing.
+
+    A text without any of `hints` (in lower case), or with fewer `digits`, has no match, so that most are not looked through for most kinds.
+    """
 
     name: str
     pattern: re.Pattern[str]
     takes: Callable[[str], int]
+    hints: tuple[str, ...] = ()
+    digits: int = 0
 
 
 def _where(is_one: Callable[[str], bool]) -> Callable[[str], int]:
@@ -73,8 +78,9 @@ KINDS = (
         SECRET,
         re.compile(r"-----BEGIN [A-Z0-9 ]{0,30}PRIVATE KEY-----[^-]{0,20000}(?:-----END [A-Z0-9 ]{0,30}PRIVATE KEY-----)?"),
         len,
+        hints=("private key",),
     ),
-    Kind(SECRET, re.compile(r"(?<![\w-])eyJ[\w-]{8,4000}\.[\w-]{8,8000}\.[\w-]{8,2000}"), len),  # a JSON web token
+    Kind(SECRET, re.compile(r"(?<![\w-])eyJ[\w-]{8,4000}\.[\w-]{8,8000}\.[\w-]{8,2000}"), len, hints=("eyj",)),  # a JSON web token
     Kind(
         SECRET,
         re.compile(
@@ -83,6 +89,8 @@ KINDS = (
             r"|hf_\w{20,100}|npm_\w{20,100}|SG\.[\w-]{16,64}\.[\w-]{16,128})"
         ),
         len,
+        hints=("sk-", "sk_", "rk_", "pk_", "whsec_", "tg-", "tgm-", "gh", "glpat-", "xox", "akia", "asia", "aiza", "hf_",
+               "npm_", "sg."),
     ),
     # What follows a name that says so: "password: …", "api_key=…", "Authorization: Bearer …".
     Kind(
@@ -92,22 +100,27 @@ KINDS = (
             r"|client[ _-]?secret|bearer)[\"']?\s{0,3}(?:[:=]|\bis\b|(?<=[Bb]earer)\s)\s{0,3}[\"']?(?P<it>[^\s\"',;]{6,300})"
         ),
         len,
+        hints=("passw", "passp", "key", "secret", "token", "bearer"),
     ),
-    Kind(SECRET, re.compile(r"(?<=://)[^\s/:@\"']{1,100}:(?P<it>[^\s/@\"']{1,200})(?=@)"), len),  # within an address
-    Kind(EMAIL, re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@(?:[\w-]{1,63}\.){1,8}[A-Za-z]{2,24}(?![\w-])"), len),
-    Kind(IBAN, re.compile(r"(?<!\w)[A-Za-z]{2}\d{2}(?: ?[A-Za-z0-9]{4}){2,7}(?: ?[A-Za-z0-9]{1,3})?(?!\w)"), _iban_within),
-    Kind(CARD, re.compile(r"(?<![\w.-])\d(?:[ -]?\d){12,18}(?![\w-])"), _where(is_card)),
-    Kind(IP, re.compile(r"(?<![\w.])\d{1,3}(?:\.\d{1,3}){3}(?![\w.]|\.\d)|(?<![\w.])\d{1,3}(?:\.\d{1,3}){3}(?=\.(?:\s|$))"), _where(is_ip)),
-    Kind(IP, re.compile(r"(?<![\w:])(?:[0-9A-Fa-f]{0,4}:){2,7}[0-9A-Fa-f]{0,4}(?![\w:])"), _where(is_ip)),
-    Kind(PHONE, re.compile(r"(?<![\w+])(?:\+|00)\(?[1-9][\d ()./-]{5,20}\d(?!\w)"), _where(is_phone)),
-    Kind(PHONE, re.compile(r"(?<![\w.-])\(?0\d{1,5}\)?[ /-]\d[\d ./-]{3,14}\d(?![\w-])"), _where(is_phone)),
-    Kind(PHONE, re.compile(r"(?<![\w.-])(?:\(\d{3}\) ?|\d{3}[-. ])\d{3}[-. ]\d{4}(?![\w-])"), _where(is_phone)),
+    Kind(SECRET, re.compile(r"(?<=://)[^\s/:@\"']{1,100}:(?P<it>[^\s/@\"']{1,200})(?=@)"), len, hints=("://",)),  # within an address
+    Kind(EMAIL, re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@(?:[\w-]{1,63}\.){1,8}[A-Za-z]{2,24}(?![\w-])"), len, hints=("@",)),
+    Kind(IBAN, re.compile(r"(?<!\w)[A-Za-z]{2}\d{2}(?: ?[A-Za-z0-9]{4}){2,7}(?: ?[A-Za-z0-9]{1,3})?(?!\w)"), _iban_within, digits=8),
+    Kind(CARD, re.compile(r"(?<![\w.-])\d(?:[ -]?\d){12,18}(?![\w-])"), _where(is_card), digits=13),
+    Kind(IP, re.compile(r"(?<![\w.])\d{1,3}(?:\.\d{1,3}){3}(?:(?![\w.])|(?=\.(?:\s|$)))"), _where(is_ip), hints=(".",), digits=4),
+    Kind(IP, re.compile(r"(?<![\w:])(?:[0-9A-Fa-f]{0,4}:){2,7}[0-9A-Fa-f]{0,4}(?![\w:])"), _where(is_ip), hints=(":",)),
+    Kind(PHONE, re.compile(r"(?<![\w+])(?:\+|00)\(?[1-9][\d ()./-]{5,20}\d(?!\w)"), _where(is_phone), digits=8),
+    Kind(PHONE, re.compile(r"(?<![\w.-])\(?0\d{1,5}\)?[ /-]\d[\d ./-]{3,14}\d(?![\w-])"), _where(is_phone), digits=8),
+    Kind(PHONE, re.compile(r"(?<![\w.-])(?:\(\d{3}\) ?|\d{3}[-. ])\d{3}[-. ]\d{4}(?![\w-])"), _where(is_phone), digits=8),
 )  # fmt: skip
 
 
 def redact(text: str, counts: Counter[str]) -> str:
     """The text with "[email]" in the place of an address, and so on; what was replaced is added to `counts`."""
+    plain = text.lower()
+    digits = sum(map(text.count, "0123456789"))
     for kind in KINDS:
+        if digits < kind.digits or (kind.hints and not any(hint in plain for hint in kind.hints)):
+            continue
         text = kind.pattern.sub(partial(_replaced, kind, counts), text)
     return text
 

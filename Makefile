@@ -84,6 +84,9 @@ screenshots: $(TEST_STAMP)  ## Take docs/screenshots/ anew, light and dark, with
 bench-prefix: $(RUN_STAMP)  ## Measure what marks for providers' prompt caches cost and save, on made traffic
 	$(BIN)/python -m benchmarks.prefix
 
+bench-content: $(RUN_STAMP)  ## Measure what trails and stored content cost requests and workers
+	$(BIN)/python -m benchmarks.content
+
 bench-rollups: $(RUN_STAMP)  ## Measure how fast one worker adds requests to the dashboards' sums; ARGS="--help"
 	$(BIN)/python -m benchmarks.rollups $(ARGS)
 

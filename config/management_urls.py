@@ -7,7 +7,7 @@ from rest_framework.routers import SimpleRouter
 
 from billing import months  # noqa: F401  (the converter in an address below)
 from billing.management_api import alerts, budgets, statements
-from gateway.management_api import caches, catalog, keys, requests, routing
+from gateway.management_api import caches, catalog, content, keys, requests, routing
 from tenants.management_api import people, trail, views
 
 router = SimpleRouter(trailing_slash=False, use_regex_path=False)
@@ -26,9 +26,11 @@ router.register("members", people.Members, "members")
 router.register("invitations", people.Invitations, "invitations")
 router.register("audit-trail", trail.Trail, "audit-trail")
 router.register("requests", requests.Requests, "requests")
+router.register("content", content.Contents, "content")
 
 urlpatterns = [
     *router.urls,
+    path("content-policy", content.Policy.as_view(), name="content-policy"),
     path("limits", budgets.Limits.as_view(), name="limits"),
     path("statements", statements.Statements.as_view(), name="statements"),
     path("statements/<month:month>", statements.Statement.as_view(), name="statement"),

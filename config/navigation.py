@@ -126,6 +126,12 @@ CONSOLE = (
         (
             Entry(_("Team"), "group", "team", _("Members, their roles, invitations")),
             Entry(_("Single sign-on"), "login", "tenants.ssoconnection", _("Your identity provider")),
+            Entry(
+                _("Stored content"),
+                "chat_info",
+                "content",
+                _("Whether prompts and answers are stored, and for how long"),
+            ),
             Entry(_("Settings"), "settings", "tenants.tenant", _("Name and time zone")),
         ),
     ),

@@ -198,6 +198,19 @@ GATEWAY_SPOOL_DIR = VAR_DIR / "spool"
 OUTBOUND_ALLOW = env.networks("TOLLGATE_OUTBOUND_ALLOW")  # private networks that tenants' addresses may lead to
 REQUEST_LOG_RETENTION_DAYS = env.number("TOLLGATE_REQUEST_LOG_DAYS", 400, low=1, high=36_500)
 
+# Traces go to a collector where OpenTelemetry's standard variables name one; the SDK reads the others itself.
+OTEL_TRACES = (
+    bool(env.text("OTEL_EXPORTER_OTLP_ENDPOINT") or env.text("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"))
+    and env.text("OTEL_TRACES_EXPORTER", "otlp") == "otlp"
+    and env.text("OTEL_SDK_DISABLED").lower() != "true"
+)
+# With what was said, of tenants that have it stored.
+OTEL_CONTENT = env.text("OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT").lower() in (
+    "true",
+    "span_only",
+    "span_and_event",
+)
+
 # E-mail, for alerts. Without a server, messages are files in a folder.
 MAIL_SERVER = env.mail_server("TOLLGATE_EMAIL_URL")
 EMAIL_BACKEND = f"django.core.mail.backends.{'smtp' if MAIL_SERVER else 'filebased'}.EmailBackend"
@@ -247,6 +260,9 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 3600.0,
         "options": {"expires": 3600},
     },
+    "export traces": {"task": "gateway.tasks.export_traces", "schedule": 2.0, "options": {"expires": 5}},
+    "store content": {"task": "gateway.tasks.store_content", "schedule": 2.0, "options": {"expires": 5}},
+    "forget content": {"task": "gateway.tasks.forget_content", "schedule": 600.0, "options": {"expires": 600}},
     "forget requests": {"task": "gateway.tasks.forget_requests", "schedule": 600.0, "options": {"expires": 600}},
     "roll up": {"task": "dashboards.tasks.roll_up", "schedule": 5.0, "options": {"expires": 5}},
     "forget rollups": {"task": "dashboards.tasks.forget_rollups", "schedule": 3600.0, "options": {"expires": 3600}},

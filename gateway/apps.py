@@ -17,6 +17,7 @@ class GatewayConfig(AppConfig):
         audit.track(models.TaskFallback)
         audit.track(models.ContextPolicy)
         audit.track(models.CachePolicy)
+        audit.track(models.ContentPolicy)
         audit.track(models.RoutingRule)
         audit.track(models.RoutingTarget)
         audit.track(models.QualityModel)

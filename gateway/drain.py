@@ -21,9 +21,9 @@ from django.db import DataError, connection, transaction
 from redis import Redis
 
 from billing import alerts, limits, prices
-from gateway import daily_usage, ledger, log_changes
+from gateway import daily_usage, ledger, log_changes, trace_exports
 from gateway.stores import usage_record
-from gateway.stores.usage_record import UsageRecord
+from gateway.stores.usage_record import Trail, UsageRecord
 from tenants import redis_keys
 
 logger = logging.getLogger(__name__)
@@ -41,6 +41,7 @@ COLUMNS = (
     "context_tokens_before", "context_tokens_after",
     "prefix_saved_usd",
     "cache_reason", "saved_usd", "cache_age_ms", "cache_similarity",
+    "trail",
 )  # fmt: skip
 _LIST = ", ".join(COLUMNS)
 
@@ -150,6 +151,7 @@ def _insert(tenant_id: UUID, timezone: str, records: list[tuple[Entry, UsageReco
         if inserted:
             daily_usage.add(cursor, inserted="inserted", replaced="replaced", timezone=timezone)
             log_changes.note(cursor, inserted="inserted", replaced="replaced", has_replaced=has_replaced)
+            trace_exports.note(cursor, inserted="inserted")
             _note_end_users(cursor)
             _note_last_use(cursor)
             cursor.execute("SELECT id FROM inserted")
@@ -299,4 +301,10 @@ def _row(record: UsageRecord) -> tuple[Any, ...]:
         None if record.saved_nanousd is None else prices.usd(record.saved_nanousd),
         record.cache_age_ms,
         record.cache_similarity,
+        None if record.trail is None else json.dumps(_told(record.trail)),
     )
+
+
+def _told(trail: Trail) -> dict[str, Any]:
+    """What there is to tell; most requests have little of it."""
+    return {name: value for name, value in msgspec.structs.asdict(trail).items() if value}

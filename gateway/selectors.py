@@ -83,7 +83,13 @@ def _snapshot_of(tenant: Tenant) -> types.Snapshot:
         prefix=_prefix(policies.get("")),
         caching=_caching(policies),
         playground=next((digest for digest, key in keys.items() if key.is_playground), ""),
+        content=_content_policy(tenant.id),
     )
+
+
+def _content_policy(tenant_id: UUID) -> types.ContentPolicy | None:
+    row = models.ContentPolicy.objects.filter(tenant_id=tenant_id, is_on=True).only("tasks", "redacts").first()
+    return types.ContentPolicy(frozenset(row.tasks), row.redacts) if row is not None else None
 
 
 def feedback_on(tenant_id: UUID, request_id: UUID) -> QuerySet[models.Feedback]:

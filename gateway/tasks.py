@@ -7,12 +7,25 @@ import time
 from functools import lru_cache
 
 from celery import shared_task
+from django.conf import settings
 from django.db import DatabaseError
 from django.utils import timezone
 from django_redis import get_redis_connection
 from redis.exceptions import RedisError
 
-from gateway import drain, embedders, partitions, reconciliation, retention, selectors, shadow_checks, sweeper, votes
+from gateway import (
+    drain,
+    embedders,
+    partitions,
+    reconciliation,
+    retention,
+    selectors,
+    shadow_checks,
+    sweeper,
+    trace_exports,
+    votes,
+)
+from gateway.content import erasing, keeping
 from gateway.quality import versions
 from gateway.semantic import entries, hits, tending
 from gateway.stores import cache
@@ -34,6 +47,49 @@ def drain_usage_records() -> int:
                 break
             inserted += batch.inserted
     return inserted
+
+
+@shared_task
+def store_content() -> int:
+    """Store the prompts and answers that wait, of tenants that want that; returns how many. Stops after 30 s, the next run goes on."""
+    redis = get_redis_connection("default")
+    end = time.monotonic() + DRAIN_SECONDS
+    stored = 0
+    for tenant_id in keeping.waiting(redis, selectors.tenant_ids()):
+        while time.monotonic() < end:
+            count = keeping.store(redis, tenant_id)
+            if count is None:
+                break
+            stored += count
+    return stored
+
+
+@shared_task
+def forget_content() -> int:
+    """Delete prompts and answers that are older than their tenants keep them; returns how many. Stops after 30 s, the next run goes on."""
+    return erasing.forget_old(timezone.now(), seconds=DRAIN_SECONDS)
+
+
+@shared_task
+def export_traces() -> int:
+    """Send the traces that wait to the collector, if there is one; returns of how many requests. Stops after 30 s, or where it is away."""
+    if not settings.OTEL_TRACES:
+        return 0
+    from gateway.telemetry import exporting  # the SDK is loaded where it is used
+
+    end = time.monotonic() + DRAIN_SECONDS
+    trace_exports.forget(timezone.now())
+    sent = 0
+    while time.monotonic() < end:
+        try:
+            count = exporting.export(timezone.now())
+        except exporting.NotTaken:
+            logger.warning("the collector did not take traces; they wait for the next run")
+            break
+        sent += count
+        if not count:
+            break
+    return sent
 
 
 @shared_task

@@ -172,6 +172,16 @@ class Caching(msgspec.Struct, frozen=True):
         return self.tasks.get(task, self.default)
 
 
+class ContentPolicy(msgspec.Struct, frozen=True):
+    """That a tenant has prompts and answers stored: of these tasks (empty: of every request), with or without what is personal in them."""
+
+    tasks: frozenset[str] = frozenset()
+    redacts: bool = True
+
+    def covers(self, task: str) -> bool:
+        return not self.tasks or task in self.tasks
+
+
 class ContextChange(msgspec.Struct, frozen=True):
     """What became of a request's context. Tokens are estimates; `kept` and `dropped` count the caller's messages, `relevant` the older
     exchanges that were brought back. `summary`: hit, older, miss, too_long, unavailable, or empty where none was asked for."""
@@ -271,7 +281,8 @@ class SemanticStanding(msgspec.Struct, frozen=True):
 class Snapshot(msgspec.Struct, frozen=True):
     """A tenant's configuration at one version, whole and immutable. `keys` is by the SHA-256 of the secret, `semantic` by task: where
     there is none, nothing was measured yet. `remembered` is room for what others derive from it. `valid_until` (Unix seconds): when it
-    changes by itself. `playground`: where in `keys` the playground's own is; empty if there is none."""
+    changes by itself. `playground`: where in `keys` the playground's own is; empty if there is none. `content` None: nothing is
+    stored."""
 
     tenant_id: UUID
     version: int
@@ -289,6 +300,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     valid_until: float = math.inf
     prefix: PrefixPolicy = PrefixPolicy()
     playground: str = ""
+    content: ContentPolicy | None = None
 
 
 class Attempt(msgspec.Struct, frozen=True):

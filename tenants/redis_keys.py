@@ -29,6 +29,12 @@ def usage_stream(tenant_id: UUID | str) -> str:
 
 
 @_remembered
+def content_stream(tenant_id: UUID | str) -> str:
+    """Stream of prompts and answers that wait to be stored. Under the same name with ":lost", how many found no room there."""
+    return f"{tag(tenant_id)}content"
+
+
+@_remembered
 def counters(tenant_id: UUID | str) -> str:
     """Hash: what the tenant's limits count (used and held), and "epoch": since when."""
     return f"{tag(tenant_id)}count"

@@ -56,6 +56,9 @@ RIGHTS: dict[str, Rights] = {
     "cache_checks": LOOK,
     "caches": Rights.edited_by(ADMINS),
     "channels": Rights.edited_by(ADMINS),
+    "content": Rights(
+        view=DEVELOPERS, change=ADMINS, delete=ADMINS
+    ),  # prompts and answers; each look is in the audit trail
     "dashboards": LOOK,
     "end_users": Rights.edited_by(ADMINS),
     "keys": Rights(add=DEVELOPERS, change=DEVELOPERS, only_own=frozenset({Role.DEVELOPER})),  # revoked, never deleted

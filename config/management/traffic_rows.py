@@ -23,7 +23,7 @@ COLUMNS = (
     "model_asked", "model_served", "provider", "is_stream", "status", "outcome", "error_type", "error_message", "finish_reason",
     "cache", "input_tokens", "cache_read_tokens", "cache_write_5m_tokens", "cache_write_1h_tokens", "output_tokens",
     "reasoning_tokens", "usage_source", "cost_usd", "is_priced", "latency_ms", "ttft_ms", "steps_us", "tier", "refused_by",
-    "is_final", "opens_model", "saved_usd",
+    "is_final", "opens_model", "saved_usd", "trail",
 )  # fmt: skip
 _SLOTS = 96
 _RETRIED = 0.0035  # of calls: they fail once and are made again
@@ -233,7 +233,7 @@ class _Day:
             yield (
                 f"{head}01\t{names % 1}\t{model}\t{ground.providers[model]}\t{stream}\t{status}\tupstream_error\t{error}\t"
                 f"{ground.providers[model]} could not answer.\t\tbypass\t0\t0\t0\t0\t0\t0\tnone\t0\tt\t{self.wasted[i]:.3f}\t\\N\t"
-                f'{{"provider": {int(self.wasted[i] * 1000)}}}\t{tier}\t\tf\tt\t\\N\n'
+                f'{{"provider": {int(self.wasted[i] * 1000)}}}\t{tier}\t\tf\tt\t\\N\t\\N\n'
             )
             took += int(self.wasted[i] * 1000)
         kind = traffic.FAILURES[self.failure[i]] if self.failure[i] >= 0 else None
@@ -253,7 +253,7 @@ class _Day:
             yield (
                 f"{place}\t{status}\tupstream_error\t{error}\t{message}\t\tbypass\t0\t0\t0\t0\t0\t0\tnone\t0\tt\t"
                 f"{(took + spent) / 1000:.3f}\t\\N\t"
-                f'{{{own}, "provider": {spent}}}\t{tier}\t\tt\t{opens}\t\\N\n'
+                f'{{{own}, "provider": {spent}}}\t{tier}\t\tt\t{opens}\t\\N\t\\N\n'
             )
             return
         first, write = self.first_us[i], self.write_us[i]
@@ -276,7 +276,7 @@ class _Day:
         yield (
             f"{place}\t{status}\t{outcome}\t{error}\t{message}\t{reason}\t{self.cache[i]}\t{self.input[i]}\t{self.read[i]}\t0\t0\t{self.output[i]}\t0\t"
             f"{source}\t{_usd(cost)}\t{'f' if cost < 0 else 't'}\t{whole / 1000:.3f}\t{ttft}\t"
-            f"{{{own}, {steps}}}\t{tier}\t\tt\t{opens}\t\\N\n"
+            f"{{{own}, {steps}}}\t{tier}\t\tt\t{opens}\t\\N\t{_trail(ground.prices[model], self.input[i])}\n"
         )
 
     def _uncalled(
@@ -293,8 +293,17 @@ class _Day:
             provider, saved = self.ground.providers[model], _usd(self.cost[i])
         return (
             f"{head}0{attempt}\t{names % attempt}\t{model}\t{provider}\t{stream}\t{told}\t0\t0\t0\t0\t0\t0\tnone\t0\tt\t"
-            f"{took / 1000:.3f}\t\\N\t{{{own}}}\t{tier}\t{refused_by}\tt\t{'f' if attempt else 't'}\t{saved}\n"
+            f"{took / 1000:.3f}\t\\N\t{{{own}}}\t{tier}\t{refused_by}\tt\t{'f' if attempt else 't'}\t{saved}\t\\N\n"
         )
+
+
+def _trail(price: Price | None, input_tokens: int) -> str:
+    """The prices that were charged, as the log has them."""
+    if price is None:
+        return "\\N"
+    rates = price.rates_for(input_tokens)
+    told = (rates.input, rates.cache_read, rates.cache_write_5m, rates.cache_write_1h, rates.output)
+    return f'{{"rates": {list(told)}}}'
 
 
 def _usd(nanousd: int) -> str:

@@ -28,6 +28,7 @@ from dashboards.pages.showing import shown
 from dashboards.pages.tabs import Tab
 from dashboards.pages.toolbar import Link, toolbar
 from dashboards.planning import Unanswerable
+from gateway.admin.request_search import parse_id
 from tenants import sites, visits
 from tenants.models import Tenant
 
@@ -135,9 +136,17 @@ def requests(request: HttpRequest) -> HttpResponse:
         "is_across": here.tenant is None,
         "search": here.asked.text,
         "newest": here.asked.query() if request.GET.get("before") else "",
+        "is_followed": _is_followed(request, here),
+        "has_own_pace": True,
         "welcome": _welcome(request, here) if not found.rows and not here.asked.text else None,
     }
     return _render(request, here, "requests", "dashboards/requests.html", context)
+
+
+def _is_followed(request: HttpRequest, here: Place) -> bool:
+    """Whether new requests may come into the list: not into older pages, a range that has ended, or where one request was looked up."""
+    is_looked_up = bool(here.asked.text) and parse_id(here.asked.text) is not None
+    return not request.GET.get("before") and here.asked.view.range.name != "custom" and not is_looked_up
 
 
 def address(slug: str) -> str:

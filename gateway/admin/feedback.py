@@ -150,5 +150,5 @@ class FeedbackAdmin(LookedAtAdmin):
 
     @display(description=_("Request"))
     def request_shown(self, vote: Feedback) -> str:
-        address = reverse("admin:gateway_requestlog_changelist", query={"q": str(vote)})
+        address = reverse("admin:gateway_requestlog_change", args=[vote.request_id])
         return format_html('<a class="text-link tg-mono tg-value" href="{}">{}</a>', address, str(vote))

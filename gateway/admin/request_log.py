@@ -10,8 +10,7 @@ from django.contrib.admin import display
 from django.core.exceptions import ObjectDoesNotExist
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404
-from django.template.loader import render_to_string
+from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
@@ -19,9 +18,11 @@ from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import BooleanRadioFilter, ChoicesDropdownFilter, RangeDateTimeFilter
 
 from gateway import selectors
-from gateway.admin import cached, feedback, request_search, timeline
+from gateway.admin import cached, feedback, request_search, request_trace, timeline
 from gateway.admin.estimates import EstimatePaginator
+from gateway.content import reading as content
 from gateway.models import RequestLog
+from gateway.pipeline.exchange import ATTEMPT_BYTE
 from tenants import sites, visits
 from tenants.admin.badges import badge
 from tenants.admin.base import TenantScopedAdmin
@@ -38,7 +39,7 @@ OUTCOME_COLOURS = {
 }
 
 
-STATUS_COLOURS = {2: "success", 4: "warning", 5: "danger"}
+TONES = {"success": "good", "warning": "warn", "danger": "bad"}
 ID_END = 10
 MOST_VOTES = 20
 
@@ -54,6 +55,11 @@ def usd(amount: Decimal, *, is_priced: bool = True) -> str:
     plain = abs(amount).normalize()
     sign = "−" if amount < 0 else ""
     return f"{sign}${plain:.{max(2, -int(plain.as_tuple().exponent))}f}" if amount else "$0"
+
+
+def tone(row: RequestLog) -> str:
+    """The colour of how an attempt ended, as a badge's class; empty: none."""
+    return TONES.get(OUTCOME_COLOURS.get(Outcome(row.outcome), ""), "")
 
 
 @sites.register(RequestLog)
@@ -90,34 +96,7 @@ class RequestLogAdmin(TenantScopedAdmin):
     ordering = ["-accepted_at", "-id"]
     sortable_by = ["time_and_id"]
     change_form_template = "admin/gateway/requestlog/change_form.html"
-    fieldsets = [
-        (
-            _("Request"),
-            {
-                "fields": [
-                    ("request_shown", "time"),
-                    ("tenant_name", "api_key_name"),
-                    ("endpoint", "attempt_shown"),
-                    ("end_user", "feature"),
-                    ("task", "tags_shown"),
-                ]
-            },
-        ),
-        (
-            _("Answer"),
-            {
-                "fields": [
-                    ("outcome_shown", "status_shown"),
-                    ("model_shown", "provider"),
-                    ("finish_reason", "cache_shown"),
-                ]
-            },
-        ),
-        (_("Tokens and cost"), {"fields": [("tokens_table",), ("context_shown",), ("cost", "usage_shown")]}),
-        (_("Time"), {"fields": [("latency", "ttft", "streamed"), ("steps",)]}),
-    ]
-    feedback_fieldset = (_("Feedback"), {"fields": ["feedback_shown"]})
-    error_fieldset = (_("Error"), {"fields": ["error_type", "error_message"]})
+    fieldsets: list[Any] = []
 
     def get_list_display(self, request: HttpRequest) -> list[str]:
         in_console = {"tenant_and_endpoint": "endpoint_and_key"} if visits.found(request) is not None else {}
@@ -129,29 +108,26 @@ class RequestLogAdmin(TenantScopedAdmin):
         return rows.prefetch_related("tenant", "api_key")
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> RequestLog:
-        """By the id and the time within it, so that one partition is looked at and not every day there is."""
+        """How the request ended, with all its attempts, by the id of the request or of any of them. And by the time within it, so that one
+        partition is looked at and not every day there is.
+        """
         try:
-            row_id = UUID(object_id)
+            asked = UUID(object_id)
         except ValueError as error:
             raise Http404 from error
-        return get_object_or_404(self.get_queryset(request).filter(request_search.around(row_id)), pk=row_id)
+        request_id = UUID(int=asked.int & ~ATTEMPT_BYTE)
+        rows = list(self.get_queryset(request).filter(request_search.around(request_id), request_id=request_id))
+        if not rows:
+            raise Http404
+        found = request_trace.final(rows)
+        found.attempts = rows  # type: ignore[attr-defined]
+        return found
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[RequestLog], search_term: str
     ) -> tuple[QuerySet[RequestLog], bool]:
         text = search_term.strip()
         return (request_search.matching(queryset, text) if text else queryset), False
-
-    def get_fieldsets(self, request: HttpRequest, obj: RequestLog | None = None) -> list[Any]:
-        has_error = obj is not None and (obj.error_type or obj.error_message)
-        shown = [self.fieldsets[0], self.error_fieldset, *self.fieldsets[1:]] if has_error else list(self.fieldsets)
-        has_feedback = obj is not None and selectors.feedback_on(obj.tenant_id, obj.request_id).exists()
-        return [*shown, self.feedback_fieldset] if has_feedback else shown
-
-    def get_readonly_fields(self, request: HttpRequest, obj: RequestLog | None = None) -> list[str]:
-        fieldsets: list[Any] = [*self.fieldsets, self.error_fieldset, self.feedback_fieldset]
-        lines: list[Any] = [line for _name, options in fieldsets for line in options["fields"]]
-        return [name for line in lines for name in ([line] if isinstance(line, str) else line)]
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -178,8 +154,65 @@ class RequestLogAdmin(TenantScopedAdmin):
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         context = {"show_history": False, "title": _("Request"), **(extra_context or {})}
-        response: HttpResponse = super().change_view(request, object_id, form_url, context)
+        response: TemplateResponse = super().change_view(request, object_id, form_url, context)
+        told: dict[str, Any] = response.context_data or {}
+        told |= self._told(request, told["original"])
         return response
+
+    def _told(self, request: HttpRequest, row: RequestLog) -> dict[str, Any]:
+        """What the page shows of the request; the content of it is a click further."""
+        visit = visits.found(request)
+        may_read = visit is not None and visit.may("view", "content")
+        return {
+            "row": row,
+            "head": self._head(row),
+            "trace": request_trace.trace(row.attempts, usd=usd, tones=tone),  # type: ignore[attr-defined]
+            "facts": self._facts(row),
+            "votes": self._votes(row),
+            "may_read": may_read,
+            "may_store": visit is not None and visit.may("change", "content"),
+            "content": content.is_stored(row.tenant_id, row.request_id) if may_read else None,
+            "is_storing": may_read and content.is_on(row.tenant_id),
+        }
+
+    def _head(self, row: RequestLog) -> dict[str, Any]:
+        return {
+            "tone": tone(row),
+            "model": self.model_shown(row),
+            "latency": self.latency(row),
+            "first_token": self.ttft(row),
+            "error": bool(row.error_type or row.error_message),
+        }
+
+    def _facts(self, row: RequestLog) -> list[tuple[Any, Any]]:
+        facts: list[tuple[Any, Any]] = [
+            (_("Request"), self.request_shown(row)),
+            (_("Time"), self.time(row)),
+            (_("Tenant"), self.tenant_name(row)),
+            (_("API key"), request_trace.key_name(row)),
+            (_("Endpoint"), f"{row.endpoint}, {_('streamed') if row.is_stream else _('not streamed')}"),
+            (_("Task"), row.task),
+            (_("End user"), row.end_user),
+            (_("Feature"), row.feature),
+            (_("Tags"), ", ".join(row.tags)),
+            (_("Finish reason"), row.finish_reason),
+            (_("Counted by"), row.get_usage_source_display()),
+            (_("Trace"), (row.trail or {}).get("traceparent", "")),
+        ]
+        return [(name, value) for name, value in facts if value]
+
+    def _votes(self, row: RequestLog) -> list[dict[str, Any]]:
+        return [
+            {
+                "link": reverse("admin:gateway_feedback_change", args=[vote.pk]),
+                "thumb": feedback.thumb(vote),
+                "reasons": feedback.reasons_in_words(vote),
+                "who": feedback.who(vote),
+                "at": timezone.localtime(vote.changed_at),
+                "comment": vote.comment,
+            }
+            for vote in selectors.feedback_on(row.tenant_id, row.request_id)[:MOST_VOTES]
+        ]
 
     @display(description=_("Time"), ordering="accepted_at")
     def time_and_id(self, row: RequestLog) -> str:
@@ -230,63 +263,20 @@ class RequestLogAdmin(TenantScopedAdmin):
         except ObjectDoesNotExist:
             return str(_("deleted (%(id)s)") % {"id": row.tenant_id})
 
-    @display(description=_("API key"))
-    def api_key_name(self, row: RequestLog) -> str:
-        try:
-            key = row.api_key
-        except ObjectDoesNotExist:
-            return str(_("deleted (%(id)s)") % {"id": row.api_key_id})
-        return format_html(
-            '<a class="text-link" href="{}">{}</a>', reverse("admin:tenants_apikey_change", args=[key.pk]), key
-        )
-
     @display(description=_("Model"))
     def model_shown(self, row: RequestLog) -> str:
         if row.model_served in ("", row.model_asked):
             return row.model_asked
         return f"{row.model_asked} → {row.model_served}"
 
-    @display(description=_("Status"))
-    def status_shown(self, row: RequestLog) -> str:
-        return badge(row.status, STATUS_COLOURS.get(row.status // 100, ""))
-
-    @display(description=_("Outcome"))
-    def outcome_shown(self, row: RequestLog) -> str:
-        return badge(row.get_outcome_display(), OUTCOME_COLOURS.get(Outcome(row.outcome), ""))
-
     @display(description=_("Tokens"))
     def tokens(self, row: RequestLog) -> str:
         counts = {"in": f"{row.input_tokens:,}", "out": f"{row.output_tokens:,}"}
         return _two_lines(_("%(in)s in") % counts, _("%(out)s out") % counts)
 
-    @display(description=_("Tokens"))
-    def tokens_table(self, row: RequestLog) -> str:
-        """With what the provider's cache saved; less than nothing where more was written than read."""
-        has_cached = row.cache_read_tokens or row.cache_write_5m_tokens or row.cache_write_1h_tokens
-        saved = usd(row.prefix_saved_usd) if has_cached and row.is_priced else ""
-        context = {"row": row, "uncached": _uncached(row), "saved": saved}
-        return render_to_string("admin/gateway/requestlog/tokens.html", context)
-
-    @display(description=_("Context"))
-    def context_shown(self, row: RequestLog) -> str | None:
-        """What the task's context policy made of the input; None where there was none."""
-        before, after = row.context_tokens_before, row.context_tokens_after
-        if before is None or after is None:
-            return None
-        counts = {"before": f"{before:,}", "after": f"{after:,}", "share": f"{(before - after) / max(1, before):.0%}"}
-        return _("about %(before)s tokens as sent → %(after)s to the model (%(share)s less)") % counts
-
-    @display(description=_("Cache"))
-    def cache_shown(self, row: RequestLog) -> str | None:
-        return cached.shown(row, saved=usd(row.saved_usd) if row.saved_usd is not None else "")
-
     @display(description=_("Cost"))
     def cost(self, row: RequestLog) -> str:
         return format_html('<span class="tg-number">{}</span>', usd(row.cost_usd, is_priced=row.is_priced))
-
-    @display(description=_("Counted by"))
-    def usage_shown(self, row: RequestLog) -> str:
-        return row.get_usage_source_display()
 
     @display(description=_("Latency"))
     def latency(self, row: RequestLog) -> str:
@@ -295,40 +285,3 @@ class RequestLogAdmin(TenantScopedAdmin):
     @display(description=_("First token"))
     def ttft(self, row: RequestLog) -> str | None:
         return timeline.duration(row.ttft_ms * 1000) if row.ttft_ms is not None else None
-
-    @display(description=_("Streamed"))
-    def streamed(self, row: RequestLog) -> Any:
-        return _("Yes") if row.is_stream else _("No")
-
-    @display(description=_("Attempt"))
-    def attempt_shown(self, row: RequestLog) -> str:
-        if cached.is_answer(row):
-            return str(_("none: answered from the cache"))
-        return str(row.attempt) if row.attempt else str(_("none: no provider was called"))
-
-    @display(description=_("Tags"))
-    def tags_shown(self, row: RequestLog) -> str:
-        return ", ".join(row.tags)
-
-    @display(description=_("Votes"))
-    def feedback_shown(self, row: RequestLog) -> str:
-        votes = [
-            {
-                "thumb": feedback.thumb(vote),
-                "reasons": feedback.reasons_in_words(vote),
-                "who": feedback.who(vote),
-                "at": timezone.localtime(vote.changed_at),
-                "comment": vote.comment,
-            }
-            for vote in selectors.feedback_on(row.tenant_id, row.request_id)[:MOST_VOTES]
-        ]
-        return render_to_string("admin/gateway/requestlog/feedback.html", {"votes": votes})
-
-    @display(description=_("Steps"))
-    def steps(self, row: RequestLog) -> str:
-        bars = timeline.bars(row.steps_us, row.latency_ms)
-        return render_to_string("admin/gateway/requestlog/timeline.html", {"bars": bars})
-
-
-def _uncached(row: RequestLog) -> int:
-    return row.input_tokens - row.cache_read_tokens - row.cache_write_5m_tokens - row.cache_write_1h_tokens

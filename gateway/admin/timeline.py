@@ -18,10 +18,15 @@ STEPS = {
     "fingerprint": _("Fingerprint, for the cache"),
     "reserve": _("Reserve"),
     "flight": _("Wait for the same answer"),
+    "embed": _("Embed the question"),
+    "search": _("Look for a similar question"),
+    "verify": _("Verify what was found"),
+    "pause": _("Pause before the call"),
     "prepare": _("Prepare the call"),
     "provider": _("Provider answers"),
     "first_byte": _("Provider's first byte"),
     "process": _("Process the answer"),
+    "judge": _("Judge the answer"),
     "stream": _("Stream"),
 }
 PROVIDERS_OWN = frozenset({"provider", "first_byte", "stream"})
@@ -39,19 +44,17 @@ class Bar:
     is_provider: bool
 
 
-def bars(steps_us: Mapping[str, int], latency_ms: float) -> list[Bar]:
-    """The steps one after the other; what no step claims comes last."""
+def bars_from(steps_us: Mapping[str, int], begun: float, whole: float, *, rest_to: float | None = None) -> list[Bar]:
+    """One attempt's steps, one after the other from `begun` on, in a whole of so many microseconds. What no step claims of the time until
+    `rest_to` comes last."""
     known = [name for name in STEPS if name in steps_us]
     names = known + sorted(set(steps_us) - set(known))
-    whole = max(latency_ms * 1000, sum(steps_us.values()), 1)
     shown: list[Bar] = []
-    begun = 0.0
     for name in names:
         shown.append(_bar(STEPS.get(name, name), begun, steps_us[name], whole, is_provider=name in PROVIDERS_OWN))
         begun += steps_us[name]
-    rest = whole - begun
-    if shown and rest > whole / 100:
-        shown.append(_bar(_("Elsewhere"), begun, rest, whole, is_provider=False))
+    if shown and rest_to is not None and rest_to - begun > whole / 100:
+        shown.append(_bar(_("Elsewhere"), begun, rest_to - begun, whole, is_provider=False))
     return shown
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import ipaddress
 import logging
 import os
 from collections.abc import Callable
@@ -14,6 +15,8 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django_redis import get_redis_connection
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
+
+from gateway import gauges
 
 logger = logging.getLogger(__name__)
 
@@ -34,16 +37,36 @@ def readyz(request: HttpRequest) -> JsonResponse:
 
 
 def metrics(request: HttpRequest) -> HttpResponse:
-    """Prometheus metrics, of all worker processes where `PROMETHEUS_MULTIPROC_DIR` is set. Guarded by a token where one is configured."""
+    """Prometheus metrics: what this process counts (all worker processes, where `PROMETHEUS_MULTIPROC_DIR` is set), and how things stand.
+
+    For whoever has the token. Where none is configured, for who asks from this machine or a private network, and not through a proxy:
+    names of tenants, providers and budgets are nobody else's business.
+    """
     if settings.GATEWAY_METRICS_TOKEN:
         given = request.headers.get("authorization", "").removeprefix("Bearer ")
         if not hmac.compare_digest(given.encode(), settings.GATEWAY_METRICS_TOKEN.encode()):
             return HttpResponse("a bearer token is needed\n", status=401, content_type="text/plain")
+    elif not _is_near(request):
+        return HttpResponse("set TOLLGATE_METRICS_TOKEN to be asked from here\n", status=403, content_type="text/plain")
     registry: CollectorRegistry = REGISTRY
     if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
         registry = CollectorRegistry()
         MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
-    return HttpResponse(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
+    return HttpResponse(generate_latest(registry) + generate_latest(_STANDING), content_type=CONTENT_TYPE_LATEST)
+
+
+_STANDING = CollectorRegistry()
+_STANDING.register(gauges.Standing())
+
+
+def _is_near(request: HttpRequest) -> bool:
+    if "x-forwarded-for" in request.headers or "forwarded" in request.headers:
+        return False
+    try:
+        address = ipaddress.ip_address(request.META.get("REMOTE_ADDR") or "127.0.0.1")  # none: a Unix socket
+    except ValueError:
+        return False
+    return address.is_loopback or address.is_private
 
 
 def _is_up(ask: Callable[[], Any]) -> bool:

@@ -2,6 +2,7 @@
 
 from gateway.models.cache_policy import CachePolicy
 from gateway.models.catalog import Model, Provider
+from gateway.models.content import ContentErasure, ContentPolicy, RequestContent
 from gateway.models.context_policy import ContextPolicy
 from gateway.models.feedback import Feedback
 from gateway.models.log_changes import LogChange
@@ -11,9 +12,12 @@ from gateway.models.routing import Task, TaskFallback
 from gateway.models.rules import RoutingRule, RoutingTarget
 from gateway.models.semantic import SemanticEntry, SemanticHit
 from gateway.models.semantic_checks import SemanticCheck, SemanticLabel, SemanticWatch
+from gateway.models.trace_exports import TraceExport
 
 __all__ = [
     "CachePolicy",
+    "ContentErasure",
+    "ContentPolicy",
     "ContextPolicy",
     "Feedback",
     "LabeledAnswer",
@@ -21,6 +25,7 @@ __all__ = [
     "Model",
     "Provider",
     "QualityModel",
+    "RequestContent",
     "RequestLog",
     "RoutingRule",
     "RoutingTarget",
@@ -31,4 +36,5 @@ __all__ = [
     "SemanticWatch",
     "Task",
     "TaskFallback",
+    "TraceExport",
 ]

@@ -117,6 +117,13 @@ class RequestLog(TenantOwned):
     cache_similarity = models.FloatField(
         _("similarity"), null=True, help_text=_("Of the two questions, where they are not the very same.")
     )
+    trail = models.JSONField(
+        _("trail"),
+        null=True,
+        help_text=_(
+            "How the request came to this attempt: rule, strategy, models passed over, prices charged (picodollars per token)."
+        ),
+    )
 
     class Meta:
         managed = False  # partitioned: the table is made by SQL in the first migration

@@ -14,6 +14,7 @@ from gateway.caching.semantic import Hit
 from gateway.context.summaries import Wanted
 from gateway.errors import GatewayError
 from gateway.prefix.decision import Decision
+from gateway.stores.content_record import Heard
 from gateway.stores.counters import Hold
 from gateway.stores.flights import Flight
 from gateway.stores.lookups import Lookup
@@ -162,6 +163,7 @@ class Exchange:
         "flight",
         "flight_deadline",
         "has_own_marks",
+        "heard",
         "held_nanousd",
         "hold",
         "idempotency",
@@ -191,6 +193,7 @@ class Exchange:
         "summary_wanted",
         "tier",
         "top_ups",
+        "traceparent",
     )  # fmt: skip
 
     def __init__(
@@ -228,6 +231,7 @@ class Exchange:
         self.flight: Flight | None = None  # its own, for whose end others may wait
         self.flight_deadline = 0.0  # until when (monotonic) it waits for another's; 0: it does not
         self.assembly: Assembly | None = None  # of its stream
+        self.heard: Heard | None = None  # of its stream, where its content is stored
         self.least_similarity = 0.0  # that the caller asks for
         self.meaning: Meaning | None = None
         self.semantic_hit: Hit | None = None
@@ -258,6 +262,7 @@ class Exchange:
         self.idempotency = ""
         self.fingerprint = ""
         self.kept: list[bytes] | None = None
+        self.traceparent = ""  # the caller's, as W3C has it; whether it is one is looked at when traces are exported
 
     def begin_attempt(self, attempt: Attempt) -> None:
         self.attempt = attempt

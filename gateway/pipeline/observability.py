@@ -30,6 +30,11 @@ UNAUTHENTICATED = Counter("tollgate_unauthenticated_total", "Requests without a 
 HOLD_WAITS = Counter("tollgate_hold_waits_total", "Pauses of requests that waited for what others hold.")
 FLIGHT_WAITS = Counter("tollgate_flight_waits_total", "Requests that waited for another one's answer to the same.")
 CACHE = Counter("tollgate_cache_total", "Ended requests by what a cache did for them.", ["endpoint", "cache"])
+ERRORS = Counter(
+    "tollgate_errors_total",
+    "Calls and requests that failed or were refused, by why.",
+    ["endpoint", "provider", "model", "type"],
+)
 RETRIES = Counter("tollgate_retries_total", "Calls that were made once more.", ["provider", "model"])
 FALLBACKS = Counter(
     "tollgate_fallbacks_total", "Calls whose failure led to another model.", ["provider", "model", "error"]
@@ -84,6 +89,8 @@ def count(record: UsageRecord) -> None:
         _cache_series(record.endpoint, record.cache).inc()
     series = _series(record.endpoint, record.provider, record.model_served, record.outcome, record.status)
     series.requests.inc()
+    if record.error_type:
+        ERRORS.labels(record.endpoint, record.provider, record.model_served, record.error_type).inc()
     series.latency.observe(record.latency_ms / 1000)
     if record.ttft_ms is not None:
         series.ttft.observe(record.ttft_ms / 1000)

@@ -11,7 +11,7 @@ from billing import prices
 from gateway.errors import GatewayError
 from gateway.pipeline.exchange import BYPASS, STALE, Ended, Exchange
 from gateway.stores import usage_record
-from gateway.stores.usage_record import UsageRecord
+from gateway.stores.usage_record import Trail, UsageRecord
 from gateway.types import Model, Usage
 
 ABANDONED, ESCALATED = "abandoned", "escalated"
@@ -58,6 +58,7 @@ def record(
         cost=cost,
         latency_ms=(time.perf_counter_ns() - exchange.started_ns) / 1e6,
         ttft_ms=(first - exchange.started_ns) / 1e6 if first else None,
+        trail=_trail(exchange, model, usage),
     )
 
 
@@ -89,6 +90,7 @@ def of_ended(exchange: Exchange, item: Ended, *, cost: int | None) -> UsageRecor
         latency_ms=item.latency_ms,
         steps_us=item.steps_us,
         is_final=False,
+        trail=Trail(_rates(item.attempt.model, usage or _NOTHING), item.attempt.reason),
     )
 
 
@@ -128,6 +130,7 @@ def _record(
     ttft_ms: float | None = None,
     steps_us: dict[str, int] | None = None,
     is_final: bool = True,
+    trail: Trail | None = None,
 ) -> UsageRecord:
     request = exchange.request
     price = model.price if model else None
@@ -180,7 +183,35 @@ def _record(
         cache_age_ms=cached.age_ms if cached else None,
         cache_similarity=cached.similarity if cached else None,
         secret_prefix=exchange.key.prefix,
+        trail=trail,
     )
+
+
+def _trail(exchange: Exchange, model: Model | None, usage: Usage) -> Trail:
+    plan, attempt = exchange.plan, exchange.attempt
+    return Trail(
+        _rates(model, usage),
+        attempt.reason if attempt is not None and model is not None else "",
+        plan.rule if plan is not None else "",
+        plan.strategy if plan is not None else "",
+        tuple(exchange.skipped),
+        tuple((item.model, item.reason) for item in plan.dropped) if plan is not None and plan.dropped else (),
+        exchange.cascade,
+        exchange.lowered_by,
+        exchange.cheaper.budget if exchange.cheaper is not None else "",
+        exchange.held_nanousd,
+        exchange.snapshot.version,
+        exchange.traceparent,
+    )
+
+
+def _rates(model: Model | None, usage: Usage) -> tuple[int, ...]:
+    """Picodollars per token, as `prices.cost_nanousd` multiplies."""
+    if model is None or model.price is None:
+        return ()
+    price = model.price
+    rates = price.rates_for(usage.input_tokens) if price.tiers else price.base
+    return rates.input, rates.cache_read, rates.cache_write_5m, rates.cache_write_1h, rates.output
 
 
 def _opens(exchange: Exchange, attempt: int, model: Model | None) -> bool:

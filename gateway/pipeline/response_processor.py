@@ -12,7 +12,7 @@ import logging
 from collections.abc import AsyncIterator
 
 from gateway.errors import GatewayError, InternalError, UpstreamError, UpstreamFailed
-from gateway.pipeline import semantic_keeping, settlement, signals
+from gateway.pipeline import content_keeping, semantic_keeping, settlement, signals
 from gateway.pipeline.calls import OpenedStream
 from gateway.pipeline.exchange import Exchange
 from gateway.runtime import Runtime
@@ -30,6 +30,7 @@ class AnswerStream:
         if exchange.idempotency:
             exchange.kept = []
         semantic_keeping.assemble(exchange)
+        content_keeping.listen(exchange)
         self._error: GatewayError | None = None
         self._has_ended = False
 
@@ -74,6 +75,8 @@ class AnswerStream:
             self.exchange.kept.append(out)
         if out and self.exchange.assembly is not None:
             self.exchange.assembly.feed(out)
+        if out and self.exchange.heard is not None:
+            self.exchange.heard.add(out)
         return out
 
     async def close(self, *, client_left: bool) -> int | None:

@@ -13,7 +13,7 @@ import msgspec
 from billing import prices
 from gateway import tokens
 from gateway.errors import GatewayError, NotCached, StoreUnavailable, UpstreamError
-from gateway.pipeline import cache_keeping, observability, record
+from gateway.pipeline import cache_keeping, content_keeping, observability, record
 from gateway.pipeline.exchange import NOTHING_CACHED, Ending, Exchange, PrefixCached
 from gateway.providers.relay import Relay
 from gateway.stores import counters, usage_record
@@ -191,6 +191,7 @@ async def _settle(
     exchange.prefix_cache = used.prefix_cache
     hold = exchange.hold
     is_from_cache = record.is_from_cache(exchange)
+    content = b"" if exchange.snapshot.content is None else content_keeping.packed(exchange, whole)
     settled = accounts.settle(
         Settlement(
             tenant_id=str(exchange.snapshot.tenant_id),
@@ -209,6 +210,7 @@ async def _settle(
             digest=kept.digest,
             cache=kept.cache,
             entry=kept.entry,
+            content=content,
         )
     )
     try:

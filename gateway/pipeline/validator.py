@@ -55,14 +55,17 @@ def validate(endpoint: Endpoint, content: bytes, headers: Mapping[str, str]) -> 
 
 
 MAX_IDEMPOTENCY_KEY = 255
+TRACEPARENT_CHARACTERS = 55  # of version 00
 
 
 def identify(exchange: Exchange, content: bytes, headers: Mapping[str, str]) -> None:
-    """Note what the caller wants of caches, and the request's idempotency key, if it has one. Raises `InvalidRequest` if that is too
-    long, or a header of ours makes no sense."""
+    """Note what the caller wants of caches, the trace that the request is part of, and its idempotency key, if it has them. Raises
+    `InvalidRequest` if that is too long, or a header of ours makes no sense."""
     exchange.control = policy.control(headers.get("cache-control", ""))
     if LEAST_SIMILARITY in headers:
         exchange.least_similarity = _similarity(headers[LEAST_SIMILARITY])
+    if len(headers.get("traceparent", "")) == TRACEPARENT_CHARACTERS:
+        exchange.traceparent = headers["traceparent"]
     key = headers.get("idempotency-key", "")
     if not key:
         return

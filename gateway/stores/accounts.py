@@ -33,6 +33,7 @@ RENEW_AFTER = 0.25  # of the lease: most requests are over before
 WOKEN = 2  # by one settlement
 ADMITTED = (b"ok", b"hit")  # verdicts
 RECENT_SECONDS = 15.0  # a drain is a second behind, at most a few
+MOST_RECENT_CONTENT_BYTES = 64 * 1024 * 1024  # beyond it what is recent is kept without the prompts and answers
 
 _settlements = msgspec.msgpack.Decoder(Settlement)
 
@@ -52,6 +53,7 @@ class Accounts:
         self._restoring: dict[str, asyncio.Future[None]] = {}
         self._waiting: defaultdict[UUID, deque[asyncio.Future[None]]] = defaultdict(deque)
         self._recent: deque[tuple[float, UUID, Settlement]] = deque()
+        self._recent_content_bytes = 0
         self._epochs: dict[UUID, str] = {}
         self._looking: dict[UUID, asyncio.Task[None]] = {}
         self._unanswered: set[str] = set()  # reservations whose request went away before the reply came
@@ -182,7 +184,7 @@ class Accounts:
         """One beat. Raises `StoreUnavailable` if Redis is away."""
         now = time.monotonic()
         while self._recent and now - self._recent[0][0] > RECENT_SECONDS:
-            self._recent.popleft()
+            self._recent_content_bytes -= len(self._recent.popleft()[2].content)
         was_cut_off = self.is_cut_off
         if was_cut_off:
             await self.redis.call("PING")
@@ -251,7 +253,12 @@ class Accounts:
 
     def _note(self, settlement: Settlement) -> None:
         """Remember what Redis has just been told, in case it forgets before it is drained. An answer that it forgets is made anew."""
-        self._recent.append((time.monotonic(), UUID(settlement.tenant_id), settlement.without_cache()))
+        kept = settlement.without_cache()
+        if kept.content:
+            if self._recent_content_bytes + len(kept.content) > MOST_RECENT_CONTENT_BYTES:
+                kept = msgspec.structs.replace(kept, content=b"")
+            self._recent_content_bytes += len(kept.content)
+        self._recent.append((time.monotonic(), UUID(settlement.tenant_id), kept))
 
     async def close(self) -> None:
         """Stop looking after the books; what the spool holds stays for the next process."""

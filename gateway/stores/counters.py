@@ -164,7 +164,8 @@ async def reserve(redis: RedisStore, hold: Hold, version: int, lookup: Lookup | 
 
 
 class Settlement(msgspec.Struct, array_like=True, frozen=True):
-    """Everything the settle script is called with; what the spool keeps while Redis is away."""
+    """Everything the settle script is called with; what the spool keeps while Redis is away. `content`: what is stored of the request's
+    prompt and answer; empty: nothing."""
 
     tenant_id: str
     end_user: str
@@ -182,6 +183,7 @@ class Settlement(msgspec.Struct, array_like=True, frozen=True):
     digest: str = ""
     cache: bytes = b""
     entry: bytes = b""
+    content: bytes = b""
 
     def without_cache(self) -> Settlement:
         """The same, leaving the cache alone: by the time it is repeated, nobody waits for an answer, and there is room for a new one."""
@@ -196,6 +198,7 @@ class Settlement(msgspec.Struct, array_like=True, frozen=True):
             redis_keys.leases(self.tenant_id),
             redis_keys.user_counters(self.tenant_id, self.end_user) if self.end_user else own,
             redis_keys.swept(self.tenant_id),
+            redis_keys.content_stream(self.tenant_id),
         ]
         if self.digest:
             keys += [
@@ -221,6 +224,7 @@ class Settlement(msgspec.Struct, array_like=True, frozen=True):
             self.digest,
             self.cache,
             self.entry,
+            self.content,
             *self.records,
         ]
 

@@ -11,13 +11,37 @@ from uuid import UUID
 import msgspec
 
 
+class Trail(msgspec.Struct, array_like=True, frozen=True):
+    """How a request came to an attempt, for whoever looks at its trace. What has a column of its own in the log is not repeated here.
+
+    `rates`: picodollars per token of plain input, cache read, cache written for 5 minutes and for an hour, and output, as they were
+    charged; empty: no price is known, or nothing was called. `reason`: why the plan has the attempt. The rest is the request's, and only
+    in its final record: `skipped` and `dropped` are models and why they were not called, `cascade` how a first answer was judged,
+    `lowered_by` and `degraded_by` the limits that lowered the output cap or called for a cheaper model. `version`: of the configuration.
+    `traceparent`: the caller's, as it came.
+    """
+
+    rates: tuple[int, ...] = ()
+    reason: str = ""
+    rule: str = ""
+    strategy: str = ""
+    skipped: tuple[tuple[str, str], ...] = ()
+    dropped: tuple[tuple[str, str], ...] = ()
+    cascade: str = ""
+    lowered_by: str = ""
+    degraded_by: str = ""
+    held_nanousd: int = 0
+    version: int = 0
+    traceparent: str = ""
+
+
 class UsageRecord(msgspec.Struct, array_like=True, frozen=True):
     """Units: tokens, nano-dollars, milliseconds since 1970 (`accepted_ms`), milliseconds, microseconds per step.
 
     `is_final`: it tells how the request ended; the others are attempts that failed before. `opens_model`: the request's first call of that
     model, so that a budget of requests of the model counts it. `prefix_saved_nanousd`: what the provider's cache saved, less than nothing
     where writing to it cost more. `saved_nanousd`: what a cached answer cost when it was made.
-    `secret_prefix`: which of the key's secrets was sent.
+    `secret_prefix`: which of the key's secrets was sent. `trail` None: of a record that was made before the request was over.
     """
 
     id: UUID
@@ -66,6 +90,7 @@ class UsageRecord(msgspec.Struct, array_like=True, frozen=True):
     cache_age_ms: int | None = None
     cache_similarity: float | None = None
     secret_prefix: str = ""
+    trail: Trail | None = None
 
 
 REPORTED, ESTIMATED, HELD, NONE = "reported", "estimated", "held", "none"  # where the usage comes from

@@ -38,11 +38,13 @@ SUBJECTS = {
     "requests": gettext_lazy("The request log"),
     "statements": gettext_lazy("Statements"),
     "audit": gettext_lazy("The audit trail"),
+    "content": gettext_lazy("Stored prompts and answers"),
 }
 
 FIRST = {
     "audit": "audit-trail",
     "caches": "cache-policies",
+    "content": "content-policy",
     "end_users": "end-users",
 }  # where an address is called otherwise
 

@@ -14,8 +14,8 @@ class Shot:
     """A picture of `path`, as the demonstration's person of that e-mail sees it (empty: somebody who is not signed in).
 
     `click` is pressed first, by its accessible name: a menu to show open, say; `until` is a text that is waited for then. `follows` is the
-    text of a link on `path` that leads there, where the address is not known. `confirms` has the person give their password again before,
-    which some pages want.
+    text of a link on `path` that leads there, where the address is not known ("…": the first request of a list). `confirms` has the
+    person give their password again before, which some pages want.
     """
 
     name: str
@@ -64,6 +64,15 @@ SHOTS = (
     Shot("dashboards-requests", f"{ACME}dashboards/requests/"),
     Shot("dashboards-tenants", "/admin/dashboards/?range=7d", OPERATOR),
     Shot("request-log", f"{ACME}gateway/requestlog/"),
+    Shot("request", f"{ACME}gateway/requestlog/?q=customer-1002", follows="…"),
+    Shot(
+        "request-content",
+        f"{ACME}gateway/requestlog/?q=customer-2001",
+        follows="…",
+        click="Show prompt and answer",
+        until="My invoice is wrong.",
+    ),
+    Shot("console-content", f"{ACME}content/"),
     Shot("feedback", f"{ACME}gateway/feedback/"),
     Shot("playground", f"{ACME}playground/", click="Explain in three sentences", until="Done"),
     Shot("console-audit-trail", f"{ACME}auditlog/logentry/"),

@@ -79,8 +79,10 @@ def fill(server: Any, key: str) -> None:
 
     from dashboards import rolling
     from gateway import drain, votes
+    from gateway.content import keeping
     from tenants.models import Tenant
 
+    store_content()
     for model, prompt, end_user in PROMPTS * 3:
         body = {"model": model, "messages": [{"role": "user", "content": prompt}], "user": end_user or "customer-1003"}
         reply = server.request("POST", "/v1/chat/completions", json.dumps(body).encode(), authorization=f"Bearer {key}")
@@ -92,8 +94,18 @@ def fill(server: Any, key: str) -> None:
     alarm()
     for tenant in Tenant.objects.all():
         drain.drain(get_redis_connection("default"), tenant.pk)
+        keeping.store(get_redis_connection("default"), tenant.pk)
     votes.match()
     rolling.roll_up(dt.datetime.now(dt.UTC))
+
+
+def store_content() -> None:
+    from gateway import content_policies
+    from tenants.models import Tenant
+
+    policy = content_policies.of(Tenant.objects.get(slug="acme"))
+    policy.is_on = True
+    content_policies.save(policy)
 
 
 def invite() -> None:
@@ -184,7 +196,7 @@ def take(browser: Any, url: str, theme: str, names: list[str]) -> None:
                 confirm(window.page, url, user)
             page = window.goto(shot.path)
             if shot.follows:
-                page.get_by_role("link", name=shot.follows, exact=True).click()
+                page.get_by_role("link", name=shot.follows, exact=shot.follows != "…").first.click()
                 page.wait_for_load_state()
             page.evaluate("document.fonts.ready")
             if shot.click:

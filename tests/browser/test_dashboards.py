@@ -34,6 +34,7 @@ def traffic(live_cast: Cast, django_db_blocker) -> Iterator[Cast]:
                 latency_ms=9000.0 if place == 3 else 300.0 + place, cost_usd=Decimal("0.25"), model_served=f"m{place % 3}",
                 outcome="upstream_error" if place == 5 else "ok", status=503 if place == 5 else 200,
                 error_type="upstream_overloaded" if place == 5 else "", finish_reason="" if place == 5 else "stop",
+                steps_us={"validate": 100, "first_byte": 200_000},
             )
             for place in range(12)
         ]  # fmt: skip
@@ -60,7 +61,8 @@ def test_no_tab_is_seriously_inaccessible_or_too_wide(
 
 
 def test_from_the_p95_to_the_slow_request(visit: Callable[..., Visitor], traffic: Cast):
-    page = visit(user=traffic.ada).goto(f"/t/{traffic.acme.tenant.slug}/dashboards/latency/?range=6h")
+    window = visit(user=traffic.ada)
+    page = window.goto(f"/t/{traffic.acme.tenant.slug}/dashboards/latency/?range=6h")
     panel = page.locator("#panel-latency")
     panel.get_by_role("button", name="p50").click()
     expect(panel.get_by_role("button", name="p50")).to_have_attribute("aria-pressed", "false")
@@ -79,7 +81,35 @@ def test_from_the_p95_to_the_slow_request(visit: Callable[..., Visitor], traffic
     row = page.locator("tbody tr").filter(has_text="9.00 s")
     row.get_by_role("link").click()
     page.wait_for_url("**/gateway/requestlog/**")
-    expect(page.locator("#content")).to_contain_text("9.00 s")
+    expect(page.get_by_role("heading", name="Where the time went")).to_be_visible()
+    expect(page.locator(".tg-trace-tiles")).to_contain_text("9.00 s")
+    expect(page.locator(".tg-timeline").get_by_text("Provider")).not_to_have_count(0)
+    assert not window.violations()
+    page.set_viewport_size({"width": 400, "height": 800})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 400
+
+
+def test_new_requests_come_into_the_list_by_themselves_and_the_keyboard_stays_where_it_was(
+    visit: Callable[..., Visitor], traffic: Cast, django_db_blocker
+):
+    page = visit(user=traffic.ada).goto(f"/t/{traffic.acme.tenant.slug}/dashboards/requests/?range=6h&task=sum")
+    rows = page.locator("#listing tbody tr")
+    expect(rows).to_have_count(12)
+    held = rows.nth(1).get_by_role("link")
+    address = held.get_attribute("href")
+    held.focus()
+    with django_db_blocker.unblock():
+        key = traffic.acme.key.api_key.pk
+        records.put(
+            [records.record(traffic.acme.tenant.pk, timezone.now(), api_key_id=key, task="sum", latency_ms=1.0)]
+        )
+        rolling.roll_up(timezone.now())
+        connections.close_all()
+    expect(rows).to_have_count(13, timeout=20_000)
+    assert page.evaluate("document.activeElement.getAttribute('href')") == address
+    expect(page.locator("[data-follow-status]")).to_have_text("1 new request")
+    page.get_by_role("button", name="Pause").click()
+    expect(page.get_by_role("button", name="Go on")).to_be_visible()
 
 
 def test_dragging_zooms_in_and_back_leads_out_again(visit: Callable[..., Visitor], traffic: Cast):

@@ -16,7 +16,7 @@ from gateway import drain, ledger
 from gateway.models import LogChange, RequestLog
 from gateway.pipeline.exchange import new_request_id
 from gateway.stores import usage_record
-from gateway.stores.usage_record import UsageRecord
+from gateway.stores.usage_record import Trail, UsageRecord
 from tenants import api_keys, redis_keys
 from tenants.models import EndUser, Tenant
 
@@ -54,7 +54,9 @@ def redis() -> Any:
 
 
 def test_writes_every_field_of_a_record(tenant, redis):
-    record = make_record(tenant.id)
+    record = make_record(
+        tenant.id, trail=Trail(rates=(5, 1, 6, 8, 20), rule="Cheap ones", skipped=(("o3", "breaker is open"),))
+    )
     put(record)
     assert drain.drain(redis, tenant.id) == drain.Drained(inserted=1)
     row = RequestLog.objects.get(id=record.id)
@@ -66,6 +68,7 @@ def test_writes_every_field_of_a_record(tenant, redis):
             "saved_nanousd",
             "secret_prefix",
             "tags",
+            "trail",
         }:
             assert getattr(row, name) == getattr(record, name), name
     assert row.accepted_at == dt.datetime.fromtimestamp(record.accepted_ms / 1000, dt.UTC)
@@ -73,6 +76,7 @@ def test_writes_every_field_of_a_record(tenant, redis):
     assert row.prefix_saved_usd == Decimal("-1.000000002")
     assert row.saved_usd == Decimal("0.000123456")
     assert row.tags == ["a", "b"]
+    assert row.trail == {"rates": [5, 1, 6, 8, 20], "rule": "Cheap ones", "skipped": [["o3", "breaker is open"]]}
     assert redis.xlen(redis_keys.usage_stream(tenant.id)) == 0
 
 

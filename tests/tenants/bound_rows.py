@@ -11,16 +11,22 @@ from django.utils import timezone
 
 from billing.models import AlertDelivery, AlertSettings, AlertsSeen, BudgetRaise, DailyUsage
 from dashboards.models import Calendar, Cell, Series
+from gateway.content import sealing
+from gateway.content.sealing import Content
 from gateway.models import (
     CachePolicy,
+    ContentErasure,
+    ContentPolicy,
     ContextPolicy,
     LogChange,
+    RequestContent,
     SemanticCheck,
     SemanticEntry,
     SemanticHit,
     SemanticLabel,
     SemanticWatch,
     TaskFallback,
+    TraceExport,
 )
 from tenants.models import Invitation, KeptResult, ManagementKey, SsoConnection, TenantOwned
 from tests.cast import Cast, Company
@@ -87,6 +93,15 @@ _MAKERS: dict[Any, Any] = {
     SemanticWatch: lambda company, cast: SemanticWatch.objects.create(tenant=company.tenant, task="bound"),
     LogChange: lambda company, cast: LogChange.objects.create(
         tenant=company.tenant, accepted_at=timezone.now(), record_id=company.request.id
+    ),
+    ContentPolicy: lambda company, cast: ContentPolicy.objects.create(tenant=company.tenant),
+    ContentErasure: lambda company, cast: ContentErasure.objects.create(tenant=company.tenant, end_user="x"),
+    RequestContent: lambda company, cast: RequestContent.objects.create(
+        id=company.request.request_id, tenant=company.tenant, accepted_at=timezone.now(), prompt_bytes=16, answer_bytes=2, is_cut=False,
+        sealed=sealing.close(row_of(ContentPolicy, company, cast).secret, Content('{"messages": []}', "{}")),
+    ),
+    TraceExport: lambda company, cast: TraceExport.objects.create(
+        tenant=company.tenant, accepted_at=timezone.now(), request_id=company.request.request_id
     ),
     Series: lambda company, cast: Series.objects.create(tenant=company.tenant, shape=1, labels=["x"]),
     Calendar: lambda company, cast: Calendar.objects.create(tenant=company.tenant, zone="UTC"),

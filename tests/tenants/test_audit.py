@@ -11,15 +11,18 @@ from django.urls import reverse
 from billing.models import Alert, AlertDelivery, AlertsSeen, DailyUsage
 from dashboards.models import Calendar, Cell, Series
 from gateway.models import (
+    ContentErasure,
     Feedback,
     LabeledAnswer,
     LogChange,
     Provider,
+    RequestContent,
     RequestLog,
     SemanticCheck,
     SemanticEntry,
     SemanticHit,
     SemanticLabel,
+    TraceExport,
 )
 from tenants import api_keys, audit
 from tenants.models import ConfigModel, KeptResult, TenantOwned
@@ -39,6 +42,7 @@ def test_every_configuration_model_is_tracked():
         *(Alert, AlertDelivery, AlertsSeen, DailyUsage, Feedback, LabeledAnswer, RequestLog),
         *(SemanticCheck, SemanticEntry, SemanticHit, SemanticLabel),
         *(LogChange, Calendar, Cell, KeptResult, Series),
+        *(ContentErasure, RequestContent, TraceExport),
     }
     ours = [model for model in apps.get_models() if issubclass(model, (ConfigModel, TenantOwned))]
     ours = [model for model in ours if model not in no_configuration]

@@ -1,20 +1,22 @@
 -- End a request: release what it held, charge what it used, append its usage records, keep its answer for a repeated call.
 --
 -- KEYS  1 stream of usage records  2 the tenant's counters  3 holds  4 leases  5 the end user's counters, or again 2
---       6 swept holds  7 cached answers  8 their ages  9 the flight of this one, all three if the request has a fingerprint
+--       6 swept holds  7 stream of contents  8 cached answers  9 their ages  10 the flight of this one, all three if the request has a
+--       fingerprint
 --       last: the idempotency key's entry, if the request has one
 -- ARGV  1 request id  2 'settle' or 'sweep'  3 requests used (0 or 1)  4 tokens used  5 nano-dollars used
 --       6 epoch the reservation was made in, '' if none was  7 the demand, if there may be no hold to read it from
 --       8 answer to keep, '' for none  9 what each model of the plan used: a msgpack array of {requests, tokens, nano-dollars}, '' for all
 --       by the first  10 fingerprint, '' for none  11 what becomes of the cache, a msgpack array (gateway.stores.lookups.CacheWrite):
 --       ms the answer is fresh, ms it may stand in afterwards, bytes of all entries at most, 1 for a hit, 1 for a miss, nano-dollars
---       saved  12 the answer's entry without its times, '' for none  13... usage records
+--       saved  12 the answer's entry without its times, '' for none  13 content to store, '' for none  14... usage records
 --
 -- Run twice, it charges once: the second run finds neither the hold nor another epoch. A hold that was swept meanwhile is corrected to what
 -- was really used. Where the counters were lost (another epoch), what exists of them is charged, and the ledger tells the rest.
 -- 'sweep' charges the held amounts, if the lease is over.
 --
 -- Returns 'ok', 'corrected', 'again' or 'alive'.
+local MOST_WAITING_CONTENT = 20000
 local id = ARGV[1]
 local requests, tokens, nano = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
 local time = redis.call('TIME')
@@ -117,21 +119,21 @@ if ARGV[10] ~= '' then
   local is_stored = false
   if ARGV[12] ~= '' and admitted_ms then
     local times = struct.pack('>dddd', now_ms, now_ms + part[1], now_ms + part[1] + part[2], admitted_ms)
-    is_stored = entry_store(KEYS[7], KEYS[8], digest, times .. ARGV[12], now_ms, part[3])
+    is_stored = entry_store(KEYS[8], KEYS[9], digest, times .. ARGV[12], now_ms, part[3])
   end
   if part[4] + part[5] > 0 then
-    local count = redis.call('HINCRBY', KEYS[7], part[4] > 0 and '!hits' or '!misses', 1)
-    if count == 1 then redis.call('HSETNX', KEYS[7], '!since', now_ms) end
-    if part[6] > 0 then redis.call('HINCRBY', KEYS[7], '!saved', part[6]) end
+    local count = redis.call('HINCRBY', KEYS[8], part[4] > 0 and '!hits' or '!misses', 1)
+    if count == 1 then redis.call('HSETNX', KEYS[8], '!since', now_ms) end
+    if part[6] > 0 then redis.call('HINCRBY', KEYS[8], '!saved', part[6]) end
   end
-  local flight = redis.call('GET', KEYS[9])
+  local flight = redis.call('GET', KEYS[10])
   if flight and string.sub(flight, 1, #id) == id then
     -- Those who have waited for an answer that is not kept go on by themselves, each alone.
-    if is_stored then redis.call('DEL', KEYS[9]) else redis.call('SET', KEYS[9], '-', 'PX', 3000) end
+    if is_stored then redis.call('DEL', KEYS[10]) else redis.call('SET', KEYS[10], '-', 'PX', 3000) end
   end
 end
 
-local repeated = KEYS[ARGV[10] ~= '' and 10 or 7]
+local repeated = KEYS[ARGV[10] ~= '' and 11 or 8]
 if repeated then
   local owner = redis.call('HGET', repeated, 'request')
   if ARGV[8] ~= '' and (not owner or owner == id) then
@@ -141,5 +143,13 @@ if repeated then
     redis.call('DEL', repeated)
   end
 end
-for index = 13, #ARGV do redis.call('XADD', KEYS[1], '*', 'r', ARGV[index]) end
+if ARGV[13] ~= '' then
+  -- Bounded, for it is large: where no worker stores it, the memory is needed for what counts money.
+  if redis.call('XLEN', KEYS[7]) < MOST_WAITING_CONTENT then
+    redis.call('XADD', KEYS[7], '*', 'c', ARGV[13])
+  else
+    redis.call('INCR', KEYS[7] .. ':lost')
+  end
+end
+for index = 14, #ARGV do redis.call('XADD', KEYS[1], '*', 'r', ARGV[index]) end
 return outcome

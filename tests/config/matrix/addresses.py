@@ -13,6 +13,7 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from django.utils import timezone
 
 from billing.models import AlertDelivery, Budget, BudgetRaise
+from gateway.models import RequestContent
 from tenants.models import Invitation, ManagementKey, Membership, TenantOwned
 from tenants.sites import console
 from tests.cast import Cast
@@ -66,6 +67,7 @@ def _argument(name: str, kind: str, route: str, url_name: str, cast: Cast) -> An
         "channel_id": lambda: acme.channel.pk,
         "raise_id": lambda: row_of(BudgetRaise, acme, cast).pk,
         "delivery_id": lambda: row_of(AlertDelivery, acme, cast).pk,
+        "request_id": lambda: row_of(RequestContent, acme, cast).pk,
         "rule_id": lambda: acme.rule.pk,
         "task_id": lambda: acme.task.pk,
         "secret_id": lambda: acme.key.api_key.secrets.get().pk,
@@ -102,6 +104,8 @@ def _named_row(route: str, cast: Cast) -> Any:
     noun = route.removeprefix("api/v1/").split("/")[0]
     if "invitations" in route:
         return row_of(Invitation, acme, cast).pk
+    if noun == "content":
+        return row_of(RequestContent, acme, cast).pk
     if noun == "management-keys":
         return row_of(ManagementKey, acme, cast).pk
     if noun == "context-policies":
@@ -139,7 +143,8 @@ def everything() -> dict[str, str]:
 
 def prepare(cast: Cast) -> None:
     """Every row that an address may lead to is there before anybody asks."""
-    for model in (BudgetRaise, AlertDelivery, Invitation, ManagementKey, apps.get_model("gateway", "ContextPolicy")):
+    context_policy = apps.get_model("gateway", "ContextPolicy")
+    for model in (BudgetRaise, AlertDelivery, Invitation, ManagementKey, context_policy, RequestContent):
         row_of(model, cast.acme, cast)
     for model in MODELS.values():
         if issubclass(model, TenantOwned):

@@ -58,10 +58,10 @@ API = {
     "keys": "keys", "providers": "providers", "models": "models", "tasks": "tasks", "context-policies": "tasks", "rules": "rules",
     "cache-policies": "caches", "budgets": "budgets", "limits": "budgets", "channels": "channels", "alerts": "alerts",
     "statements": "statements", "end-users": "end_users", "members": "members", "invitations": "members",
-    "audit-trail": "audit", "requests": "requests",
+    "audit-trail": "audit", "requests": "requests", "content": "content", "content-policy": "content",
 }  # fmt: skip
 DOING = {
-    "rotate", "revoke", "end", "test", "order", "purge", "raises", "rotate-secret",
+    "rotate", "revoke", "end", "test", "order", "purge", "raises", "rotate-secret", "erase",
 }  # fmt: skip
 GOOD = (200, 201, 204, 302)
 ODD_BODY = {"no_such_field": 1}

@@ -175,14 +175,16 @@ def test_a_cost_has_the_digits_it_needs(amount: str, is_priced: bool, text: str)
 
 
 def test_steps_stand_in_the_order_of_the_pipeline_and_fill_the_whole():
-    bars = timeline.bars({"stream": 500, "reserve": 100, "validate": 100, "first_byte": 200}, latency_ms=1.0)
+    bars = timeline.bars_from(
+        {"stream": 500, "reserve": 100, "validate": 100, "first_byte": 200}, 0, 1000, rest_to=1000
+    )
     assert [str(bar.name) for bar in bars] == ["Validate", "Reserve", "Provider's first byte", "Stream", "Elsewhere"]
     assert [(bar.left, bar.width) for bar in bars][-2:] == [("40.00", "50.00"), ("90.00", "10.00")]
     assert [bar.duration for bar in bars] == ["100 µs", "100 µs", "200 µs", "500 µs", "100 µs"]
 
 
 def test_no_steps_are_no_bars():
-    assert timeline.bars({}, latency_ms=0.4) == []
+    assert timeline.bars_from({}, 0, 400, rest_to=400) == []
 
 
 @pytest.mark.parametrize(
@@ -194,7 +196,7 @@ def test_durations_have_a_fitting_unit(microseconds: float, text: str):
 
 def test_a_request_s_page_says_what_the_provider_s_cache_saved(cast: Cast):
     key = cast.acme.key.api_key
-    said = "saved by the provider's cache"
+    said = "The provider&#x27;s cache saved"
     for saved, shown in (("0.010350000", "$0.01035"), ("-0.001500000", "−$0.0015")):
         row = request_row(cast.acme.tenant, key, prefix_saved_usd=saved)
         content = at_work(cast.ada).get(f"{LIST}{row.pk}/change/").content.decode()

@@ -8,6 +8,8 @@ from decimal import Decimal
 import pytest
 from django.utils import timezone
 
+from gateway.admin import request_trace
+from gateway.admin.request_log import tone, usd
 from simulator import tokens
 
 
@@ -42,6 +44,23 @@ def test_costs_what_the_tokens_cost_to_the_nanodollar(world):
     )
     # gpt-4o: 2.50 and 10 USD per million tokens
     assert record.cost_usd == (record.input_tokens * Decimal("2.5") + record.output_tokens * 10) / 1_000_000
+
+
+def test_tells_how_it_came_about_and_at_which_prices(world, simulator):
+    """The page of a request multiplies these, and comes to what was charged."""
+    simulator.behave(
+        input_tokens=4400, cached_tokens=4000, cache_write_tokens=200, cache_write_1h_tokens=100, output_tokens=20
+    )
+    parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    body = {"model": "claude-sonnet-4-5", "max_tokens": 500, "messages": [{"role": "user", "content": "hello"}]}
+    assert world.post("/v1/messages", body, traceparent=parent).status == 200
+    (record,) = world.records()
+    # claude-sonnet-4-5: 3, read 0.30, writes 3.75 and 6, output 15 USD per million tokens
+    assert record.trail["rates"] == [3_000_000, 300_000, 3_750_000, 6_000_000, 15_000_000]
+    assert (record.trail["reason"], record.trail["traceparent"]) == ("asked for", parent)
+    (call,) = request_trace.trace([record], usd=usd, tones=tone).calls
+    assert [line.amount for line in call.cost.lines] == ["$0.0003", "$0.0012", "$0.00075", "$0.0006", "$0.0003"]
+    assert (call.cost.exact, call.cost.charged, call.cost.note) == ("$0.00315", "$0.00315", "")
 
 
 @pytest.mark.parametrize("stream", [False, True])

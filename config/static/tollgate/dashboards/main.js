@@ -2,6 +2,7 @@
 // opened stays so when a part of the page is replaced.
 
 import { Chart } from "./chart.js";
+import { startFollowing } from "./follow.js";
 import { fill } from "./table.js";
 import { fromField, moment, ownZone, spanName, toField } from "./writing.js";
 
@@ -43,6 +44,8 @@ function start() {
   });
   writeTimes(root);
   startMenus(root);
+  startFollowing(root);
+  root.addEventListener("tollgate:followed", () => writeTimes(root));
   clearInterval(timer);
   const seconds = Number(root.dataset.refreshSeconds);
   if (seconds) timer = setInterval(refresh, seconds * 1000);

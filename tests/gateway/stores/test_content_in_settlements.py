@@ -1,0 +1,62 @@
+"""What is stored of a request comes with its settlement, whichever way that goes."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from uuid import UUID, uuid4
+
+import pytest
+from django.conf import settings
+from django_redis import get_redis_connection
+
+from gateway.stores import accounts as books
+from gateway.stores.accounts import Accounts
+from gateway.stores.counters import Settlement
+from gateway.stores.redis import RedisStore
+from gateway.stores.spool import Spool
+from tenants import redis_keys
+
+
+async def nothing(_: UUID) -> None:
+    return None
+
+
+@pytest.fixture
+async def accounts(tmp_path) -> AsyncIterator[Accounts]:
+    store = RedisStore(settings.REDIS_URL, timeout_seconds=5.0)
+    made = Accounts(store, Spool(tmp_path), lease_seconds=60, reopen=nothing)
+    yield made
+    await made.close()
+    await store.close()
+
+
+def settlement(tenant_id: UUID, content: bytes) -> Settlement:
+    return Settlement(
+        str(tenant_id), "", "", uuid4().hex, "settle", 0, 0, 0, "", b"", b"", (b"record",), content=content
+    )
+
+
+def waiting(tenant_id: UUID) -> list[bytes]:
+    found = get_redis_connection("default").xrange(redis_keys.content_stream(tenant_id))
+    return [fields[b"c"] for _, fields in found]
+
+
+async def test_it_waits_in_the_spool_while_redis_is_away(accounts):
+    tenant_id = uuid4()
+    accounts.is_cut_off = True  # as it is once a command has failed
+    await accounts.settle(settlement(tenant_id, b"prompt and answer"))
+    assert waiting(tenant_id) == []
+    await accounts.look_after()
+    assert waiting(tenant_id) == [b"prompt and answer"]
+    assert get_redis_connection("default").xlen(redis_keys.usage_stream(tenant_id)) == 1
+
+
+async def test_what_a_process_remembers_of_it_is_bounded(accounts, monkeypatch):
+    """For the case that Redis forgets; then the records come again all the same."""
+    monkeypatch.setattr(books, "MOST_RECENT_CONTENT_BYTES", 25)
+    tenant_id = uuid4()
+    for _ in range(3):
+        await accounts.settle(settlement(tenant_id, b"x" * 10))
+    assert [len(kept.content) for _, _, kept in accounts._recent] == [10, 10, 0]
+    assert all(kept.records for _, _, kept in accounts._recent)
+    assert waiting(tenant_id) == [b"x" * 10] * 3

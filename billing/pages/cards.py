@@ -13,9 +13,10 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from billing import in_force, inbox, money, telling
+from billing import in_force, money, telling
 from billing.models import DailyUsage
 from billing.pages import shown_lines
+from billing.pages.alerts import standing_of
 from tenants import visits
 from tenants.pages.home import Card, card
 
@@ -67,8 +68,7 @@ def budgets(request: HttpRequest) -> Card:
 
 @card(order=40)
 def alerts(request: HttpRequest) -> Card | None:
-    visit, now = visits.of(request), timezone.now()
-    count = inbox.that_go_on(visit.tenant, now).count()
+    visit, count = visits.of(request), standing_of(request).going_on
     link = reverse("console:billing_alert_changelist")
     if not telling.listening(visit.tenant.pk).exists() and visit.may("add", "channels"):
         text = _("Alerts are sent to nobody yet. Add an e-mail address, a webhook or Slack.")

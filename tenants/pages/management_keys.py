@@ -38,12 +38,25 @@ SUBJECTS = {
     "requests": gettext_lazy("The request log"),
     "statements": gettext_lazy("Statements"),
     "audit": gettext_lazy("The audit trail"),
+    "dashboards": gettext_lazy("The dashboards' numbers"),
+    "feedback": gettext_lazy("Feedback"),
+    "labels": gettext_lazy("Labelled answers"),
+    "quality_models": gettext_lazy("Quality models"),
+    "cache_checks": gettext_lazy("Checks of semantic caches"),
+    "subscription": gettext_lazy("The plan"),
+    "tenant": gettext_lazy("The tenant's settings"),
+    "sso": gettext_lazy("Single sign-on"),
 }
 
 FIRST = {
     "audit": "audit-trail",
+    "cache_checks": "semantic-checks",
     "caches": "cache-policies",
+    "dashboards": "metrics",
     "end_users": "end-users",
+    "quality_models": "quality-models",
+    "sso": "single-sign-on",
+    "subscription": "subscriptions",
 }  # where an address is called otherwise
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_variables
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
@@ -96,7 +97,7 @@ class SingleSignOn(One):
     def create(self, request: Request) -> Response:
         body = self.body()
         if self.get_queryset().exists():
-            raise Conflict("A tenant has one. Change that, or delete it first.")
+            raise Conflict(_("A tenant has one. Change that, or delete it first."))
         secret = body.validated_data.pop("client_secret", "")
         row: SsoConnection = body.apply(SsoConnection(tenant=self.visit.tenant))
         sso_connections.save(row, new_secret=secret)

@@ -176,10 +176,10 @@ def run(sql: str, parameters: dict[str, Any], plan: Plan) -> list[Any]:
     """The rows; what reads much of the raw log is given up after a while, with `planning.Unanswerable`."""
     try:
         with transaction.atomic(savepoint=bool(plan.raw)), connection.cursor() as cursor:
-            limit = f"SET LOCAL statement_timeout = {RAW_TIMEOUT_MS if plan.raw else 'DEFAULT'}"
-            cursor.execute(f"SET LOCAL jit = off; {limit}; {sql}", parameters)  # one message
-            cursor.nextset()
-            cursor.nextset()
+            cursor.execute("SET LOCAL jit = off")
+            if plan.raw:
+                cursor.execute(f"SET LOCAL statement_timeout = {RAW_TIMEOUT_MS}")
+            cursor.execute(sql, parameters)
             return list(cursor.fetchall())
     except OperationalError as error:
         if plan.raw and isinstance(error.__cause__, psycopg.errors.QueryCanceled):

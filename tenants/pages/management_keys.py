@@ -150,6 +150,7 @@ def _page(request: HttpRequest, form: KeyForm) -> HttpResponse:
     keys = ManagementKey.objects.select_related("created_by").order_by("revoked_at", "-id")
     context = {
         "title": _("Management keys"),
+        "columns": [_("Key"), _("May"), _("Last used"), _("Made by")],
         "keys": [_shown(key) for key in keys],
         "form": form,
         "may_add": visit.may("add", "management_keys"),

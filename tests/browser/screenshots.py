@@ -89,6 +89,7 @@ def fill(server: Any, key: str) -> None:
             server.request("POST", "/v1/feedback", json.dumps(said).encode(), authorization=f"Bearer {key}")
     invite()
     found()
+    settle()
     alarm()
     for tenant in Tenant.objects.all():
         drain.drain(get_redis_connection("default"), tenant.pk)
@@ -144,6 +145,41 @@ def alarm() -> None:
     episodes.resolve(acme.pk, kind="latency", source="tenant", at=now - dt.timedelta(minutes=120))
 
 
+def settle() -> None:
+    """What a tenant has that has been at it for a while: a provider and a task of its own, and something learnt."""
+    from django.utils import timezone
+
+    from gateway.models import ContextPolicy, LabeledAnswer, Model, Provider, SemanticCheck, SemanticWatch, Task
+    from gateway.quality.labels import record
+    from tenants.ids import uuid7
+    from tenants.models import Tenant
+
+    acme, now = Tenant.objects.get(slug="acme"), timezone.now()
+    provider = Provider.objects.create(
+        tenant=acme,
+        name="own-gpus",
+        kind="openai-compatible",
+        base_url="https://gpu.acme.example/v1",
+        credential="sk-none",
+    )
+    prices = {"input_usd_per_mtok": "0.2", "output_usd_per_mtok": "0.6"}
+    model = Model.objects.create(
+        tenant=acme, provider=provider, name="acme-llama", capabilities=["chat", "streaming"], quality=58, **prices
+    )
+    task = Task.objects.create(tenant=acme, slug="help-desk", name="Answers of the help desk", default_model=model)
+    ContextPolicy.objects.create(tenant=acme, task=task, keep_messages=12, relevant_turns=2)
+    for number, (prompt, is_good) in enumerate((("Where is my order?", True), ("Cancel my plan.", False)), start=1):
+        source = LabeledAnswer.Source.THUMBS
+        record(
+            acme.pk, request_id=uuid7(), prompt=prompt, answer="…", is_good=is_good, source=source, task="chat-support"
+        )
+        SemanticCheck.objects.create(
+            tenant=acme, request_id=uuid7(), entry_id=uuid7(), origin=uuid7(), task="chat-support", similarity=0.95 + number / 100,
+            status="right" if is_good else "wrong", how="judged by gpt-6-luna", hit_at=now, checked_at=now,
+        )  # fmt: skip
+    SemanticWatch.objects.create(tenant=acme, task="chat-support")
+
+
 def found() -> None:
     """A tenant that has nothing yet, with somebody who is to set it up."""
     from django.contrib.auth.models import User
@@ -183,8 +219,10 @@ def take(browser: Any, url: str, theme: str, names: list[str]) -> None:
             if shot.confirms:
                 confirm(window.page, url, user)
             page = window.goto(shot.path)
-            if shot.follows:
-                page.get_by_role("link", name=shot.follows, exact=True).click()
+            for link in shot.follows:
+                by_css = link.startswith("css=")
+                found = page.locator(link) if by_css else page.get_by_role("link", name=link, exact=True)
+                found.first.click()
                 page.wait_for_load_state()
             page.evaluate("document.fonts.ready")
             if shot.click:

@@ -63,7 +63,8 @@ def budgets(request: HttpRequest) -> Card:
         ngettext("%(count)d limit is used up.", "%(count)d limits are used up.", full) % {"count": full} if full else ""
     )
     context = {"lines": [shown_lines.shown(line, [], now) for line in nearest]}
-    return Card(_("Budgets"), "savings", text, link, _("See all limits"), "billing/limits/card.html", context)
+    template = "billing/limits/card.html"
+    return Card(_("Budgets"), "savings", text, link, _("See all limits"), template, context, is_tall=len(nearest) > 1)
 
 
 @card(order=40)

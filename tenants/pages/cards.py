@@ -42,4 +42,11 @@ def links(request: HttpRequest) -> Card:
         for action, subject, title, icon, page in LINKS
         if visit.may(action, subject)
     ]
-    return Card(_("Go on with"), "arrow_forward", "", template="console/cards/links.html", context={"links": shown})
+    return Card(
+        _("Go on with"),
+        "arrow_forward",
+        "",
+        template="console/cards/links.html",
+        context={"links": shown},
+        is_tall=len(shown) > 2,
+    )

@@ -1,7 +1,8 @@
 """`make screenshots`: pictures of every page in docs/screenshots/, light and dark, on data that is made for it and thrown away.
 
-PostgreSQL, Redis, the simulator and the server are started for it; weeks of made traffic and a few requests of the demonstration's
-tenants fill the log. Names as arguments take those pictures only.
+It says what axe-core finds seriously wrong with each page, and which do not fit a narrow window. PostgreSQL, Redis, the simulator and the
+server are started for it; weeks of made traffic and a few requests of the demonstration's tenants fill the log. Names as arguments take
+those pictures only.
 """
 
 from __future__ import annotations
@@ -177,7 +178,7 @@ def settle() -> None:
             tenant=acme, request_id=uuid7(), entry_id=uuid7(), origin=uuid7(), task="chat-support", similarity=0.95 + number / 100,
             status="right" if is_good else "wrong", how="judged by gpt-6-luna", hit_at=now, checked_at=now,
         )  # fmt: skip
-    SemanticWatch.objects.create(tenant=acme, task="chat-support")
+    SemanticWatch.objects.create(tenant=acme, task="chat-support", since=now - dt.timedelta(days=7))
 
 
 def found() -> None:
@@ -230,6 +231,18 @@ def take(browser: Any, url: str, theme: str, names: list[str]) -> None:
             if shot.until:
                 page.get_by_text(shot.until, exact=True).wait_for()
             save(page.screenshot(), PICTURES / f"{shot.name}-{theme}.png")
+            for found in faults(window):
+                print(f"  {shot.name}, {theme}: {found}")  # noqa: T201
+
+
+def faults(window: Any) -> list[str]:
+    """What axe-core finds seriously wrong with the page, and whether a narrow window has to be scrolled sideways."""
+    from tests.browser import browsing
+
+    found: list[str] = window.violations()
+    window.page.set_viewport_size(browsing.NARROW)
+    width = window.page.evaluate("document.documentElement.scrollWidth")
+    return found if width <= browsing.NARROW["width"] else [*found, f"{width} px wide in a narrow window"]
 
 
 def save(png: bytes, path: Path) -> None:

@@ -52,6 +52,7 @@ class Question(Filters):
     metrics = Words(
         child=serializers.ChoiceField(list(METRICS)),
         default=list(DEFAULT_METRICS),
+        allow_empty=False,
         help_text="Names, separated by commas; `/metrics/names` lists them.",
     )
     by = serializers.ChoiceField(DIMENSIONS, required=False, help_text="One line for each value of it.")

@@ -69,12 +69,12 @@ def walk(names: list[str]) -> None:
         call_command("seed_demo", simulator_url=simulator.base_url, json=True, stdout=told)
         call_command("seed_traffic", days=35, requests=8_000)
         with Gateway.running(FOLDER) as server, browsing.chromium() as browser:
-            fill(server, json.loads(told.getvalue())["api_key"])
+            fill(server, json.loads(told.getvalue())["api_key"], simulator.base_url)
             for theme in ("light", "dark"):
                 take(browser, server.url, theme, names)
 
 
-def fill(server: Any, key: str) -> None:
+def fill(server: Any, key: str, simulator_url: str) -> None:
     """A few requests in the log, and thumbs on some answers."""
     from django_redis import get_redis_connection
 
@@ -90,7 +90,7 @@ def fill(server: Any, key: str) -> None:
             server.request("POST", "/v1/feedback", json.dumps(said).encode(), authorization=f"Bearer {key}")
     invite()
     found()
-    settle()
+    settle(simulator_url)
     alarm()
     for tenant in Tenant.objects.all():
         drain.drain(get_redis_connection("default"), tenant.pk)
@@ -146,7 +146,7 @@ def alarm() -> None:
     episodes.resolve(acme.pk, kind="latency", source="tenant", at=now - dt.timedelta(minutes=120))
 
 
-def settle() -> None:
+def settle(simulator_url: str) -> None:
     """What a tenant has that has been at it for a while: a provider and a task of its own, and something learnt."""
     from django.utils import timezone
 
@@ -160,7 +160,7 @@ def settle() -> None:
         tenant=acme,
         name="own-gpus",
         kind="openai-compatible",
-        base_url="https://gpu.acme.example/v1",
+        base_url=f"{simulator_url}/v1",
         credential="sk-none",
     )
     prices = {"input_usd_per_mtok": "0.2", "output_usd_per_mtok": "0.6"}

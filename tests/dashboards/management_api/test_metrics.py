@@ -101,6 +101,7 @@ def test_the_names_are_told_with_what_can_be_asked_for(cast: Cast, history: list
     ("asked", "field"),
     [
         ({"metrics": "latency_p96"}, "metrics[0]"),
+        ({"metrics": ""}, "metrics"),
         ({"by": "colour"}, "by"),
         ({"modle": "x"}, "modle"),
         ({"key": "x"}, "key[0]"),

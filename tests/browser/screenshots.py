@@ -241,6 +241,7 @@ def faults(window: Any) -> list[str]:
 
     found: list[str] = window.violations()
     window.page.set_viewport_size(browsing.NARROW)
+    window.page.wait_for_timeout(300)  # charts are drawn anew
     width = window.page.evaluate("document.documentElement.scrollWidth")
     return found if width <= browsing.NARROW["width"] else [*found, f"{width} px wide in a narrow window"]
 

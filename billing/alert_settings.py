@@ -10,8 +10,18 @@ from uuid import UUID
 
 from django.db import IntegrityError, transaction
 
-from billing.models import AlertSettings, Severity
+from billing.models import Alert, AlertSettings, Severity
 from tenants.models import Tenant
+
+_Kind = Alert.Kind
+WATCHED = (
+    _Kind.LATENCY,
+    _Kind.ERRORS,
+    _Kind.HIT_RATE,
+    _Kind.QUALITY,
+    _Kind.SPEND,
+    _Kind.BREAKER,
+)  # what may be switched off
 
 
 @dataclass(frozen=True)

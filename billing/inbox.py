@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet
+from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet, Subquery
 
 from billing import alert_messages
 from billing.models import Alert, AlertDelivery, AlertsSeen
 from tenants.models import Tenant
 
 Kind = Alert.Kind
-MOST_COUNTED = 99
+MOST_COUNTED = 99  # by the bell
+MOST_READ = 1000
 
 
 def going_on(now: dt.datetime) -> Q:
@@ -33,13 +35,25 @@ def of(tenant: Tenant) -> QuerySet[Any]:
     return told.order_by("-crossed_at", "-threshold", "-id")
 
 
-def unseen(tenant: Tenant, user: Any, now: dt.datetime) -> list[str]:
-    """The severities of alerts that go on and that the person has not seen; at most `MOST_COUNTED`."""
-    seen_at = AlertsSeen.objects.filter(tenant=tenant, user_id=user.pk).values_list("seen_at", flat=True).first()
-    rows = that_go_on(tenant, now)
-    if seen_at is not None:
-        rows = rows.filter(Q(crossed_at__gt=seen_at) | Q(worse_at__gt=seen_at))
-    return list(rows.order_by("-crossed_at").values_list("severity", flat=True)[:MOST_COUNTED])
+@dataclass(frozen=True)
+class Standing:
+    """How many alerts go on, and the severities of those that the person has not seen; at most `MOST_READ`."""
+
+    going_on: int
+    unseen: tuple[str, ...]
+
+
+def standing(tenant: Tenant, user: Any, now: dt.datetime) -> Standing:
+    """In one query."""
+    seen = AlertsSeen.objects.filter(tenant=tenant, user_id=user.pk).values("seen_at")[:1]
+    rows = that_go_on(tenant, now).annotate(seen_at=Subquery(seen)).order_by("-crossed_at")
+    found = list(rows.values_list("severity", "crossed_at", "worse_at", "seen_at")[:MOST_READ])
+    unseen = (
+        severity
+        for severity, crossed_at, worse_at, seen_at in found
+        if seen_at is None or crossed_at > seen_at or (worse_at is not None and worse_at > seen_at)
+    )
+    return Standing(len(found), tuple(unseen))
 
 
 def that_go_on(tenant: Tenant, now: dt.datetime) -> QuerySet[Alert]:

@@ -1,7 +1,8 @@
 """What the ledger says was used of several limits at once, most by whom. To be looked at; enforcement counts in Redis.
 
-However many questions there are, PostgreSQL is asked twice: for what an index answers, and for what has to be added up over many rows,
-which is given up after a while. Days and longer come from the daily sums; minutes and hours from the request log itself.
+However many questions there are, PostgreSQL is asked once. If that takes too long it is given up, and what an index answers is asked for
+alone, without what has to be added up over many rows. Days and longer come from the daily sums; minutes and hours from the request log
+itself.
 """
 
 from __future__ import annotations
@@ -58,10 +59,10 @@ Answer = list[tuple[str, Decimal]]
 
 def ask(questions: Sequence[Question]) -> list[Answer | None]:
     """Each question's (subject, usage in requests, tokens or USD), most first; None where adding it up took too long."""
+    everything = list(range(len(questions)))
     quick = [place for place, item in enumerate(questions) if item.subject is not None and not item.is_from_log]
-    slow = [place for place, item in enumerate(questions) if item.subject is None or item.is_from_log]
     answers: list[Answer | None] = [None] * len(questions)
-    for places in (quick, slow):
+    for places in (everything, quick) if len(quick) < len(everything) else (everything,):
         rows = _ask([(place, questions[place]) for place in places]) if places else None
         if rows is None:
             continue
@@ -70,17 +71,18 @@ def ask(questions: Sequence[Question]) -> list[Answer | None]:
             found[place].append((subject, Decimal(usage)))
         for place in places:
             answers[place] = found[place]
+        break
     return answers
 
 
 def within_time(sql: str, args: Sequence[Any], *, milliseconds: int | None = None) -> list[Any] | None:
-    """The statement's rows; None if it takes too long."""
+    """The statement's rows; None if it takes too long. The limit goes to PostgreSQL in the same message."""
+    limit = f"SET LOCAL statement_timeout = {milliseconds or TIMEOUT_MS}"
     try:
         with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute(f"SET LOCAL statement_timeout = {milliseconds or TIMEOUT_MS}")
-            cursor.execute(sql, args)
+            cursor.execute(f"{limit}; {sql}; SET LOCAL statement_timeout = DEFAULT", args)
+            cursor.nextset()
             rows: list[Any] = cursor.fetchall()
-            cursor.execute("SET LOCAL statement_timeout = DEFAULT")
     except OperationalError:
         return None
     return rows

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.urls import path
 from rest_framework.routers import SimpleRouter
 
 from billing import months  # noqa: F401  (the converter in an address below)
-from billing.management_api import alerts, budgets, statements
-from gateway.management_api import caches, catalog, content, keys, requests, routing
-from tenants.management_api import people, trail, views
+from billing.management_api import alert_settings, alerts, budgets, plans, statements
+from dashboards.management_api import metrics
+from gateway.management_api import caches, catalog, content, keys, quality, requests, routing
+from tenants.management_api import people, settings, trail, views
 
 router = SimpleRouter(trailing_slash=False, use_regex_path=False)
 router.register("keys", keys.Keys, "keys")
@@ -27,9 +30,27 @@ router.register("invitations", people.Invitations, "invitations")
 router.register("audit-trail", trail.Trail, "audit-trail")
 router.register("requests", requests.Requests, "requests")
 router.register("content", content.Contents, "content")
+router.register("feedback", quality.Votes, "feedback")
+router.register("labels", quality.Labels, "labels")
+router.register("quality-models", quality.Versions, "quality-models")
+router.register("semantic-caches", quality.Watches, "semantic-caches")
+router.register("semantic-checks", quality.Checks, "semantic-checks")
+router.register("subscriptions", plans.Subscriptions, "subscriptions")
+
+READ_AND_CHANGE: dict[str, Any] = {"get": "retrieve", "patch": "partial_update"}
+WHOLE: dict[str, Any] = {**READ_AND_CHANGE, "post": "create", "delete": "destroy"}
 
 urlpatterns = [
     *router.urls,
+    path("tenant", settings.Settings.as_view(READ_AND_CHANGE, basename="tenant"), name="tenant"),
+    path("single-sign-on", settings.SingleSignOn.as_view(WHOLE, basename="single-sign-on"), name="single-sign-on"),
+    path(
+        "alert-settings",
+        alert_settings.Settings.as_view(READ_AND_CHANGE, basename="alert-settings"),
+        name="alert-settings",
+    ),
+    path("metrics", metrics.Metrics.as_view(), name="metrics"),
+    path("metrics/names", metrics.Names.as_view(), name="metrics-names"),
     path("content-policy", content.Policy.as_view(), name="content-policy"),
     path("limits", budgets.Limits.as_view(), name="limits"),
     path("statements", statements.Statements.as_view(), name="statements"),

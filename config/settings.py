@@ -194,6 +194,9 @@ GATEWAY_PREFIX_CACHE = env.flag(
 GATEWAY_FEEDBACK_DAYS = env.number("TOLLGATE_FEEDBACK_DAYS", 30, low=1, high=365)  # as long as an answer may be rated
 # Votes by token that one address may send a tenant.
 GATEWAY_FEEDBACK_PER_MINUTE = env.number("TOLLGATE_FEEDBACK_PER_MINUTE", 60, low=1, high=100_000)
+# Calls to the management API: of each key and each person; and of one address with keys that are none.
+MANAGEMENT_CALLS_PER_MINUTE = env.number("TOLLGATE_MANAGEMENT_PER_MINUTE", 600, low=1, high=1_000_000)
+MANAGEMENT_UNKNOWN_PER_MINUTE = env.number("TOLLGATE_MANAGEMENT_UNKNOWN_PER_MINUTE", 60, low=1, high=1_000_000)
 GATEWAY_SPOOL_DIR = VAR_DIR / "spool"
 OUTBOUND_ALLOW = env.networks("TOLLGATE_OUTBOUND_ALLOW")  # private networks that tenants' addresses may lead to
 REQUEST_LOG_RETENTION_DAYS = env.number("TOLLGATE_REQUEST_LOG_DAYS", 400, low=1, high=36_500)

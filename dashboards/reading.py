@@ -175,14 +175,14 @@ def _plan(view: View, by: tuple[str, ...], by_steps: bool, *, has_sketches: bool
 def run(sql: str, parameters: dict[str, Any], plan: Plan) -> list[Any]:
     """The rows; what reads much of the raw log is given up after a while, with `planning.Unanswerable`."""
     try:
-        with transaction.atomic(), connection.cursor() as cursor:
+        with transaction.atomic(savepoint=bool(plan.raw)), connection.cursor() as cursor:
             cursor.execute("SET LOCAL jit = off")
             if plan.raw:
                 cursor.execute(f"SET LOCAL statement_timeout = {RAW_TIMEOUT_MS}")
             cursor.execute(sql, parameters)
             return list(cursor.fetchall())
     except OperationalError as error:
-        if isinstance(error.__cause__, psycopg.errors.QueryCanceled):
+        if plan.raw and isinstance(error.__cause__, psycopg.errors.QueryCanceled):
             raise Unanswerable(
                 _("Reading the request log took too long. Choose a shorter range, or fewer filters.")
             ) from error

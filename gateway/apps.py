@@ -7,7 +7,9 @@ class GatewayConfig(AppConfig):
     verbose_name = _("Gateway")
 
     def ready(self) -> None:
-        from gateway import models, votes
+        from django.utils.translation import gettext, ngettext
+
+        from gateway import models, votes, wording
         from gateway.semantic import hits
         from tenants import audit
 
@@ -23,4 +25,5 @@ class GatewayConfig(AppConfig):
         audit.track(models.QualityModel)
         audit.track(models.SemanticWatch)
 
+        wording.speak(gettext, ngettext)
         votes.follow(hits.hear)

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 
 from django.db.models import Prefetch, Q
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from billing.models import Budget
 from gateway import selectors
@@ -50,7 +51,7 @@ def oddities_in(snapshot: Snapshot) -> tuple[dict[str, list[str]], dict[str, lis
     """What is odd about each rule, by its id, and about each task, by its slug, without its name in front."""
     of_rules: dict[str, list[str]] = {}
     of_tasks: dict[str, list[str]] = {}
-    names = {rule.id: f"Rule “{rule.name}”" for rule in snapshot.rules}
+    names = {rule.id: oddities.called(rule) for rule in snapshot.rules}
     for item in oddities.of(snapshot):
         if item.rule_id:
             of_rules.setdefault(item.rule_id, []).append(_without(names[item.rule_id], item.text))
@@ -76,7 +77,8 @@ def _candidate(model: Model, weight: int, now: dt.datetime) -> Candidate:
 
 def _unknown_tasks(rule: RoutingRule) -> Iterable[str]:
     known = set(Task.objects.filter(_usable_by(rule), slug__in=rule.tasks).values_list("slug", flat=True))
-    return (f"There is no task/{slug} for the owner of this rule." for slug in rule.tasks if slug not in known)
+    text = _("There is no task/%(task)s for the owner of this rule.")
+    return (text % {"task": slug} for slug in rule.tasks if slug not in known)
 
 
 def _unknown_budget(rule: RoutingRule) -> Iterable[str]:
@@ -84,7 +86,7 @@ def _unknown_budget(rule: RoutingRule) -> Iterable[str]:
     if not rule.budget or rule.tenant_id is None:
         return
     if not Budget.objects.filter(tenant_id=rule.tenant_id, name=rule.budget).exists():
-        yield f"There is no budget “{rule.budget}”."
+        yield _("There is no budget “%(name)s”.") % {"name": rule.budget}
 
 
 def _duplicates(rule: RoutingRule, asked: tuple[Condition, ...]) -> Iterable[str]:
@@ -96,7 +98,8 @@ def _duplicates(rule: RoutingRule, asked: tuple[Condition, ...]) -> Iterable[str
     for other in others.prefetch_related(targets):
         theirs = other.conditions()
         if other.targets.all() and conditions.cover(theirs, asked) and conditions.cover(asked, theirs):
-            yield f"“{other.name}” has the same conditions. Change that one, or switch it off first."
+            text = _("“%(name)s” has the same conditions. Change that one, or switch it off first.")
+            yield text % {"name": other.name}
 
 
 def _usable_by(row: RoutingRule) -> Q:

@@ -14,6 +14,7 @@ from uuid import UUID
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import F, Max, QuerySet
+from django.utils.translation import gettext as _
 
 from gateway import routing_checks
 from gateway.models import Model, RoutingRule, RoutingTarget
@@ -100,7 +101,7 @@ def chain_faults(row: Any, links: Sequence[Link]) -> list[ValidationError]:
     """What is wrong with a chain of models for a rule or a task."""
     found = []
     if len({link.model.pk for link in links}) < len(links):
-        found.append(ValidationError("A model stands in a chain once."))
+        found.append(ValidationError(_("A model stands in a chain once.")))
     for link in links:
         try:
             row.refuse_foreign("model", link.model)

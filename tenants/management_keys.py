@@ -27,7 +27,8 @@ MOST_SECRET_CHARACTERS = 200
 # What the management API serves, in the words of `tenants.roles.RIGHTS`. Keys like itself it does not: no key makes another.
 SUBJECTS = (
     "keys", "providers", "models", "tasks", "rules", "budgets", "channels", "caches", "end_users", "members", "alerts", "requests",
-    "statements", "audit", "content",
+    "statements", "audit", "content", "dashboards", "feedback", "labels", "quality_models", "cache_checks", "subscription", "tenant",
+    "sso",
 )  # fmt: skip
 NOTED_EVERY = dt.timedelta(minutes=1)  # when a key was last used
 

@@ -22,6 +22,7 @@ import aiohttp
 from aiohappyeyeballs import start_connection
 from aiohttp.abc import AbstractResolver, ResolveResult
 from django.conf import settings
+from django.utils.translation import gettext as _
 from yarl import URL
 
 TIMEOUT_SECONDS = 10.0
@@ -180,13 +181,13 @@ def _host(url: str) -> str:
         parsed = URL(url)
         host = parsed.raw_host
     except ValueError as error:
-        raise Refused("This is not an address that can be called.", is_permanent=True) from error
+        raise Refused(_("This is not an address that can be called."), is_permanent=True) from error
     if parsed.scheme not in ("http", "https"):
-        raise Refused("The address must begin with https:// or http://.", is_permanent=True)
+        raise Refused(_("The address must begin with https:// or http://."), is_permanent=True)
     if not host:
-        raise Refused("The address names no host.", is_permanent=True)
+        raise Refused(_("The address names no host."), is_permanent=True)
     if parsed.user is not None or parsed.password is not None:
-        raise Refused("The address must not hold a user name or password.", is_permanent=True)
+        raise Refused(_("The address must not hold a user name or password."), is_permanent=True)
     return host
 
 
@@ -197,7 +198,7 @@ def _literal(host: str) -> Address | None:
     except ValueError:
         return None
     if not is_allowed(address):
-        raise Refused(f"{host} is not an address on the public internet.", is_permanent=True)
+        raise Refused(_("%(host)s is not an address on the public internet.") % {"host": host}, is_permanent=True)
     return address
 
 

@@ -117,6 +117,16 @@ def feedback_pace(tenant_id: UUID | str, subject: str) -> str:
     return f"{tag(tenant_id)}feedback:pace:{subject}"
 
 
+def management_pace(tenant_id: UUID | str, asked_by: str) -> str:
+    """Integer: up to when (Unix µs) a key's or a person's calls to the management API are paid for."""
+    return f"{tag(tenant_id)}management:pace:{asked_by}"
+
+
+def management_strangers(address: str) -> str:
+    """The same of calls with keys that are none, from one address."""
+    return f"tg:management:strangers:{address}"
+
+
 BREAKERS = "tg:{breakers}:"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.decorators import action
@@ -106,7 +107,7 @@ class Channels(Whole):
         """Another signing secret, shown this once. For a day messages are signed with the former one as well."""
         channel = self.own()
         if channel.kind != AlertChannel.Kind.WEBHOOK:
-            raise Conflict("Only signed webhooks have a secret.")
+            raise Conflict(_("Only signed webhooks have a secret."))
         secret = alert_channels.rotate_secret(channel, now=timezone.now())
         return Response({**self.shown(self.row()), "secret": secret}, status=201)
 

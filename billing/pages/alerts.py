@@ -90,13 +90,22 @@ def resend(request: HttpRequest, delivery_id: UUID) -> HttpResponse:
     return HttpResponseRedirect(reverse("console:billing_alert_changelist"))
 
 
+def standing_of(request: HttpRequest) -> inbox.Standing:
+    """The tenant's alerts and the person; read once for a page, whose bell and cards ask for it."""
+    known: inbox.Standing | None = getattr(request, "_tollgate_alerts", None)
+    if known is None:
+        known = inbox.standing(visits.of(request).tenant, request.user, timezone.now())
+        request._tollgate_alerts = known  # type: ignore[attr-defined]
+    return known
+
+
 def bell_of(request: HttpRequest) -> dict[str, Any] | None:
     """What the bell shows; None where there is none."""
     visit = visits.found(request)
     if visit is None or not request.user.is_authenticated or not visit.may("view", "alerts"):
         return None
-    severities = inbox.unseen(visit.tenant, request.user, timezone.now())
-    count = len(severities)
+    severities = standing_of(request).unseen
+    count = min(len(severities), inbox.MOST_COUNTED)
     return {
         "url": reverse("console:billing_alert_changelist"),
         "live": reverse("console:billing_bell"),

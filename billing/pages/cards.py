@@ -13,9 +13,10 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from billing import in_force, inbox, money, telling
+from billing import in_force, money, telling
 from billing.models import DailyUsage
 from billing.pages import shown_lines
+from billing.pages.alerts import standing_of
 from tenants import visits
 from tenants.pages.home import Card, card
 
@@ -62,13 +63,13 @@ def budgets(request: HttpRequest) -> Card:
         ngettext("%(count)d limit is used up.", "%(count)d limits are used up.", full) % {"count": full} if full else ""
     )
     context = {"lines": [shown_lines.shown(line, [], now) for line in nearest]}
-    return Card(_("Budgets"), "savings", text, link, _("See all limits"), "billing/limits/card.html", context)
+    template = "billing/limits/card.html"
+    return Card(_("Budgets"), "savings", text, link, _("See all limits"), template, context, is_tall=len(nearest) > 1)
 
 
 @card(order=40)
 def alerts(request: HttpRequest) -> Card | None:
-    visit, now = visits.of(request), timezone.now()
-    count = inbox.that_go_on(visit.tenant, now).count()
+    visit, count = visits.of(request), standing_of(request).going_on
     link = reverse("console:billing_alert_changelist")
     if not telling.listening(visit.tenant.pk).exists() and visit.may("add", "channels"):
         text = _("Alerts are sent to nobody yet. Add an e-mail address, a webhook or Slack.")

@@ -10,11 +10,9 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
-from billing.alert_settings import Values
-from billing.models import Alert, AlertSettings, Severity
+from billing.alert_settings import WATCHED, Values
+from billing.models import AlertSettings, Severity
 
-Kind = Alert.Kind
-WATCHED = (Kind.LATENCY, Kind.ERRORS, Kind.HIT_RATE, Kind.QUALITY, Kind.SPEND, Kind.BREAKER)
 THROUGH = (
     (Severity.CRITICAL, _("what is critical")),
     (Severity.WARNING, _("warnings and what is critical")),

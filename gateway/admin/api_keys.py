@@ -178,5 +178,6 @@ class ApiKeyAdmin(KeyPages):
         key = kwargs.get("obj")
         if key is not None:
             context["secrets"] = self.secrets_of(key)
+            context["secret_columns"] = [_("Begins with"), _("Accepted"), _("Last used"), _("Made")]
             context["snippets"] = starters.snippets(request, key) if key.is_usable else ()
         return super().render_change_form(request, context, *args, **kwargs)

@@ -29,7 +29,7 @@ class SemanticWatchAdmin(TenantScopedAdmin):
     list_display_links = ["of_task"]
     list_filter = [TenantFilter, ("is_off", BooleanRadioFilter)]
     search_fields = ["task", "tenant__name"]
-    search_help_text = _("Task or tenant")
+    search_help_text = _("Task")
     autocomplete_fields = ["tenant"]
     actions = ["switch_on"]
     readonly_fields = ["state", "why", "false_hits", "hits_counted", "threshold_shown", "since", "changed_at"]

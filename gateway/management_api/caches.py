@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db.models import Q
+from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema
 from redis.exceptions import RedisError
 from rest_framework import serializers
@@ -52,9 +53,9 @@ class PurgeBody(Strict):
             )
         tenant = self.context["view"].visit.tenant
         if "task" in told and not Task.objects.filter(Q(tenant=None) | Q(tenant=tenant), slug=told["task"]).exists():
-            raise serializers.ValidationError({"task": "There is no such task."})
+            raise serializers.ValidationError({"task": _("There is no such task.")})
         if "key" in told and not ApiKey.objects.filter(tenant=tenant, pk=told["key"]).exists():
-            raise serializers.ValidationError({"key": "There is no such API key."})
+            raise serializers.ValidationError({"key": _("There is no such API key.")})
         return told
 
 
@@ -89,5 +90,5 @@ class CachePolicies(Whole):
             purging.purge(self.visit.tenant, what, said="everything" if kind == "all" else f"{kind} {subject}")
         except RedisError as error:
             logger.exception("the cache of tenant %s could not be purged", self.visit.tenant.pk)
-            raise Unavailable("Redis does not answer just now. Nothing was purged.") from error
+            raise Unavailable(_("Redis does not answer just now. Nothing was purged.")) from error
         return Response(status=204)

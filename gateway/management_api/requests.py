@@ -37,6 +37,10 @@ class RequestFilters(Filters):
     outcome = serializers.ChoiceField(RequestLog.Outcome.choices, required=False)
     status = serializers.IntegerField(required=False, min_value=100, max_value=599)
     error_type = serializers.CharField(required=False)
+    endpoint = serializers.CharField(required=False)
+    cache = serializers.CharField(required=False)
+    is_stream = serializers.BooleanField(required=False)
+    slower_ms = serializers.FloatField(source="latency_ms__gt", required=False, min_value=0)
 
 
 class Requests(Reads):

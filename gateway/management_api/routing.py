@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.decorators import action
@@ -107,9 +108,9 @@ class ContextRow(Owned):
     def validate_task(self, task: Task) -> Task:
         """A policy is part of its task, and stays with it."""
         if self.instance is not None and task.pk != self.instance.task_id:
-            raise serializers.ValidationError("A policy stays with its task.")
+            raise serializers.ValidationError(_("A policy stays with its task."))
         if task.tenant_id is None:
-            raise serializers.ValidationError("This task is the operator's; make one of your own.")
+            raise serializers.ValidationError(_("This task is the operator's; make one of your own."))
         return task
 
 

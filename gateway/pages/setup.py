@@ -19,7 +19,7 @@ from gateway.onboarding import Progress, Step
 from tenants import api_keys, visits
 from tenants.api_keys import RevealedKey
 from tenants.models import ApiKey
-from tenants.pages import home
+from tenants.pages import home, key_counts
 from tenants.sites import console
 
 PUT_OFF = "setup-put-off"  # in the session: slugs of tenants whose setup the person has put off
@@ -78,8 +78,7 @@ def first_visit(request: HttpRequest) -> str | None:
     visit = visits.of(request)
     if visit.by_operator or not visit.may("add", "keys") or visit.tenant.slug in request.session.get(PUT_OFF, []):
         return None
-    applications = ApiKey.objects.filter(tenant=visit.tenant, kind=ApiKey.Kind.APPLICATION)
-    if applications.exists() or onboarding.has_been_answered(visit.tenant):
+    if key_counts.of(request).made or onboarding.has_been_answered(visit.tenant):
         return None
     return reverse("console:setup")
 

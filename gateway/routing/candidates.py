@@ -6,9 +6,11 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from gateway.errors import GatewayError, InvalidRequest, PermissionDenied, Unsupported
-from gateway.routing.conditions import listed, need_name
+from gateway.routing.conditions import need_name
 from gateway.routing.costs import Case, dollars
 from gateway.types import Choice, Dropped, Endpoint, Key, Model, Request
+from gateway.wording import both
+from gateway.wording import gettext as _
 
 LEAST_OUTPUT_TOKENS = 32  # a context window must have room for so much besides the input
 
@@ -41,13 +43,15 @@ def sift(candidates: Sequence[Model], request: Request, key: Key, choice: Choice
 
     refusal: GatewayError | None = None
     if key.allowed_models:
-        refusal = keep(lambda model: "" if model.name in key.allowed_models else "the key may not use it", _not_allowed)
+        refusal = keep(
+            lambda model: "" if model.name in key.allowed_models else _("the key may not use it"), _not_allowed
+        )
     needs = request.needs
     if refusal is None and not all(needs <= model.capabilities for model in kept):
         refusal = keep(lambda model: _lacks(needs - model.capabilities), lambda models: _unable(needs, models))
     is_free = request.endpoint is Endpoint.COUNT_TOKENS
     if refusal is None and not is_free and any(model.price is None for model in kept):
-        refusal = keep(lambda model: "" if model.price is not None else "it has no price", _unpriced)
+        refusal = keep(lambda model: "" if model.price is not None else _("it has no price"), _unpriced)
     if refusal is None and len(kept) > 1:
         kept = _roomy(kept, case.input_tokens + LEAST_OUTPUT_TOKENS, dropped)
     cap = choice.max_cost_nanousd
@@ -76,25 +80,31 @@ def _roomy(models: tuple[Model, ...], wanted: int, dropped: list[Dropped]) -> tu
     if len(small) == len(models):
         small.remove(max(small, key=lambda model: model.context_window or 0))
     for model in small:
-        reason = f"its context window of {model.context_window:,} tokens is too small for about {wanted:,}"
-        dropped.append(Dropped(model.name, reason))
+        reason = _("its context window of %(window)s tokens is too small for about %(wanted)s")
+        words = {"window": f"{model.context_window:,}", "wanted": f"{wanted:,}"}
+        dropped.append(Dropped(model.name, reason % words))
     gone = {id(model) for model in small}
     return tuple(model for model in models if id(model) not in gone)
 
 
 def _lacks(lacking: frozenset[str]) -> str:
-    return f"it cannot do {listed(map(need_name, lacking), 'and')}" if lacking else ""
+    return _("it cannot do %(needs)s") % {"needs": both(map(need_name, lacking))} if lacking else ""
 
 
 def _below(model: Model, floor: int) -> str:
     if model.quality is None:
-        return f"its quality is not known, and {floor} is the least"
-    return f"its quality is {model.quality}, and {floor} is the least" if model.quality < floor else ""
+        return _("its quality is not known, and %(floor)s is the least") % {"floor": floor}
+    if model.quality >= floor:
+        return ""
+    return _("its quality is %(quality)s, and %(floor)s is the least") % {"quality": model.quality, "floor": floor}
 
 
 def _dearer(model: Model, case: Case, cap: int) -> str:
     cost = case.cost_nanousd(model)
-    return f"it would cost about {dollars(cost)}, more than the cap of {dollars(cap)}" if cost > cap else ""
+    if cost <= cap:
+        return ""
+    words = {"cost": dollars(cost), "cap": dollars(cap)}
+    return _("it would cost about %(cost)s, more than the cap of %(cap)s") % words
 
 
 def _names(models: Iterable[Model]) -> str:

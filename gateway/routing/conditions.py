@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from functools import reduce
 from typing import Any
 
 import msgspec
 
 from gateway.types import Condition, Facts, Snapshot
+from gateway.wording import both, either
+from gateway.wording import gettext as _
 
 
 class Tasks(msgspec.Struct, frozen=True):
@@ -24,10 +27,10 @@ class Tasks(msgspec.Struct, frozen=True):
         return facts.task in self.slugs
 
     def why_not(self, facts: Facts) -> str:
-        return f"it asks for {facts.asked}, not for {self.says()}"
+        return _not_asked_for(facts, self)
 
     def says(self) -> str:
-        return listed(f"task/{slug}" for slug in self.slugs)
+        return either(f"task/{slug}" for slug in self.slugs)
 
     def covers(self, other: Tasks) -> bool:
         return other.slugs <= self.slugs
@@ -54,10 +57,10 @@ class Models(msgspec.Struct, frozen=True):
         return name in self.names or (self.pattern is not None and self.pattern.fullmatch(name) is not None)
 
     def why_not(self, facts: Facts) -> str:
-        return f"it asks for {facts.asked}, not for {self.says()}"
+        return _not_asked_for(facts, self)
 
     def says(self) -> str:
-        return listed(self.patterns)
+        return either(self.patterns)
 
     def covers(self, other: Models) -> bool:
         return all(self.takes(pattern) for pattern in other.patterns)  # a pattern's * is one of any characters, too
@@ -73,10 +76,12 @@ class Tiers(msgspec.Struct, frozen=True):
 
     def why_not(self, facts: Facts) -> str:
         tier = facts.signals.tier
-        return f"its end user is of tier {tier}, not {listed(self.names)}" if tier else "it names no end user"
+        if not tier:
+            return _("it names no end user")
+        return _("its end user is of tier %(tier)s, not %(wanted)s") % {"tier": tier, "wanted": either(self.names)}
 
     def says(self) -> str:
-        return f"tier {listed(self.names)}"
+        return _("tier %(tiers)s") % {"tiers": either(self.names)}
 
     def covers(self, other: Tiers) -> bool:
         return other.names <= self.names
@@ -92,10 +97,12 @@ class Tags(msgspec.Struct, frozen=True):
 
     def why_not(self, facts: Facts) -> str:
         have = facts.labels.tags
-        return f"it is tagged {', '.join(have)}, not {listed(self.tags)}" if have else "it carries no tag"
+        if not have:
+            return _("it carries no tag")
+        return _("it is tagged %(tags)s, not %(wanted)s") % {"tags": ", ".join(have), "wanted": either(self.tags)}
 
     def says(self) -> str:
-        return f"tag {listed(self.tags)}"
+        return _("tag %(tags)s") % {"tags": either(self.tags)}
 
     def covers(self, other: Tags) -> bool:
         return other.tags <= self.tags
@@ -112,10 +119,13 @@ class Metadata(msgspec.Struct, frozen=True):
     def why_not(self, facts: Facts) -> str:
         name, value = next(pair for pair in self.pairs if _text(facts.metadata, pair[0]) != pair[1])
         have = _text(facts.metadata, name)
-        return f"metadata.{name} is {'not given' if have is None else have}, not {value}"
+        if have is None:
+            return _("metadata.%(name)s is not given, not %(wanted)s") % {"name": name, "wanted": value}
+        return _("metadata.%(name)s is %(value)s, not %(wanted)s") % {"name": name, "value": have, "wanted": value}
 
     def says(self) -> str:
-        return " and ".join(f"metadata {name} = {value}" for name, value in self.pairs)
+        told = [_("metadata %(name)s = %(value)s") % {"name": name, "value": value} for name, value in self.pairs]
+        return reduce(lambda before, last: _("%(first)s and %(last)s") % {"first": before, "last": last}, told)
 
     def covers(self, other: Metadata) -> bool:
         return set(self.pairs) <= set(other.pairs)
@@ -132,12 +142,15 @@ class InputTokens(msgspec.Struct, frozen=True):
         return (self.least is None or count >= self.least) and (self.most is None or count <= self.most)
 
     def why_not(self, facts: Facts) -> str:
-        return f"it has about {facts.signals.input_tokens:,} input tokens, not {self.says()}"
+        words = {"count": f"{facts.signals.input_tokens:,}", "wanted": self.says()}
+        return _("it has about %(count)s input tokens, not %(wanted)s") % words
 
     def says(self) -> str:
         if self.least is None:
-            return f"at most {self.most:,} tokens"
-        return f"{self.least:,} tokens or more" if self.most is None else f"{self.least:,} to {self.most:,} tokens"
+            return _("at most %(most)s tokens") % {"most": f"{self.most:,}"}
+        if self.most is None:
+            return _("%(least)s tokens or more") % {"least": f"{self.least:,}"}
+        return _("%(least)s to %(most)s tokens") % {"least": f"{self.least:,}", "most": f"{self.most:,}"}
 
     def covers(self, other: InputTokens) -> bool:
         reaches_down = self.least is None or (other.least is not None and self.least <= other.least)
@@ -153,10 +166,10 @@ class Needs(msgspec.Struct, frozen=True):
         return self.names <= facts.needs
 
     def why_not(self, facts: Facts) -> str:
-        return f"it does not need {listed(map(need_name, self.names - facts.needs), 'and')}"
+        return _("it does not need %(needs)s") % {"needs": both(map(need_name, self.names - facts.needs))}
 
     def says(self) -> str:
-        return f"needs {listed(map(need_name, self.names), 'and')}"
+        return _("needs %(needs)s") % {"needs": both(map(need_name, self.names))}
 
     def covers(self, other: Needs) -> bool:
         return self.names <= other.names
@@ -176,12 +189,16 @@ class BudgetShare(msgspec.Struct, frozen=True):
         return shares.get(self.budget, 0) if self.budget else max(shares.values(), default=0)
 
     def why_not(self, facts: Facts) -> str:
-        of = f"the budget “{self.budget}”" if self.budget else "any budget"
-        return f"at most {self._used(facts)} % of {of} are used, not {self.percent} %"
+        words = {"used": self._used(facts), "budget": self.budget, "wanted": self.percent}
+        if self.budget:
+            return _("at most %(used)s %% of the budget “%(budget)s” are used, not %(wanted)s %%") % words
+        return _("at most %(used)s %% of any budget are used, not %(wanted)s %%") % words
 
     def says(self) -> str:
-        of = f"the budget “{self.budget}”" if self.budget else "a budget"
-        return f"{self.percent} % of {of} used"
+        words = {"percent": self.percent, "budget": self.budget}
+        if self.budget:
+            return _("%(percent)s %% of the budget “%(budget)s” used") % words
+        return _("%(percent)s %% of a budget used") % words
 
     def covers(self, other: BudgetShare) -> bool:
         return self.budget in ("", other.budget) and self.percent <= other.percent
@@ -200,7 +217,7 @@ class Serves(msgspec.Struct, frozen=True):
         return facts.needs & KINDS <= self.kinds
 
     def why_not(self, facts: Facts) -> str:
-        return f"none of the rule's targets serves {listed(facts.needs & KINDS)}"
+        return _("none of the rule's targets serves %(kinds)s") % {"kinds": either(facts.needs & KINDS)}
 
     def says(self) -> str:
         return ""
@@ -216,27 +233,22 @@ class Never(msgspec.Struct, frozen=True):
         return False
 
     def why_not(self, facts: Facts) -> str:
-        return "none of the rule's targets is in use"
+        return _("none of the rule's targets is in use")
 
     def says(self) -> str:
-        return "never"
+        return _("never")
 
     def covers(self, other: Never) -> bool:
         return False
 
 
-_NEED_NAMES = {"vision": "images", "json_schema": "a JSON schema"}
-
-
 def need_name(need: str) -> str:
     """A capability as people say it."""
-    return _NEED_NAMES.get(need, need)
+    return {"vision": _("images"), "json_schema": _("a JSON schema")}.get(need, need)
 
 
-def listed(words: Iterable[str], last: str = "or") -> str:
-    """“a”, “a or b”, “a, b or c”, in order of the alphabet."""
-    items = sorted(words)
-    return f" {last} ".join([", ".join(items[:-1]), items[-1]] if len(items) > 1 else items)
+def _not_asked_for(facts: Facts, wanted: Tasks | Models) -> str:
+    return _("it asks for %(asked)s, not for %(wanted)s") % {"asked": facts.asked, "wanted": wanted.says()}
 
 
 def failing(conditions: Iterable[Condition], facts: Facts) -> Condition | None:

@@ -10,6 +10,7 @@ from gateway.errors import GatewayError, NotFound
 from gateway.routing import conditions, oddities, sentences
 from gateway.routing.decision import Decision
 from gateway.types import Attempt, Dropped, Facts, Plan, Rule, Signals, Snapshot
+from gateway.wording import gettext as _
 
 
 class PassedOver(NamedTuple):
@@ -78,7 +79,7 @@ def _passed_over(rules: Iterable[Rule], matched: Rule | None, facts: Facts) -> I
             return
         failing = conditions.failing(rule.conditions, facts)
         # A rule that names no models does not take a name that nothing has.
-        why = "there is no such model or task" if failing is None else failing.why_not(facts)
+        why = _("there is no such model or task") if failing is None else failing.why_not(facts)
         yield PassedOver(rule, why)
 
 
@@ -90,13 +91,22 @@ def _attempts(decision: Decision, signals: Signals, is_stream: bool) -> list[Exp
         cost = None if attempt.model.price is None else decision.case.cost_nanousd(attempt.model)
         p95 = health.p95_first_byte_ms if is_stream else health.p95_whole_ms
         if health.is_open and len(attempts) > 1:
-            why = "its circuit breaker is open, so it is tried last"
-        elif attempt.reason.startswith("budget ") or len(attempts) == 1:
-            why = attempt.reason
+            why = _("its circuit breaker is open, so it is tried last")
+        elif signals.cheaper is not None or len(attempts) == 1:
+            why = _reason(decision, signals)
         else:
-            why = _by_strategy(decision, place, p95, is_stream) or attempt.reason
+            why = _by_strategy(decision, place, p95, is_stream) or _reason(decision, signals)
         found.append(Explained(attempt, cost, health.is_open, p95, why))
     return found
+
+
+def _reason(decision: Decision, signals: Signals) -> str:
+    """An attempt's own, in the reader's language."""
+    if signals.cheaper is not None:
+        return _("budget %(name)s") % {"name": signals.cheaper.budget}
+    if decision.rule is not None:
+        return _("rule %(name)s") % {"name": decision.rule.name}
+    return _("task %(name)s") % {"name": decision.facts.task} if decision.facts.task else _("asked for")
 
 
 def _by_strategy(decision: Decision, place: int, p95: float | None, is_stream: bool) -> str:
@@ -105,25 +115,29 @@ def _by_strategy(decision: Decision, place: int, p95: float | None, is_stream: b
     is_first = place == 0
     match plan.strategy:
         case "cheapest":
-            return "the cheapest" if is_first else "the next cheapest, if the one before fails"
+            return _("the cheapest") if is_first else _("the next cheapest, if the one before fails")
         case "fastest" if p95 is None:
-            return "not measured lately, so tried out" if is_first else "not measured lately"
+            return _("not measured lately, so tried out") if is_first else _("not measured lately")
         case "fastest":
-            return f"95 % within {p95:,.0f} ms" + (" to the first byte" if is_stream else "")
+            text = _("95 %% within %(ms)s ms to the first byte") if is_stream else _("95 %% within %(ms)s ms")
+            return text % {"ms": f"{p95:,.0f}"}
         case "weighted":
-            return "this conversation keeps to it" if is_first else "if the one before fails"
+            return _("this conversation keeps to it") if is_first else _("if the one before fails")
         case "cascade" if plan.cascade is not None and is_first:
-            return f"its answer is given if it is good with a probability of {plan.cascade.threshold:g}"
+            text = _("its answer is given if it is good with a probability of %(threshold)s")
+            return text % {"threshold": f"{plan.cascade.threshold:g}"}
         case "cascade" if plan.cascade is not None:
-            return "if the answer before is not good enough, or fails"
-    return "" if is_first else "if the one before fails"
+            return _("if the answer before is not good enough, or fails")
+    return "" if is_first else _("if the one before fails")
 
 
 def told(explanation: Explanation) -> str:
     """Which rule decides, in one sentence."""
     rule = explanation.rule
     if rule is None:
-        return "No rule matches."
-    owner = "the tenant's" if rule.is_own else "the operator's"
+        return _("No rule matches.")
     names = [model.name for model in rule.targets]
-    return f"Rule “{rule.name}” ({owner}) decides: {sentences.rule(rule.conditions, rule.choice, names, rule.weights)}."
+    words = {"name": rule.name, "rule": sentences.rule(rule.conditions, rule.choice, names, rule.weights)}
+    if rule.is_own:
+        return _("Rule “%(name)s” (the tenant's) decides: %(rule)s.") % words
+    return _("Rule “%(name)s” (the operator's) decides: %(rule)s.") % words

@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from gateway.routing import strategies
-from gateway.routing.conditions import Needs, listed, need_name
+from gateway.routing.conditions import Needs, need_name
 from gateway.types import Choice, Condition
+from gateway.wording import both, either
+from gateway.wording import gettext as _
 
 
 class Candidate(NamedTuple):
@@ -29,26 +31,29 @@ def of(candidates: Sequence[Candidate], choice: Choice, conditions: Sequence[Con
     for candidate in candidates:
         lacking = needs - candidate.capabilities
         if lacking:
-            found.append(
-                f"{candidate.name} cannot do {listed(map(need_name, lacking), 'and')}, which the rule asks for."
-            )
+            words = {"model": candidate.name, "needs": both(map(need_name, lacking))}
+            found.append(_("%(model)s cannot do %(needs)s, which the rule asks for.") % words)
     if choice.strategy == strategies.WEIGHTED and not any(candidate.weight for candidate in candidates):
-        found.append("All weights are 0: give one of the targets a weight.")
+        found.append(_("All weights are 0: give one of the targets a weight."))
     if choice.strategy == strategies.CASCADE:
         found += _of_cascade(candidates)
     floor = choice.quality_floor
     if floor is not None and choice.strategy == strategies.CASCADE and len(candidates) > 1:
         candidates = candidates[1:]
     if floor is not None and all(item.quality is None or item.quality < floor for item in candidates):
-        names = listed(item.name for item in candidates)
-        found.append(f"No quality of {floor} or more is known of {names}. Set it in the catalog, or lower the floor.")
+        words = {"floor": str(floor), "models": either(item.name for item in candidates)}
+        found.append(
+            _("No quality of %(floor)s or more is known of %(models)s. Set it in the catalog, or lower the floor.")
+            % words
+        )
     return found
 
 
 def _of_cascade(candidates: Sequence[Candidate]) -> list[str]:
     if len(candidates) < 2:
-        return ["A cascade needs two models: the cheap one, and the better one behind it."]
+        return [_("A cascade needs two models: the cheap one, and the better one behind it.")]
     first, second = candidates[0], candidates[1]
     if first.rate is not None and second.rate is not None and first.rate > second.rate:
-        return [f"A cascade begins with the cheaper model, but {first.name} costs more than {second.name}."]
+        words = {"first": first.name, "second": second.name}
+        return [_("A cascade begins with the cheaper model, but %(first)s costs more than %(second)s.") % words]
     return []

@@ -7,8 +7,8 @@ import datetime as dt
 import msgspec
 
 from gateway.types import Facts
+from gateway.wording import gettext as _
 
-DAY_NAMES = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 DAY_MINUTES = 24 * 60
 EVERY_DAY = frozenset(range(7))
 
@@ -37,19 +37,29 @@ class Hours(msgspec.Struct, frozen=True):
 
     def why_not(self, facts: Facts) -> str:
         local = dt.datetime.fromtimestamp(facts.signals.at, self.zone)
-        return f"it comes on {DAY_NAMES[local.weekday()]} at {local:%H:%M} ({self.zone}), not {self.says()}"
+        words = {
+            "day": day_names()[local.weekday()],
+            "time": f"{local:%H:%M}",
+            "zone": self.zone,
+            "wanted": self.says(),
+        }
+        return _("it comes on %(day)s at %(time)s (%(zone)s), not %(wanted)s") % words
 
     def says(self) -> str:
         days = "" if self.days == EVERY_DAY else _days(sorted(self.days))
         if self.since == self.until:
-            return days or "at any time"
+            return days or _("at any time")
         hours = f"{clock(self.since)}–{clock(self.until)}"
-        return f"{days} {hours}" if days else hours
+        return _("%(days)s %(hours)s") % {"days": days, "hours": hours} if days else hours
 
     def covers(self, other: Hours) -> bool:
         return all(
             self.takes(day, minute) for day in range(7) for minute in range(DAY_MINUTES) if other.takes(day, minute)
         )
+
+
+def day_names() -> tuple[str, ...]:
+    return _("Mon"), _("Tue"), _("Wed"), _("Thu"), _("Fri"), _("Sat"), _("Sun")
 
 
 def clock(minute: int) -> str:
@@ -59,6 +69,7 @@ def clock(minute: int) -> str:
 
 def _days(days: list[int]) -> str:
     """“Mon–Fri”, “Sat, Sun”."""
+    names = day_names()
     runs: list[list[int]] = []
     for day in days:
         if runs and day == runs[-1][-1] + 1:
@@ -66,6 +77,5 @@ def _days(days: list[int]) -> str:
         else:
             runs.append([day])
     return ", ".join(
-        f"{DAY_NAMES[run[0]]}–{DAY_NAMES[run[-1]]}" if len(run) > 2 else ", ".join(DAY_NAMES[day] for day in run)
-        for run in runs
+        f"{names[run[0]]}–{names[run[-1]]}" if len(run) > 2 else ", ".join(names[day] for day in run) for run in runs
     )

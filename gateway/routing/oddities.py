@@ -8,6 +8,8 @@ from typing import NamedTuple
 from gateway.routing import conditions
 from gateway.routing.conditions import BudgetShare, Models, Never, Tasks
 from gateway.types import Model, Rule, Snapshot, Task
+from gateway.wording import gettext as _
+from gateway.wording import ngettext
 
 
 class Oddity(NamedTuple):
@@ -31,22 +33,30 @@ def of(snapshot: Snapshot) -> list[Oddity]:
 
 
 def _of_rule(rule: Rule, snapshot: Snapshot) -> Iterable[str]:
-    said = f"Rule “{rule.name}”"
+    said = {"rule": called(rule)}
     if any(isinstance(condition, Never) for condition in rule.conditions):
-        yield f"{said} never matches: it has no target in use."
+        yield _("%(rule)s never matches: it has no target in use.") % said
         return
     for condition in rule.conditions:
         if isinstance(condition, Tasks):
             for slug in sorted(condition.slugs - snapshot.tasks.keys()):
-                yield f"{said} asks for task/{slug}, which there is not."
+                yield _("%(rule)s asks for task/%(task)s, which there is not.") % {**said, "task": slug}
         if (
             isinstance(condition, BudgetShare)
             and condition.budget
             and rule.is_own
             and not _is_there(condition.budget, snapshot)
         ):
-            yield f"{said} asks for the budget “{condition.budget}”, which is not in use."
-    yield from (f"{said}: {text}" for text in _of_chain(rule.targets, rule.choice.quality_floor))
+            words = {**said, "budget": condition.budget}
+            yield _("%(rule)s asks for the budget “%(budget)s”, which is not in use.") % words
+    yield from (
+        _("%(rule)s: %(text)s") % {**said, "text": text} for text in _of_chain(rule.targets, rule.choice.quality_floor)
+    )
+
+
+def called(rule: Rule) -> str:
+    """How sentences about it begin."""
+    return _("Rule “%(name)s”") % {"name": rule.name}
 
 
 def _is_there(budget: str, snapshot: Snapshot) -> bool:
@@ -56,7 +66,8 @@ def _is_there(budget: str, snapshot: Snapshot) -> bool:
 def _of_budgets(snapshot: Snapshot) -> Iterable[str]:
     for limit in snapshot.limits.limits:
         if limit.cheaper_model and limit.cheaper_model not in snapshot.models:
-            yield f"The budget “{limit.name}” calls for {limit.cheaper_model} when it runs low, which there is not."
+            words = {"budget": limit.name, "model": limit.cheaper_model}
+            yield _("The budget “%(budget)s” calls for %(model)s when it runs low, which there is not.") % words
 
 
 def _of_task(task: Task) -> Iterable[str]:
@@ -67,14 +78,22 @@ def _of_chain(models: Sequence[Model], floor: int | None) -> Iterable[str]:
     providers = {model.provider.name for model in models}
     if len(providers) == 1:
         (name,) = providers
-        yield f"all its models are at {name}; when it is down, nobody answers."
+        yield _("all its models are at %(provider)s; when it is down, nobody answers.") % {"provider": name}
     unpriced = [model.name for model in models if model.price is None]
     if unpriced:
-        yield f"{', '.join(unpriced)} has no price and is never used."
+        text = ngettext(
+            "%(models)s has no price and is never used.", "%(models)s have no price and are never used.", len(unpriced)
+        )
+        yield text % {"models": ", ".join(unpriced)}
     if floor is not None:
         low = [model.name for model in models if model.quality is None or model.quality < floor]
         if low:
-            yield f"{', '.join(low)} is below the least quality of {floor}, or of unknown quality, and is left out."
+            text = ngettext(
+                "%(models)s is below the least quality of %(floor)s, or of unknown quality, and is left out.",
+                "%(models)s are below the least quality of %(floor)s, or of unknown quality, and are left out.",
+                len(low),
+            )
+            yield text % {"models": ", ".join(low), "floor": floor}
 
 
 def _beside(rule: Rule, earlier: Sequence[Rule]) -> Iterable[str]:
@@ -83,14 +102,16 @@ def _beside(rule: Rule, earlier: Sequence[Rule]) -> Iterable[str]:
         if other.is_own != rule.is_own or not other.targets or not rule.targets:
             continue
         if conditions.cover(other.conditions, rule.conditions):
-            yield f"Rule “{rule.name}” never matches: “{other.name}”, which is asked before it, takes all of its requests."
+            words = {"rule": called(rule), "other": other.name}
+            yield _("%(rule)s never matches: “%(other)s”, which is asked before it, takes all of its requests.") % words
             return
     for other in earlier:
         if _swap(rule, other):
-            yield (
-                f"Rules “{other.name}” and “{rule.name}” send each other's models to each other. Rules are applied once, so this does "
-                "not go round, but the two just change places."
+            text = _(
+                "Rules “%(one)s” and “%(other)s” send each other's models to each other. Rules are applied once, so this does not go "
+                "round, but the two just change places."
             )
+            yield text % {"one": other.name, "other": rule.name}
 
 
 def _swap(one: Rule, other: Rule) -> bool:

@@ -146,6 +146,14 @@ def _checks(watch: SemanticWatch) -> QuerySet[SemanticCheck]:
     return SemanticCheck.objects.filter(tenant_id=watch.tenant_id, task=watch.task, hit_at__gte=watch.since)
 
 
+def change(watch: SemanticWatch, **values: Any) -> None:
+    """Set how much of its hits is checked, by what, and for how much. Raises `ValidationError`."""
+    for name, value in values.items():
+        setattr(watch, name, value)
+    watch.full_clean()
+    watch.save()
+
+
 def switch_on(watch: SemanticWatch) -> None:
     """Let a cache go on that has switched itself off, with its threshold as it is. What was counted before counts no more."""
     watch.is_off, watch.why, watch.base = False, BEST_NEWS, None

@@ -15,7 +15,7 @@ from django.views.decorators.debug import sensitive_post_parameters, sensitive_v
 from unfold.contrib.filters.admin import BooleanRadioFilter, ChoicesDropdownFilter
 from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminTextInputWidget
 
-from tenants import outbound, sites, visits
+from tenants import sites, sso_connections, visits
 from tenants.accounts import single_sign_on
 from tenants.admin import scope
 from tenants.admin.badges import badge
@@ -23,7 +23,6 @@ from tenants.admin.base import HouseAdmin, TenantScopedAdmin, WholeRowForm
 from tenants.admin.filters import TenantFilter
 from tenants.console import addresses
 from tenants.models import Invitation, SsoConnection
-from tenants.models_joining import DOMAIN
 from tenants.roles import Role
 
 
@@ -37,10 +36,7 @@ class Domains(forms.Field):
 
     def to_python(self, value: Any) -> list[str]:
         words = value if isinstance(value, list) else str(value or "").replace(",", " ").split()
-        found = list(dict.fromkeys(word.strip().lower().removeprefix("@") for word in words if word.strip()))
-        for domain in found:
-            DOMAIN(domain)
-        return found
+        return sso_connections.domains_of(words)
 
     def has_changed(self, initial: Any, data: Any) -> bool:
         try:
@@ -83,16 +79,15 @@ class SsoForm(WholeRowForm):
         given = cleaned.get("new_secret", "")
         if given:
             self.instance.client_secret = given
+        elif (
+            self.instance.pk and not self.instance._state.adding and cleaned.get("issuer") != self.initial.get("issuer")
+        ):
+            self.add_error("new_secret", _("With another issuer, enter its client secret as well."))
         return cleaned
 
     def clean_issuer(self) -> str:
-        issuer = str(self.cleaned_data["issuer"]).strip().rstrip("/")
-        if "issuer" in self.changed_data:
-            try:
-                outbound.check(issuer)
-            except outbound.Refused as error:
-                raise forms.ValidationError(str(error)) from error
-        return issuer
+        issuer = str(self.cleaned_data["issuer"])
+        return sso_connections.issuer_of(issuer) if "issuer" in self.changed_data else issuer.strip().rstrip("/")
 
 
 @sites.register(SsoConnection)

@@ -10,11 +10,17 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import BooleanRadioFilter
 
-from tenants import sites, visits
+from tenants import sites, tenant_settings, visits
 from tenants.admin import scope
 from tenants.admin.badges import badge
 from tenants.admin.base import PartInline, TenantScopedAdmin
 from tenants.models import Membership, Tenant
+
+OPERATORS = (
+    "slug",
+    "log_days",
+    "is_active",
+)  # a console only shows them; the database would not let it write them either
 
 
 class MembershipInline(PartInline):
@@ -63,17 +69,19 @@ class TenantAdmin(TenantScopedAdmin):
 
     def get_readonly_fields(self, request: HttpRequest, obj: Tenant | None = None) -> list[str]:
         fixed = super().get_readonly_fields(request, obj)
-        return fixed if scope.is_operator(request) else [*fixed, "slug", "is_active"]
+        return fixed if scope.is_operator(request) else [*fixed, *OPERATORS]
 
     def get_prepopulated_fields(self, request: HttpRequest, obj: Tenant | None = None) -> dict[str, Any]:
         return {} if obj is not None else dict(super().get_prepopulated_fields(request, obj))
 
     def save_model(self, request: HttpRequest, obj: Tenant, form: Any, change: bool) -> None:
-        """In a console only what has changed: the database lets it write the name and the time zone, and nothing else."""
+        """In a console only what its people set."""
         if scope.is_operator(request):
             super().save_model(request, obj, form, change)
-        elif form.changed_data:
-            obj.save(update_fields=form.changed_data)
+        else:
+            told = {name: form.cleaned_data[name] for name in form.changed_data if name in tenant_settings.EDITABLE}
+            obj.refresh_from_db(fields=list(told))
+            tenant_settings.change(obj, **told)
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         visit = visits.found(request)

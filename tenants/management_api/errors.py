@@ -47,6 +47,17 @@ class TooLarge(exceptions.APIException):
     default_detail = "The body is too large: one megabyte at most."
 
 
+class TooMany(exceptions.APIException):
+    """Calls come faster than they may; `seconds`: until the next one is let in."""
+
+    status_code = status.HTTP_429_TOO_MANY_REQUESTS
+    default_code = "rate_limited"
+
+    def __init__(self, detail: str, seconds: int) -> None:
+        super().__init__(detail)
+        self.seconds = seconds
+
+
 class Unavailable(exceptions.APIException):
     """Something that Tollgate needs does not answer."""
 
@@ -67,6 +78,12 @@ def body(code: str, message: str, fields: dict[str, list[str]] | None = None) ->
 def not_authenticated(message: str) -> JsonResponse:
     """The answer to a request of which nobody knows whose it is."""
     return JsonResponse(body("not_authenticated", message), status=401, headers={"WWW-Authenticate": "Bearer"})
+
+
+def too_many(error: TooMany) -> JsonResponse:
+    """As `handle` tells it, to somebody of whom nobody knows who it is."""
+    told = body(error.default_code, str(error.detail))
+    return JsonResponse(told, status=error.status_code, headers={"Retry-After": str(error.seconds)})
 
 
 def handle(error: Exception, context: dict[str, Any]) -> Response | None:
@@ -93,6 +110,8 @@ def handle(error: Exception, context: dict[str, Any]) -> Response | None:
             return Response(body("credential_lost", text), status=409)
         case exceptions.APIException():
             headers = {"WWW-Authenticate": "Bearer"} if error.status_code == 401 else {}
+            if isinstance(error, TooMany):
+                headers["Retry-After"] = str(error.seconds)
             code = str(getattr(error.detail, "code", error.default_code))
             return Response(body(code, str(error.detail)), status=error.status_code, headers=headers)
     logger.exception("the management API failed")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.decorators import action
@@ -96,7 +97,7 @@ class Invitations(Reads, Creates, Deletes):
                 base_url=self.request.build_absolute_uri("/"),
             )
         except OSError as error:  # smtplib's are, too
-            raise Unavailable("The mail server did not take the invitation, so it was not made.") from error
+            raise Unavailable(_("The mail server did not take the invitation, so it was not made.")) from error
 
     @extend_schema(request=None)
     @action(detail=True, methods=["post"], url_path="send-again", right="add")
@@ -104,11 +105,11 @@ class Invitations(Reads, Creates, Deletes):
         """With a new link; the former one opens nothing any more."""
         row = self.own()
         if row.accepted_at is not None or row.revoked_at is not None:
-            raise Conflict("It was accepted or revoked already.")
+            raise Conflict(_("It was accepted or revoked already."))
         try:
             invitations.send_again(row, base_url=request.build_absolute_uri("/"))
         except OSError as error:
-            raise Unavailable("The mail server did not take it. The former one is still good.") from error
+            raise Unavailable(_("The mail server did not take it. The former one is still good.")) from error
         return Response(self.shown(self.row()))
 
     def remove(self, row: Invitation) -> None:

@@ -15,6 +15,7 @@ ERRORS = {
     "401": "No valid management key.",
     "403": "The key's role, or what it is limited to, does not allow it.",
     "404": "There is no such thing in this tenant.",
+    "429": "Too many calls in a minute; `Retry-After` says for how many seconds to wait.",
 }
 WRITING = {
     "409": "It does not go with how things stand.",

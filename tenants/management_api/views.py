@@ -25,7 +25,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from tenants import audit, management_keys, roles, tenancy, visits
-from tenants.management_api import callers, errors, idempotency
+from tenants.management_api import callers, errors, idempotency, pace
 from tenants.management_api.fields import Filters
 from tenants.management_api.idempotency import Replayed
 from tenants.management_api.paging import Pages
@@ -57,7 +57,7 @@ class ManagementView(APIView):
         secret = callers.secret_of(request)
         key = management_keys.recognise(secret)
         if key is None:
-            return errors.not_authenticated(_why_not(secret))
+            return _refused(request, secret)
         management_keys.note_use(key, timezone.now())
         callers.begin(request, key)
         visits.begin(request, Visit(key.tenant, Role(key.role), subjects=frozenset(key.subjects)))
@@ -79,6 +79,7 @@ class ManagementView(APIView):
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
+        pace.take(self.visit.tenant, self._asked_by())
         if int(request.META.get("CONTENT_LENGTH") or 0) > MOST_BYTES:
             raise errors.TooLarge
         if self._handler_of(request) is None:
@@ -127,6 +128,8 @@ class Nothing(ManagementView):
     schema = None  # type: ignore[assignment]
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        self.perform_authentication(request)
+        pace.take(self.visit.tenant, self._asked_by())
         raise Http404
 
 
@@ -240,6 +243,33 @@ class Deletes(ManagementViewSet):
 
 class Whole(Reads, Creates, Changes, Deletes):
     """What may be read, made, changed and deleted."""
+
+
+class One(ManagementViewSet):
+    """What a tenant has one of, at an address without an id: to be read, and changed by those who may."""
+
+    def one(self) -> Any:
+        """Raises `Http404` if there is none."""
+        return get_object_or_404(self.get_queryset())
+
+    def retrieve(self, request: Request) -> Response:
+        return Response(self.shown(self.one()))
+
+    def partial_update(self, request: Request) -> Response:
+        row = self.one()
+        self.change(row, self.body(row=row))
+        return Response(self.shown(self.one()))
+
+    def change(self, row: Any, body: Any) -> None:
+        raise NotImplementedError
+
+
+def _refused(request: HttpRequest, secret: str) -> HttpResponseBase:
+    try:
+        pace.take_unknown(request.META.get("REMOTE_ADDR") or "unknown")
+    except errors.TooMany as error:
+        return errors.too_many(error)
+    return errors.not_authenticated(_why_not(secret))
 
 
 def _why_not(secret: str) -> str:

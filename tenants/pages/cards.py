@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db.models import Q
 from django.http import HttpRequest
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from tenants import visits
-from tenants.models import ApiKey
+from tenants.pages import key_counts
 from tenants.pages.home import Card, card
 from tenants.roles import Action
 
@@ -29,8 +27,7 @@ LINKS: tuple[tuple[Action, str, Any, str, str], ...] = (
 @card(order=50)
 def keys(request: HttpRequest) -> Card | None:
     """How many keys can call."""
-    applications = ApiKey.objects.filter(kind=ApiKey.Kind.APPLICATION, revoked_at=None)
-    usable = applications.filter(Q(expires_at=None) | Q(expires_at__gt=timezone.now())).count()
+    usable = key_counts.of(request).usable
     if not usable:
         return None  # what to do about it, the setup says
     text = ngettext("%(count)d key can call.", "%(count)d keys can call.", usable) % {"count": usable}
@@ -45,4 +42,11 @@ def links(request: HttpRequest) -> Card:
         for action, subject, title, icon, page in LINKS
         if visit.may(action, subject)
     ]
-    return Card(_("Go on with"), "arrow_forward", "", template="console/cards/links.html", context={"links": shown})
+    return Card(
+        _("Go on with"),
+        "arrow_forward",
+        "",
+        template="console/cards/links.html",
+        context={"links": shown},
+        is_tall=len(shown) > 2,
+    )

@@ -17,6 +17,7 @@ class Card:
     """What a card shows. `template`, if given, is included below the text, with the card's `context` as `told`.
 
     `step` is for what a new tenant does first: such cards stand on top, in this order, until they are done. `is_wide`: as wide as the page.
+    `is_tall`: it shows a list, beside which two others stand.
     """
 
     title: str
@@ -28,6 +29,7 @@ class Card:
     context: dict[str, Any] | None = None
     step: int = 0
     is_wide: bool = False
+    is_tall: bool = False
 
 
 CardMaker = Callable[[HttpRequest], Card | None]

@@ -39,13 +39,26 @@ SUBJECTS = {
     "statements": gettext_lazy("Statements"),
     "audit": gettext_lazy("The audit trail"),
     "content": gettext_lazy("Stored prompts and answers"),
+    "dashboards": gettext_lazy("The dashboards' numbers"),
+    "feedback": gettext_lazy("Feedback"),
+    "labels": gettext_lazy("Labelled answers"),
+    "quality_models": gettext_lazy("Quality models"),
+    "cache_checks": gettext_lazy("Checks of semantic caches"),
+    "subscription": gettext_lazy("The plan"),
+    "tenant": gettext_lazy("The tenant's settings"),
+    "sso": gettext_lazy("Single sign-on"),
 }
 
 FIRST = {
     "audit": "audit-trail",
+    "cache_checks": "semantic-checks",
     "caches": "cache-policies",
     "content": "content-policy",
+    "dashboards": "metrics",
     "end_users": "end-users",
+    "quality_models": "quality-models",
+    "sso": "single-sign-on",
+    "subscription": "subscriptions",
 }  # where an address is called otherwise
 
 
@@ -139,6 +152,7 @@ def _page(request: HttpRequest, form: KeyForm) -> HttpResponse:
     keys = ManagementKey.objects.select_related("created_by").order_by("revoked_at", "-id")
     context = {
         "title": _("Management keys"),
+        "columns": [_("Key"), _("May"), _("Last used"), _("Made by")],
         "keys": [_shown(key) for key in keys],
         "form": form,
         "may_add": visit.may("add", "management_keys"),

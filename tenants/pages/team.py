@@ -141,6 +141,8 @@ def _page(request: HttpRequest, form: InviteForm) -> HttpResponse:
     waiting = Invitation.objects.filter(accepted_at=None, revoked_at=None).select_related("invited_by")
     context = {
         "title": _("Team"),
+        "member_columns": [_("Person"), _("Role"), _("Since")],
+        "invitation_columns": [_("E-mail"), _("Role"), _("Good until")],
         "members": [
             {"row": member, "name": _name(member), "is_me": member.user_id == request.user.pk} for member in members
         ],

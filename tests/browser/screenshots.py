@@ -1,7 +1,8 @@
 """`make screenshots`: pictures of every page in docs/screenshots/, light and dark, on data that is made for it and thrown away.
 
-PostgreSQL, Redis, the simulator and the server are started for it; weeks of made traffic and a few requests of the demonstration's
-tenants fill the log. Names as arguments take those pictures only.
+It says what axe-core finds seriously wrong with each page, and which do not fit a narrow window. PostgreSQL, Redis, the simulator and the
+server are started for it; weeks of made traffic and a few requests of the demonstration's tenants fill the log. Names as arguments take
+those pictures only.
 """
 
 from __future__ import annotations
@@ -68,12 +69,12 @@ def walk(names: list[str]) -> None:
         call_command("seed_demo", simulator_url=simulator.base_url, json=True, stdout=told)
         call_command("seed_traffic", days=35, requests=8_000)
         with Gateway.running(FOLDER) as server, browsing.chromium() as browser:
-            fill(server, json.loads(told.getvalue())["api_key"])
+            fill(server, json.loads(told.getvalue())["api_key"], simulator.base_url)
             for theme in ("light", "dark"):
                 take(browser, server.url, theme, names)
 
 
-def fill(server: Any, key: str) -> None:
+def fill(server: Any, key: str, simulator_url: str) -> None:
     """A few requests in the log, and thumbs on some answers."""
     from django_redis import get_redis_connection
 
@@ -91,6 +92,7 @@ def fill(server: Any, key: str) -> None:
             server.request("POST", "/v1/feedback", json.dumps(said).encode(), authorization=f"Bearer {key}")
     invite()
     found()
+    settle(simulator_url)
     alarm()
     for tenant in Tenant.objects.all():
         drain.drain(get_redis_connection("default"), tenant.pk)
@@ -156,6 +158,41 @@ def alarm() -> None:
     episodes.resolve(acme.pk, kind="latency", source="tenant", at=now - dt.timedelta(minutes=120))
 
 
+def settle(simulator_url: str) -> None:
+    """What a tenant has that has been at it for a while: a provider and a task of its own, and something learnt."""
+    from django.utils import timezone
+
+    from gateway.models import ContextPolicy, LabeledAnswer, Model, Provider, SemanticCheck, SemanticWatch, Task
+    from gateway.quality.labels import record
+    from tenants.ids import uuid7
+    from tenants.models import Tenant
+
+    acme, now = Tenant.objects.get(slug="acme"), timezone.now()
+    provider = Provider.objects.create(
+        tenant=acme,
+        name="own-gpus",
+        kind="openai-compatible",
+        base_url=f"{simulator_url}/v1",
+        credential="sk-none",
+    )
+    prices = {"input_usd_per_mtok": "0.2", "output_usd_per_mtok": "0.6"}
+    model = Model.objects.create(
+        tenant=acme, provider=provider, name="acme-llama", capabilities=["chat", "streaming"], quality=58, **prices
+    )
+    task = Task.objects.create(tenant=acme, slug="help-desk", name="Answers of the help desk", default_model=model)
+    ContextPolicy.objects.create(tenant=acme, task=task, keep_messages=12, relevant_turns=2)
+    for number, (prompt, is_good) in enumerate((("Where is my order?", True), ("Cancel my plan.", False)), start=1):
+        source = LabeledAnswer.Source.THUMBS
+        record(
+            acme.pk, request_id=uuid7(), prompt=prompt, answer="…", is_good=is_good, source=source, task="chat-support"
+        )
+        SemanticCheck.objects.create(
+            tenant=acme, request_id=uuid7(), entry_id=uuid7(), origin=uuid7(), task="chat-support", similarity=0.95 + number / 100,
+            status="right" if is_good else "wrong", how="judged by gpt-6-luna", hit_at=now, checked_at=now,
+        )  # fmt: skip
+    SemanticWatch.objects.create(tenant=acme, task="chat-support", since=now - dt.timedelta(days=7))
+
+
 def found() -> None:
     """A tenant that has nothing yet, with somebody who is to set it up."""
     from django.contrib.auth.models import User
@@ -195,8 +232,10 @@ def take(browser: Any, url: str, theme: str, names: list[str]) -> None:
             if shot.confirms:
                 confirm(window.page, url, user)
             page = window.goto(shot.path)
-            if shot.follows:
-                page.get_by_role("link", name=shot.follows, exact=shot.follows != "…").first.click()
+            for link in shot.follows:
+                by_css = link.startswith("css=")
+                found = page.locator(link) if by_css else page.get_by_role("link", name=link, exact=True)
+                found.first.click()
                 page.wait_for_load_state()
             page.evaluate("document.fonts.ready")
             if shot.click:
@@ -204,6 +243,19 @@ def take(browser: Any, url: str, theme: str, names: list[str]) -> None:
             if shot.until:
                 page.get_by_text(shot.until, exact=True).wait_for()
             save(page.screenshot(), PICTURES / f"{shot.name}-{theme}.png")
+            for found in faults(window):
+                print(f"  {shot.name}, {theme}: {found}")  # noqa: T201
+
+
+def faults(window: Any) -> list[str]:
+    """What axe-core finds seriously wrong with the page, and whether a narrow window has to be scrolled sideways."""
+    from tests.browser import browsing
+
+    found: list[str] = window.violations()
+    window.page.set_viewport_size(browsing.NARROW)
+    window.page.wait_for_timeout(300)  # charts are drawn anew
+    width = window.page.evaluate("document.documentElement.scrollWidth")
+    return found if width <= browsing.NARROW["width"] else [*found, f"{width} px wide in a narrow window"]
 
 
 def save(png: bytes, path: Path) -> None:

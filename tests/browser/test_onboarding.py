@@ -1,4 +1,6 @@
-"""From nothing to the first answer, as an owner does it: a provider of one's own, its model, a key, a request that appears on the page."""
+"""From an invitation to the first answer, as whoever is invited does it: an account, signing in, a provider of one's own, its model, a
+key, a request that appears on the page.
+"""
 
 from __future__ import annotations
 
@@ -6,14 +8,18 @@ import json
 from collections.abc import Callable, Iterator
 
 import pytest
+from django.contrib.auth.models import User
 from playwright.sync_api import expect
 
 from gateway.models import Provider
 from simulator.process import SimulatorProcess
 from tenants.models import ApiKey, Membership, Tenant
+from tests.browser import mail
 from tests.browser.browsing import NARROW, Visitor
 from tests.cast import Cast
 from tests.gateway.live import CREDENTIAL, Gateway
+
+PASSWORD = "correct horse battery"
 
 
 @pytest.fixture(scope="module")
@@ -31,13 +37,37 @@ def initech(live_cast: Cast) -> Tenant:
     return tenant
 
 
-def test_from_nothing_to_the_first_answer(
+def invited(visit: Callable[..., Visitor], owner: User, tenant: Tenant) -> Visitor:
+    """The window of an admin who was invited on the team page, has made an account by the mail's link, signed out, and signed in again."""
+    email = f"nina@{tenant.slug}.example"
+    team = visit(user=owner).goto(f"/t/{tenant.slug}/team/")
+    team.get_by_label("E-mail").fill(email)
+    team.locator("#id_role").select_option("admin")
+    team.get_by_role("button", name="Send the invitation").click()
+    expect(team.get_by_text(f"Invited: {email}")).to_be_visible()
+
+    window = visit()
+    page = window.page
+    page.goto(mail.link_in(mail.latest_to(email), "/invitation/"))
+    page.get_by_label("Your name").fill("Nina Nova")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Make my account and join").click()
+    page.wait_for_url(f"**/t/{tenant.slug}/setup/")
+    page.get_by_role("button", name="Nina Nova").click()
+    page.get_by_role("button", name="Sign out").click()
+    page.get_by_label("Email").fill(email)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in", exact=True).click()
+    return window
+
+
+def test_from_an_invitation_to_the_first_answer(
     visit: Callable[..., Visitor], live_cast: Cast, initech: Tenant, upstream: SimulatorProcess, server: Gateway
 ):
-    window = visit(user=live_cast.alice)
+    window = invited(visit, live_cast.alice, initech)
     window.context.grant_permissions(["clipboard-read", "clipboard-write"])
-    page = window.goto(f"/t/{initech.slug}/")
-    page.wait_for_url("**/setup/")
+    page = window.page
+    page.wait_for_url(f"**/t/{initech.slug}/setup/")
     page.get_by_role("link", name="Connect").click()
 
     page.get_by_text("OpenAI-compatible server").click()

@@ -196,5 +196,5 @@ def test_it_asks_the_database_as_often_for_many_budgets_as_for_few(
     client = console("ada")
     for number in range(30):
         Budget.objects.create(tenant=cast.acme.tenant, name=f"Budget {number}", amount=number)
-    with django_assert_max_num_queries(40):
+    with django_assert_max_num_queries(30):
         client.get(f"{client.home}budgets/")

@@ -100,6 +100,8 @@ def _named_row(route: str, cast: Cast) -> Any:
         "keys": acme.key.api_key, "providers": acme.provider, "models": acme.model, "tasks": acme.task,
         "rules": acme.rule, "cache-policies": acme.cache_policy, "budgets": acme.budget, "channels": acme.channel,
         "alerts": acme.alert, "end-users": acme.end_user, "members": vera, "team": vera, "requests": acme.request,
+        "feedback": acme.feedback, "labels": acme.label, "quality-models": acme.quality_model,
+        "semantic-caches": acme.semantic_watch, "semantic-checks": acme.semantic_check, "subscriptions": acme.subscription,
     }  # fmt: skip
     noun = route.removeprefix("api/v1/").split("/")[0]
     if "invitations" in route:

@@ -58,11 +58,14 @@ API = {
     "keys": "keys", "providers": "providers", "models": "models", "tasks": "tasks", "context-policies": "tasks", "rules": "rules",
     "cache-policies": "caches", "budgets": "budgets", "limits": "budgets", "channels": "channels", "alerts": "alerts",
     "statements": "statements", "end-users": "end_users", "members": "members", "invitations": "members",
-    "audit-trail": "audit", "requests": "requests", "content": "content", "content-policy": "content",
+    "audit-trail": "audit", "requests": "requests", "feedback": "feedback", "labels": "labels", "quality-models": "quality_models",
+    "semantic-caches": "caches", "semantic-checks": "cache_checks", "subscriptions": "subscription", "tenant": "tenant",
+    "single-sign-on": "sso", "alert-settings": "alerts", "metrics": "dashboards", "content": "content", "content-policy": "content",
 }  # fmt: skip
 DOING = {
-    "rotate", "revoke", "end", "test", "order", "purge", "raises", "rotate-secret", "erase",
+    "rotate", "revoke", "end", "test", "order", "purge", "raises", "rotate-secret", "switch-on", "erase",
 }  # fmt: skip
+NONE_YET = "api/v1/single-sign-on"  # Globex has none
 GOOD = (200, 201, 204, 302)
 ODD_BODY = {"no_such_field": 1}
 
@@ -82,6 +85,12 @@ def _blank_pages(settings: Any) -> None:
     (engine,) = settings.TEMPLATES
     options = {**engine["OPTIONS"], "loaders": ["tests.config.matrix.test_matrix.Blank"]}
     settings.TEMPLATES = [{**engine, "APP_DIRS": False, "OPTIONS": options}]
+
+
+@pytest.fixture(autouse=True)
+def _at_any_pace(settings: Any) -> None:
+    """Somebody without a key asks for everything here, in a moment."""
+    settings.MANAGEMENT_UNKNOWN_PER_MINUTE = settings.MANAGEMENT_CALLS_PER_MINUTE = 1_000_000
 
 
 def client_of(name: str, cast: Cast) -> Client:
@@ -206,7 +215,7 @@ def test_operations_of_the_management_api_by_key(cast: Cast, name: str):
         elif name == "charlie":
             is_right = (
                 response.status_code == 404
-                if "<" in route and "month" not in route
+                if ("<" in route and "month" not in route) or (route == NONE_YET and method != "post")
                 else response.status_code in (200, 400)
             )
         else:

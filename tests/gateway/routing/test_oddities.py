@@ -68,7 +68,7 @@ def test_models_that_are_never_used():
     good = model("good", quality=80, provider=CLAUDE)
     assert texts(rule(unpriced, poor, good, name="r", quality_floor=60)) == [
         "Rule “r”: unpriced has no price and is never used.",
-        "Rule “r”: unpriced, poor is below the least quality of 60, or of unknown quality, and is left out.",
+        "Rule “r”: unpriced, poor are below the least quality of 60, or of unknown quality, and are left out.",
     ]
 
 

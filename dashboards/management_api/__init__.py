@@ -1,0 +1,1 @@
+"""The management API's part of the dashboards: their numbers."""

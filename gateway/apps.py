@@ -21,5 +21,7 @@ class GatewayConfig(AppConfig):
         audit.track(models.RoutingTarget)
         audit.track(models.QualityModel)
         audit.track(models.SemanticWatch)
+        audit.track(models.JudgePolicy)
+        audit.track(models.JudgeBudget)
 
         votes.follow(hits.hear)

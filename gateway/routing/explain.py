@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from gateway.errors import GatewayError, NotFound
-from gateway.routing import conditions, oddities, sentences
+from gateway.routing import conditions, oddities, quality, sentences
 from gateway.routing.decision import Decision
 from gateway.types import Attempt, Dropped, Facts, Plan, Rule, Signals, Snapshot
 
@@ -95,6 +95,9 @@ def _attempts(decision: Decision, signals: Signals, is_stream: bool) -> list[Exp
             why = attempt.reason
         else:
             why = _by_strategy(decision, place, p95, is_stream) or attempt.reason
+        floor = decision.choice.quality_floor
+        if floor is not None:
+            why = f"{why}; {quality.which(attempt.model, floor, decision.measured)}"
         found.append(Explained(attempt, cost, health.is_open, p95, why))
     return found
 

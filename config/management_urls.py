@@ -7,7 +7,7 @@ from rest_framework.routers import SimpleRouter
 
 from billing import months  # noqa: F401  (the converter in an address below)
 from billing.management_api import alerts, budgets, statements
-from gateway.management_api import caches, catalog, keys, requests, routing
+from gateway.management_api import caches, catalog, judges, keys, requests, routing
 from tenants.management_api import people, trail, views
 
 router = SimpleRouter(trailing_slash=False, use_regex_path=False)
@@ -18,6 +18,7 @@ router.register("tasks", routing.Tasks, "tasks")
 router.register("context-policies", routing.ContextPolicies, "context-policies")
 router.register("rules", routing.Rules, "rules")
 router.register("cache-policies", caches.CachePolicies, "cache-policies")
+router.register("judges", judges.Judges, "judges")
 router.register("budgets", budgets.Budgets, "budgets")
 router.register("channels", alerts.Channels, "channels")
 router.register("alerts", alerts.Alerts, "alerts")

@@ -87,7 +87,7 @@ def steps(asked: Asked, edges: Sequence[dt.datetime], by: Sequence[str] = ()) ->
 
 
 def _counted(asked: Asked, by: Sequence[str], edges: Sequence[dt.datetime]) -> dict[tuple[Any, ...], Counts]:
-    parameters = {
+    parameters: dict[str, Any] = {
         "tenants": list(asked.tenant_ids),
         "since": asked.since,
         "until": asked.until,
@@ -105,7 +105,8 @@ def _counted(asked: Asked, by: Sequence[str], edges: Sequence[dt.datetime]) -> d
 
 
 def _cell(votes: tuple[int, ...], scores: tuple[int, ...], both: tuple[int, ...]) -> Counts:
-    return Counts(*votes, *scores, Confusion(*both))
+    (up, down), (good, judged, invalid) = votes, scores
+    return Counts(up, down, good, judged, invalid, Confusion(*both))
 
 
 def _sql(source: str, sums: Sequence[str], by: Sequence[str], filters: Mapping[str, Any], *, has_steps: bool) -> str:

@@ -38,7 +38,7 @@ def measure(tenant_id: UUID, now: dt.datetime) -> int:
     written = 0
     with transaction.atomic():
         rows = MeasuredQuality.objects.select_for_update().filter(tenant_id=tenant_id)
-        before = {(row.task, row.model): row for row in rows}
+        before: dict[tuple[str, ...], MeasuredQuality] = {(row.task, row.model): row for row in rows}
         for key, row in before.items():
             if key not in known:
                 row.delete()

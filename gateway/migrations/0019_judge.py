@@ -9,7 +9,7 @@ import tenants.ids
 from decimal import Decimal
 from django.db import migrations, models
 
-from tenants.rls import EnableTenantRls, GrantToConsole
+from tenants.rls import BindTable, EnableTenantRls
 
 TRIGGERS = {
     "judgepolicy": "task, is_active, share_percent, rubric, judge, teaches",
@@ -147,6 +147,9 @@ class Migration(migrations.Migration):
         EnableTenantRls("JudgeBudget"),
         EnableTenantRls("Judgement", console="SELECT"),
         EnableTenantRls("MeasuredQuality", console="SELECT"),
-        GrantToConsole("gateway_breakerchange"),
+        # A console sees those of the providers that it sees.
+        BindTable(
+            "gateway_breakerchange", visible="EXISTS (SELECT FROM gateway_provider AS p WHERE p.id = provider_id)"
+        ),
         *(migrations.RunSQL(*trigger(*item)) for item in TRIGGERS.items()),
     ]

@@ -33,7 +33,7 @@ class Confusion(NamedTuple):
     def total(self) -> int:
         return sum(self)
 
-    def __add__(self, other: object) -> Confusion:  # type: ignore[override]  # cell by cell, not one after the other
+    def __add__(self, other: object) -> Confusion:  # cell by cell, not one after the other
         assert isinstance(other, Confusion)
         return Confusion(*(mine + theirs for mine, theirs in zip(self, other, strict=True)))
 

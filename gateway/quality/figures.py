@@ -31,7 +31,7 @@ class Counts(NamedTuple):
     def votes(self) -> int:
         return self.up + self.down
 
-    def __add__(self, other: object) -> Counts:  # type: ignore[override]  # cell by cell, not one after the other
+    def __add__(self, other: object) -> Counts:  # cell by cell, not one after the other
         assert isinstance(other, Counts)
         return Counts(
             self.up + other.up, self.down + other.down, self.good + other.good, self.judged + other.judged,

@@ -67,6 +67,7 @@ def _argument(name: str, kind: str, route: str, url_name: str, cast: Cast) -> An
         "raise_id": lambda: row_of(BudgetRaise, acme, cast).pk,
         "delivery_id": lambda: row_of(AlertDelivery, acme, cast).pk,
         "rule_id": lambda: acme.rule.pk,
+        "task_slug": lambda: acme.task.slug,
         "task_id": lambda: acme.task.pk,
         "secret_id": lambda: acme.key.api_key.secrets.get().pk,
         "month": lambda: "2026-10",
@@ -106,6 +107,8 @@ def _named_row(route: str, cast: Cast) -> Any:
         return row_of(ManagementKey, acme, cast).pk
     if noun == "context-policies":
         return row_of(apps.get_model("gateway", "ContextPolicy"), acme, cast).pk
+    if noun == "judges":
+        return row_of(apps.get_model("gateway", "JudgePolicy"), acme, cast).pk
     if noun == "audit-trail":
         return _entry(cast)
     return rows[noun].pk

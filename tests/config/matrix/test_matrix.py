@@ -58,7 +58,7 @@ API = {
     "keys": "keys", "providers": "providers", "models": "models", "tasks": "tasks", "context-policies": "tasks", "rules": "rules",
     "cache-policies": "caches", "budgets": "budgets", "limits": "budgets", "channels": "channels", "alerts": "alerts",
     "statements": "statements", "end-users": "end_users", "members": "members", "invitations": "members",
-    "audit-trail": "audit", "requests": "requests",
+    "audit-trail": "audit", "requests": "requests", "judges": "judges",
 }  # fmt: skip
 DOING = {
     "rotate", "revoke", "end", "test", "order", "purge", "raises", "rotate-secret",

@@ -87,6 +87,7 @@ def fill(server: Any, key: str) -> None:
         if vote := VOTES.get(prompt):
             said = {**vote, "request_id": reply.headers["x-request-id"], "user": end_user}
             server.request("POST", "/v1/feedback", json.dumps(said).encode(), authorization=f"Bearer {key}")
+    judge()
     invite()
     found()
     alarm()
@@ -94,6 +95,31 @@ def fill(server: Any, key: str) -> None:
         drain.drain(get_redis_connection("default"), tenant.pk)
     votes.match()
     rolling.roll_up(dt.datetime.now(dt.UTC))
+
+
+def judge() -> None:
+    """Who judges, by what rubric; and a circuit breaker that was open."""
+    from django.utils import timezone
+
+    from gateway.models import BreakerChange, JudgePolicy, Model
+    from tenants.models import Tenant
+
+    acme, now = Tenant.objects.get(slug="acme"), timezone.now()
+    rubric = "Keeps every figure and name of the text.\nHas at most five sentences.\nBad: says what the text does not."
+    JudgePolicy.objects.create(tenant=acme, task="summarise", rubric=rubric, judge="claude-sonnet-4-5", share_percent=5)
+    model = Model.objects.filter(tenant=None).order_by("name")[0]
+    for minutes, state in (
+        (3000, "open"),
+        (2999, "half-open"),
+        (2998, "open"),
+        (2950, "closed"),
+        (700, "open"),
+        (640, "closed"),
+    ):
+        BreakerChange.objects.create(
+            entry=str(minutes), provider_id=model.provider_id, upstream_id=model.effective_upstream_id, state=state,
+            at=now - dt.timedelta(minutes=minutes),
+        )  # fmt: skip
 
 
 def invite() -> None:

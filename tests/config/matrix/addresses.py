@@ -142,7 +142,8 @@ def everything() -> dict[str, str]:
 
 def prepare(cast: Cast) -> None:
     """Every row that an address may lead to is there before anybody asks."""
-    for model in (BudgetRaise, AlertDelivery, Invitation, ManagementKey, apps.get_model("gateway", "ContextPolicy")):
+    of_gateway = [apps.get_model("gateway", name) for name in ("ContextPolicy", "JudgePolicy", "JudgeBudget")]
+    for model in (BudgetRaise, AlertDelivery, Invitation, ManagementKey, *of_gateway):
         row_of(model, cast.acme, cast)
     for model in MODELS.values():
         if issubclass(model, TenantOwned):

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from dashboards import rolling
 from gateway.models import BreakerChange, Model, Provider
 from tests.cast import Cast, ConsoleClient
-from tests.dashboards import ratings
+from tests.dashboards import ratings, records
 from tests.dashboards.pages.conftest import HOUR, read_csv
 from tests.dashboards.ratings import Answer
 from tests.dashboards.records import Record
@@ -32,6 +33,8 @@ def rated(cast: Cast, history: list[Record]) -> None:
     made += [Answer(now, "help", tags=("prompt:v7",), score=5)] * 40
     made += [Answer(now, "help", tags=("prompt:v8",), votes=("down",), score=1)] * 10
     ratings.put(cast.acme.tenant.pk, made)
+    records.put([records.record(cast.acme.tenant.pk, now, task="help")])
+    rolling.roll_up(timezone.now())
 
 
 def test_figures_stand_beside_their_intervals(ada: ConsoleClient, rated: None):

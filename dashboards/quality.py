@@ -7,7 +7,7 @@ is its own (`gateway.quality.agreement`).
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from django.utils.translation import gettext as _
@@ -24,7 +24,8 @@ from gateway.quality import agreement
 from gateway.quality.agreement import Estimate
 from gateway.quality.figures import Counts
 
-MOST_STEPS = 32  # votes are few: finer steps would show chance
+# Votes and scores are few, and finer steps would show chance.
+MOST_STEPS, LEAST_STEPS, EACH_STEP = 32, 6, 15
 WEEKS = 13
 PROMPT = "prompt"  # the dimension of prompt versions: tags that begin with `PROMPT_PREFIX`
 
@@ -65,14 +66,19 @@ def by(view: View, dimension: str) -> dict[str, Standing]:
 
 
 def over_time(view: View) -> tuple[tuple[dt.datetime, ...], list[Standing]]:
-    """By the range's steps, several together where they are many."""
-    edges = coarse(view.range.edges)
-    found = counting.steps(_asked(view), edges)
-    return edges, [standing(counts) for counts in found.get((), [Counts()] * len(edges))]
+    """By the range's steps, several together where there is little in each."""
+    asked, edges = _asked(view), view.range.edges
+    steps = counting.steps(asked, edges).get((), [Counts()] * len(edges))
+    each = together(len(edges), max(sum(one.votes for one in steps), sum(one.judged for one in steps)))
+    places = range(0, len(edges), each)
+    return tuple(edges[place] for place in places), [
+        standing(sum(steps[place : place + each], Counts())) for place in places
+    ]
 
 
-def coarse(edges: Sequence[dt.datetime]) -> tuple[dt.datetime, ...]:
-    return tuple(edges[:: -(-len(edges) // MOST_STEPS)])
+def together(steps: int, answers: int) -> int:
+    """How many steps make one that has enough of so many answers."""
+    return -(-steps // min(MOST_STEPS, max(LEAST_STEPS, answers // EACH_STEP)))
 
 
 def week_by_week(view: View, dimension: str) -> tuple[Range, dict[str, list[Standing]]]:

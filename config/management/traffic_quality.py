@@ -5,16 +5,17 @@ What is there already stays, so it may be run again.
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID
 
 from django.db import connection
 
-VOTED, JUDGED = 0.04, 0.05  # shares of answers
+VOTED, JUDGED = 0.08, 0.2  # shares of answers
 
 # `u(n)`: a number from 0 to 1 that is the request's own, another for each n.
 _ANSWERS = """
 WITH answers AS (
-    SELECT r.*, 0.66 + 0.3 * (abs(hashtext(r.task || r.model_served)) % 1000) / 1000.0 > {u1} AS is_good
+    SELECT r.*, 0.66 + 0.3 * (abs(hashtext(r.task || r.model_served)) %% 1000) / 1000.0 > {u1} AS is_good
     FROM gateway_requestlog AS r
     WHERE r.tenant_id = %(tenant)s AND r.is_final AND r.outcome = 'ok' AND r.endpoint IN ('chat.completions', 'messages')
         AND r.cache NOT IN ('hit', 'stale')
@@ -24,7 +25,7 @@ _VOTES = """
 INSERT INTO gateway_feedback (id, tenant_id, request_id, voter, end_user, source, rating, reasons, comment, created_at, changed_at,
     asked_at, matched_at, task, model, provider, cache, tags)
 SELECT gen_random_uuid(), tenant_id, request_id, 'reader', end_user, 'token',
-    CASE WHEN {u2} < 0.9 = is_good THEN 'up' ELSE 'down' END, '{{}}', '', accepted_at, accepted_at, accepted_at, accepted_at,
+    CASE WHEN ({u2} < 0.9) = is_good THEN 'up' ELSE 'down' END, '{{}}', '', accepted_at, accepted_at, accepted_at, accepted_at,
     task, model_served, provider, cache, tags
 FROM answers WHERE {u3} < %(voted)s ON CONFLICT DO NOTHING
 """
@@ -48,7 +49,7 @@ def _sql(text: str) -> str:
 
 def rate(tenant_id: UUID) -> tuple[int, int]:
     """Returns how many votes and scores are new."""
-    parameters = {"tenant": tenant_id, "voted": VOTED, "judged": JUDGED}
+    parameters: dict[str, Any] = {"tenant": tenant_id, "voted": VOTED, "judged": JUDGED}
     counts = []
     with connection.cursor() as cursor:
         for text in (_VOTES, _SCORES):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 from django import forms
@@ -60,7 +61,8 @@ class JudgeForm(Refusable):
         }
 
     def __init__(self, data: Any = None, *, instance: JudgePolicy) -> None:
-        super().__init__(data, instance=instance)
+        share = f"{Decimal(instance.share_percent).normalize():f}"
+        super().__init__(data, instance=instance, initial={"share_percent": share})
         offered = offers.of(None)
         groups: list[tuple[Any, Any]] = [("", _("choose a model…"))]
         known = {item.name for item in (*offered.models, *offered.tasks)}

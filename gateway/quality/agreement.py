@@ -47,17 +47,17 @@ class Estimate(NamedTuple):
 
 
 def kappa(seen: Confusion) -> Estimate | None:
-    """None where it is not defined: nothing to compare, or everybody always says the same."""
+    """None where it says nothing: there is nothing to compare, or one of the two always says the same."""
     count = seen.total
     if not count:
         return None
     cells = [[seen.good_up / count, seen.good_down / count], [seen.bad_up / count, seen.bad_down / count]]
     judge = [sum(row) for row in cells]
     people = [cells[0][at] + cells[1][at] for at in (0, 1)]
+    if 0 in judge or 0 in people:
+        return None
     agreed = cells[0][0] + cells[1][1]
     chance = sum(one * other for one, other in zip(judge, people, strict=True))
-    if 1 - chance < 1e-12:
-        return None
     value = (agreed - chance) / (1 - chance)
     same = sum(cells[at][at] * (1 - (judge[at] + people[at]) * (1 - value)) ** 2 for at in (0, 1))
     other = sum(cells[at][1 - at] * (people[at] + judge[1 - at]) ** 2 for at in (0, 1))

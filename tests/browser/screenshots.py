@@ -105,9 +105,9 @@ def judge() -> None:
     from tenants.models import Tenant
 
     acme, now = Tenant.objects.get(slug="acme"), timezone.now()
+    model = Model.objects.filter(tenant=None, capabilities__contains=["chat"]).order_by("name")[0]
     rubric = "Keeps every figure and name of the text.\nHas at most five sentences.\nBad: says what the text does not."
-    JudgePolicy.objects.create(tenant=acme, task="summarise", rubric=rubric, judge="claude-sonnet-4-5", share_percent=5)
-    model = Model.objects.filter(tenant=None).order_by("name")[0]
+    JudgePolicy.objects.create(tenant=acme, task="summarise", rubric=rubric, judge=model.name, share_percent=5)
     for minutes, state in (
         (3000, "open"),
         (2999, "half-open"),

@@ -65,17 +65,19 @@ def test_filters_narrow_down(cast: Cast, made: list[Answer]):
 
 def test_steps_are_days_of_the_zone_also_where_one_has_23_hours(cast: Cast, made: list[Answer]):
     edges, found = quality.over_time(view(cast))
-    assert edges == view(cast).range.edges
+    assert edges == view(cast).range.edges  # there is enough for each of them
     ends = [*edges[1:], NOW]
     for start, end, standing in zip(edges, ends, found, strict=True):
         assert standing.counts == ratings.counted(answer for answer in made if start <= answer.at < end)
     assert sum((one.counts for one in found), Counts()) == ratings.counted(made)
 
 
-def test_many_steps_are_put_together():
-    edges = [NOW + dt.timedelta(minutes=15 * place) for place in range(96)]
-    assert quality.coarse(edges) == tuple(edges[::3])
-    assert quality.coarse(edges[:32]) == tuple(edges[:32])
+def test_steps_are_put_together_where_there_is_little_in_each():
+    assert quality.together(96, 10_000) == 3
+    assert quality.together(32, 10_000) == 1
+    assert quality.together(30, 150) == 3
+    assert quality.together(30, 0) == 5
+    assert quality.together(4, 0) == 1
 
 
 def test_weeks_are_thirteen_calendar_weeks_and_the_last_is_this_one(cast: Cast, made: list[Answer]):

@@ -32,6 +32,7 @@ def test_kappa_is_one_for_full_agreement_and_around_zero_for_none():
 def test_kappa_is_not_told_where_it_means_nothing():
     assert agreement.kappa(Confusion()) is None
     assert agreement.kappa(Confusion(good_up=40)) is None
+    assert agreement.kappa(Confusion(good_up=40, good_down=10)) is None
 
 
 def test_a_kind_judge_is_put_right():

@@ -7,7 +7,7 @@ is its own (`gateway.quality.agreement`).
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from django.utils.translation import gettext as _
@@ -19,7 +19,7 @@ from dashboards.ranges import Range, Step
 from dashboards.reading import View
 from gateway.caching import evidence
 from gateway.judging import counting
-from gateway.judging.counting import COLUMNS, PROMPT_PREFIX
+from gateway.judging.counting import FILTERS, PROMPT_PREFIX, Labels
 from gateway.quality import agreement
 from gateway.quality.agreement import Estimate
 from gateway.quality.figures import Counts
@@ -53,27 +53,61 @@ def share(part: int, of: int) -> Estimate | None:
     return Estimate(part / of, *evidence.wilson(part, of)) if of else None
 
 
-def whole(view: View) -> Standing:
-    """Raises `planning.Unanswerable`, as all of these do."""
-    return standing(counting.counts(_asked(view)).get((), Counts()))
+@dataclass(frozen=True)
+class Known:
+    """All that is known of a view's answers, to be added up in any way. `edges`: when its steps begin."""
+
+    edges: tuple[dt.datetime, ...]
+    cells: Mapping[Labels, Mapping[int, Counts]]
+
+    def whole(self) -> Standing:
+        return standing(sum(self._steps(), Counts()))
+
+    def over_time(self) -> tuple[tuple[dt.datetime, ...], list[Standing]]:
+        """By steps, several together where there is little in each."""
+        steps = self._steps()
+        each = together(len(steps), max(sum(one.votes for one in steps), sum(one.judged for one in steps)))
+        places = range(0, len(steps), each)
+        return tuple(self.edges[place] for place in places), [
+            standing(sum(steps[place : place + each], Counts())) for place in places
+        ]
+
+    def by(self, dimension: str) -> dict[str, Standing]:
+        """By task, model, provider, tag or prompt version; those of which most is known first."""
+        return {name: standing(sum(steps, Counts())) for name, steps in self._grouped(dimension)}
+
+    def by_steps(self, dimension: str) -> dict[str, list[Standing]]:
+        return {name: [standing(counts) for counts in steps] for name, steps in self._grouped(dimension)}
+
+    def _steps(self) -> list[Counts]:
+        return self._added(self.cells.values())
+
+    def _grouped(self, dimension: str) -> list[tuple[str, list[Counts]]]:
+        found: dict[str, list[Mapping[int, Counts]]] = {}
+        for labels, steps in self.cells.items():
+            for value in labels.values(dimension):
+                found.setdefault(value, []).append(steps)
+        added = ((value, self._added(cells)) for value, cells in found.items())
+        return sorted(added, key=lambda item: (-sum(one.votes + one.judged for one in item[1]), item[0]))
+
+    def _added(self, cells: Iterable[Mapping[int, Counts]]) -> list[Counts]:
+        total = [Counts()] * len(self.edges)
+        for steps in cells:
+            for step, counts in steps.items():
+                total[step] = total[step] + counts
+        return total
 
 
-def by(view: View, dimension: str) -> dict[str, Standing]:
-    """By task, model, provider, tag or prompt version; those of which most is known first."""
-    found = counting.counts(_asked(view), (dimension,))
-    order = sorted(found.items(), key=lambda item: (-(item[1].votes + item[1].judged), item[0]))
-    return {key[0]: standing(counts) for key, counts in order}
+def known(view: View) -> Known:
+    """Raises `planning.Unanswerable`."""
+    return Known(view.range.edges, counting.cells(_asked(view), view.range.edges))
 
 
-def over_time(view: View) -> tuple[tuple[dt.datetime, ...], list[Standing]]:
-    """By the range's steps, several together where there is little in each."""
-    asked, edges = _asked(view), view.range.edges
-    steps = counting.steps(asked, edges).get((), [Counts()] * len(edges))
-    each = together(len(edges), max(sum(one.votes for one in steps), sum(one.judged for one in steps)))
-    places = range(0, len(edges), each)
-    return tuple(edges[place] for place in places), [
-        standing(sum(steps[place : place + each], Counts())) for place in places
-    ]
+def last_weeks(view: View) -> tuple[Range, Known]:
+    """The last weeks, whatever the view's range is; this one, as far as it has come, is the last. Without answers that have both."""
+    span = weeks(view.range)
+    asked = _asked(View(view.scope, span, view.filters))
+    return span, Known(span.edges, counting.cells(asked, span.edges, parts=(counting.VOTES, counting.SCORES)))
 
 
 def together(steps: int, answers: int) -> int:
@@ -81,15 +115,7 @@ def together(steps: int, answers: int) -> int:
     return -(-steps // min(MOST_STEPS, max(LEAST_STEPS, answers // EACH_STEP)))
 
 
-def week_by_week(view: View, dimension: str) -> tuple[Range, dict[str, list[Standing]]]:
-    """The last weeks, whatever the range is: this one, as far as it has come, is the last. Those first of which most is known."""
-    span = last_weeks(view.range)
-    found = counting.steps(_asked(View(view.scope, span, view.filters)), span.edges, (dimension,))
-    order = sorted(found.items(), key=lambda item: -sum(counts.votes + counts.judged for counts in item[1]))
-    return span, {key[0]: [standing(counts) for counts in steps] for key, steps in order}
-
-
-def last_weeks(span: Range) -> Range:
+def weeks(span: Range) -> Range:
     now = span.now.astimezone(span.zone)
     monday = now.date() - dt.timedelta(days=now.weekday())
     first = monday - dt.timedelta(weeks=WEEKS - 1)
@@ -111,7 +137,7 @@ def prompt_name(tag: str) -> str:
 
 def _asked(view: View) -> counting.Asked:
     values = view.filters.values
-    others = [name for name in values if name not in COLUMNS]
+    others = [name for name in values if name not in FILTERS]
     if others:
         raise Unanswerable(
             _(

@@ -154,10 +154,11 @@ def scores(tenant: Tenant, now: dt.datetime) -> dict[str, list[Votes]]:
     found: dict[str, list[Votes]] = {}
     edges = _weeks(tenant, now)
     asked = counting.Asked([tenant.pk], edges[0], edges[-1])
-    for (task,), weeks in counting.steps(asked, edges[:-1], ("task",)).items():
-        if any(counts.judged for counts in weeks):
-            found[task] = [Votes(counts.judged, counts.good) for counts in weeks]
-    return found
+    for labels, weeks in counting.cells(asked, edges[:-1], parts=(counting.SCORES,)).items():
+        of_task = found.setdefault(labels.task, [Votes()] * (len(edges) - 1))
+        for week, counts in weeks.items():
+            of_task[week] = of_task[week] + Votes(counts.judged, counts.good)
+    return {task: weeks for task, weeks in found.items() if any(week.of for week in weeks)}
 
 
 def _weeks(tenant: Tenant, now: dt.datetime) -> list[dt.datetime]:

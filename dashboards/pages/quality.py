@@ -20,7 +20,7 @@ from dashboards.pages.answers import COLOURS, MOST_LINES, Answers
 from dashboards.pages.asked import NONE
 from dashboards.pages.panels import Chart, Column, Line, Series, Table, Tile
 from dashboards.pages.tabs import Tab
-from dashboards.quality import Standing
+from dashboards.quality import Known, Standing
 from gateway.quality import agreement
 from gateway.quality.agreement import Estimate
 
@@ -39,9 +39,13 @@ THUMBS = Part(gettext_lazy("Thumbs up"), lambda found: found.thumbs)
 JUDGED = Part(gettext_lazy("Good, by judges"), lambda found: found.judged)
 
 
+def _known(answers: Answers) -> Known:
+    return answers.remembered("quality", lambda: quality.known(answers.view))
+
+
 def _tiles(answers: Answers) -> list[Tile]:
-    found = quality.whole(answers.view)
-    before = quality.whole(_before(answers)) if answers.asked.is_compared else None
+    found = _known(answers).whole()
+    before = quality.known(_before(answers)).whole() if answers.asked.is_compared else None
     counts, kappa = found.counts, agreement.kappa(found.counts.both)
     votes = ngettext("%(count)s vote", "%(count)s votes", counts.votes) % {"count": f"{counts.votes:,}"}
     scores = ngettext("%(count)s score", "%(count)s scores", counts.judged) % {"count": f"{counts.judged:,}"}
@@ -51,7 +55,7 @@ def _tiles(answers: Answers) -> list[Tile]:
         _tile(
             _("Good, corrected by votes"),
             found.corrected,
-            _("from %(count)s answers with both") % {"count": f"{counts.both.total:,}"},
+            _("%(count)s with both") % {"count": f"{counts.both.total:,}"},
             before.corrected if before else None,
         ),
         Tile(
@@ -86,7 +90,7 @@ def _interval(found: Estimate) -> str:
 
 
 def _over_time(answers: Answers) -> Chart:
-    edges, found = quality.over_time(answers.view)
+    edges, found = _known(answers).over_time()
     span = answers.view.range
     return Chart(
         "quality", _("Answers that are good"), Unit.SHARE, edges, min(span.end, span.now), span.zone.key,
@@ -111,8 +115,10 @@ def _series(part: Part, label: str, found: Sequence[Standing], colour: int, **fi
 def _weekly(key: str, title: Any, part: Part) -> Any:
     def made(answers: Answers) -> Chart:
         by = TAB.by(answers)
-        span, found = quality.week_by_week(answers.view, by)
-        lines = [(name, steps) for name, steps in found.items() if any(part.of(one) for one in steps)][: COLOURS - 1]
+        span, found = answers.remembered("weeks", lambda: quality.last_weeks(answers.view))
+        lines = [(name, steps) for name, steps in found.by_steps(by).items() if any(part.of(one) for one in steps)][
+            : COLOURS - 1
+        ]
         series = [_series(part, _name(by, name), steps, place) for place, (name, steps) in enumerate(lines)]
         dimension = str(words.DIMENSION_NAMES[by]).lower()
         return Chart(
@@ -165,7 +171,7 @@ def _prompts(answers: Answers) -> Table | None:
 
 
 def _listed(key: str, title: str, by: str, answers: Answers) -> Table:
-    found = quality.by(answers.view, by)
+    found = _known(answers).by(by)
     lines = tuple(
         Line(
             _name(by, value),
@@ -182,7 +188,7 @@ def _listed(key: str, title: str, by: str, answers: Answers) -> Table:
 
 
 def _agreement(answers: Answers) -> Table:
-    counts = quality.whole(answers.view).counts
+    counts = _known(answers).whole().counts
     both, kappa = counts.both, agreement.kappa(counts.both)
     if kappa is not None:
         told = {"kappa": f"{kappa.value:.2f}", "low": f"{kappa.low:.2f}", "high": f"{kappa.high:.2f}"}

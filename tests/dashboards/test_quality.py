@@ -16,6 +16,7 @@ from dashboards.ranges import Step
 from dashboards.reading import View
 from gateway.caching import evidence
 from gateway.judging import counting
+from gateway.quality.agreement import Confusion
 from gateway.quality.figures import Counts
 from tests.cast import Cast
 from tests.dashboards import ratings
@@ -49,22 +50,26 @@ def view(cast: Cast, days: int = 7, **filters: tuple[str, ...]) -> View:
     return View(scopes.of_tenant(cast.acme.tenant), span, Filters(**filters))
 
 
+def whole(cast: Cast, **filters: tuple[str, ...]) -> quality.Standing:
+    return quality.known(view(cast, **filters)).whole()
+
+
 @pytest.mark.parametrize("dimension", KEYS)
 def test_groups_are_what_one_counts(cast: Cast, made: list[Answer], dimension: str):
-    found = quality.by(view(cast), dimension)
+    found = quality.known(view(cast)).by(dimension)
     assert {name: standing.counts for name, standing in found.items()} == ratings.grouped(made, KEYS[dimension])
 
 
 def test_filters_narrow_down(cast: Cast, made: list[Answer]):
     wanted = [answer for answer in made if answer.task == "sum" and {"beta", "prompt:v1"} & {*answer.tags}]
-    found = quality.whole(view(cast, task=("sum",), tag=("beta", "prompt:v1")))
+    found = whole(cast, task=("sum",), tag=("beta", "prompt:v1"))
     assert found.counts == ratings.counted(wanted)
-    untagged = quality.whole(view(cast, tag=("",)))
+    untagged = whole(cast, tag=("",))
     assert untagged.counts == ratings.counted(answer for answer in made if not answer.tags)
 
 
 def test_steps_are_days_of_the_zone_also_where_one_has_23_hours(cast: Cast, made: list[Answer]):
-    edges, found = quality.over_time(view(cast))
+    edges, found = quality.known(view(cast)).over_time()
     assert edges == view(cast).range.edges  # there is enough for each of them
     ends = [*edges[1:], NOW]
     for start, end, standing in zip(edges, ends, found, strict=True):
@@ -81,12 +86,14 @@ def test_steps_are_put_together_where_there_is_little_in_each():
 
 
 def test_weeks_are_thirteen_calendar_weeks_and_the_last_is_this_one(cast: Cast, made: list[Answer]):
-    span, found = quality.week_by_week(view(cast, days=1), "task")
+    span, known = quality.last_weeks(view(cast, days=1))
+    found = known.by_steps("task")
     assert len(span.edges) == 13
     assert [edge.astimezone(BERLIN).strftime("%a %H:%M") for edge in span.edges] == ["Mon 00:00"] * 13
     last = {name: steps[-1].counts for name, steps in found.items()}
     monday = span.edges[-1]
-    assert last == {name: ratings.counted(a for a in made if a.at >= monday and a.task == name) for name in last}
+    wanted = {name: ratings.counted(a for a in made if a.at >= monday and a.task == name) for name in last}
+    assert last == {name: counts._replace(both=Confusion()) for name, counts in wanted.items()}
 
 
 def test_scores_of_a_models_own_answers_can_be_left_out(cast: Cast, made: list[Answer]):
@@ -100,7 +107,7 @@ def test_a_vote_that_waits_for_its_request_counts_nowhere(cast: Cast):
     from gateway.models import Feedback
 
     Feedback.objects.filter(tenant=cast.acme.tenant).update(matched_at=None)
-    assert quality.whole(view(cast)).counts == Counts()
+    assert whole(cast).counts == Counts()
 
 
 def test_shares_have_wilsons_interval_and_of_nothing_there_is_none():
@@ -112,5 +119,5 @@ def test_shares_have_wilsons_interval_and_of_nothing_there_is_none():
 
 def test_what_votes_do_not_know_is_said(cast: Cast):
     with pytest.raises(Unanswerable, match="Remove the other filters"):
-        quality.whole(view(cast, feature=("chat",)))
-    assert quality.whole(View(scopes.of_tenant(cast.acme.tenant), ranges.preset("24h", timezone.now(), BERLIN)))
+        whole(cast, feature=("chat",))
+    assert quality.known(View(scopes.of_tenant(cast.acme.tenant), ranges.preset("24h", timezone.now(), BERLIN)))

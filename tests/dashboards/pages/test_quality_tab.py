@@ -44,7 +44,7 @@ def test_figures_stand_beside_their_intervals(ada: ConsoleClient, rated: None):
     assert tiles["Good, by judges"] == ("88.9 %", "80.7 – 93.9 % · 90 scores")
     value, interval = tiles["Good, corrected by votes"]
     assert 60 < float(value.removesuffix(" %")) < 75
-    assert interval.endswith("from 50 answers with both")
+    assert interval.endswith("· 50 with both")
     assert tiles["Agreement (κ)"][0] == "0.55"
     shown = panels(response)
     table = shown["agreement"].panel

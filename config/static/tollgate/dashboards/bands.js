@@ -1,11 +1,15 @@
-// Intervals that values lie in, shaded below their lines.
+// Intervals that values lie in, shaded below their lines: of few lines, for those of many would cover each other.
+
+const MOST = 2;
 
 // `lines`: what is drawn, each a series of the chart's data; `colourOf` a line's colour.
 export function drawBands(plot, edges, lines, colourOf) {
   const { ctx } = plot;
+  const shaded = lines.filter((item) => item.low?.length);
+  if (shaded.length > MOST) return;
   ctx.save();
   ctx.globalAlpha = 0.16;
-  for (const item of lines.filter((item) => item.low?.length)) {
+  for (const item of shaded) {
     ctx.fillStyle = colourOf(item);
     for (const [first, last] of stretches(item.low)) fill(plot, edges, item, first, last);
   }

@@ -46,6 +46,11 @@ class Series:
     low: tuple[Value, ...] = ()
     high: tuple[Value, ...] = ()
 
+    @property
+    def has_something(self) -> bool:
+        """A share of 0 with an interval was measured; other zeros mean that nothing happened."""
+        return any(value is not None if self.low else value for value in self.values)
+
 
 @dataclass(frozen=True)
 class Mark:
@@ -84,7 +89,7 @@ class Chart:
 
     @property
     def is_empty(self) -> bool:
-        return not any(value for item in self.series if not item.is_before for value in item.values)
+        return not any(item.has_something for item in self.series if not item.is_before)
 
     def data(self) -> dict[str, Any]:
         """For the script: times in seconds, money as floats (a chart has no use for more digits)."""

@@ -10,7 +10,7 @@ from rest_framework.routers import SimpleRouter
 from billing import months  # noqa: F401  (the converter in an address below)
 from billing.management_api import alert_settings, alerts, budgets, plans, statements
 from dashboards.management_api import metrics
-from gateway.management_api import caches, catalog, content, keys, quality, requests, routing
+from gateway.management_api import caches, catalog, content, judges, keys, quality, requests, routing
 from tenants.management_api import people, settings, trail, views
 
 router = SimpleRouter(trailing_slash=False, use_regex_path=False)
@@ -21,6 +21,7 @@ router.register("tasks", routing.Tasks, "tasks")
 router.register("context-policies", routing.ContextPolicies, "context-policies")
 router.register("rules", routing.Rules, "rules")
 router.register("cache-policies", caches.CachePolicies, "cache-policies")
+router.register("judges", judges.Judges, "judges")
 router.register("budgets", budgets.Budgets, "budgets")
 router.register("channels", alerts.Channels, "channels")
 router.register("alerts", alerts.Alerts, "alerts")

@@ -52,6 +52,8 @@ CACHES = Entry(_("Caches"), "cached", "gateway.cachepolicy", _("What is answered
 QUALITY = Entry(_("Quality models"), "grading", "gateway.qualitymodel", _("What judges a cascade's cheap answers"))
 FEEDBACK = Entry(_("Feedback"), "thumb_up", "gateway.feedback", _("Thumbs and comments on answers"))
 PLAYGROUND = Entry(_("Playground"), "forum", "playground", _("Write to a model and see what it answers, and costs"))
+JUDGES = Entry(_("Judges"), "balance", "gateway.judgepolicy", _("Models that score a sample of answers by a rubric"))
+JUDGEMENTS = Entry(_("Judgements"), "gavel", "gateway.judgement", _("What judges said of answers"))
 LABELS = Entry(_("Labelled answers"), "thumbs_up_down", "gateway.labeledanswer", _("What quality models learn from"))
 WATCHES = Entry(
     _("Semantic caches"),
@@ -93,7 +95,8 @@ OPERATORS = (
         ),
     ),
     Group(
-        _("Catalog & routing"), (PROVIDERS, MODELS, TASKS, RULES, CACHES, WATCHES, CHECKS, QUALITY, LABELS, BREAKERS)
+        _("Catalog & routing"),
+        (PROVIDERS, MODELS, TASKS, RULES, CACHES, WATCHES, CHECKS, JUDGES, JUDGEMENTS, QUALITY, LABELS, BREAKERS),
     ),
     Group(
         _("Access"),
@@ -120,7 +123,23 @@ CONSOLE = (
             Entry(_("Statements"), "receipt", "statements", _("What was used, month by month")),
         ),
     ),
-    Group(_("Models & routing"), (PROVIDERS, MODELS, TASKS, RULES, CACHES, WATCHES, CHECKS, BREAKERS, QUALITY, LABELS)),
+    Group(
+        _("Models & routing"),
+        (
+            PROVIDERS,
+            MODELS,
+            TASKS,
+            RULES,
+            CACHES,
+            WATCHES,
+            CHECKS,
+            BREAKERS,
+            replace(JUDGES, target="judges"),
+            JUDGEMENTS,
+            QUALITY,
+            LABELS,
+        ),
+    ),
     Group(
         _("Tenant"),
         (

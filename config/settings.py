@@ -251,6 +251,18 @@ CELERY_BEAT_SCHEDULE = {
     "keep answers": {"task": "gateway.tasks.keep_answers", "schedule": 3.0, "options": {"expires": 5}},
     "note semantic hits": {"task": "gateway.tasks.note_hits", "schedule": 3.0, "options": {"expires": 5}},
     "check semantic hits": {"task": "gateway.tasks.check_hits", "schedule": 10.0, "options": {"expires": 10}},
+    "take answers to judge": {
+        "task": "gateway.tasks.take_answers_to_judge",
+        "schedule": 3.0,
+        "options": {"expires": 5},
+    },
+    "judge answers": {"task": "gateway.tasks.judge_answers", "schedule": 5.0, "options": {"expires": 10}},
+    "measure quality": {"task": "gateway.tasks.measure_quality", "schedule": 600.0, "options": {"expires": 600}},
+    "note breaker changes": {
+        "task": "gateway.tasks.note_breaker_changes",
+        "schedule": 5.0,
+        "options": {"expires": 5},
+    },
     "tend semantic cache": {
         "task": "gateway.tasks.tend_semantic_cache",
         "schedule": 300.0,

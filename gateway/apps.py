@@ -24,6 +24,8 @@ class GatewayConfig(AppConfig):
         audit.track(models.RoutingTarget)
         audit.track(models.QualityModel)
         audit.track(models.SemanticWatch)
+        audit.track(models.JudgePolicy)
+        audit.track(models.JudgeBudget)
 
         wording.speak(gettext, ngettext)
         votes.follow(hits.hear)

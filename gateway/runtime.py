@@ -87,6 +87,7 @@ class Runtime:
         self.semantic_wait_seconds: float = settings.GATEWAY_SEMANTIC_WAIT_SECONDS
         self.summaries = Summaries(self.redis)
         self.background = Background(settings.GATEWAY_BACKGROUND_REQUESTS)
+        self.handing_over = Background(256)  # answers to their judges: a round trip to Redis each
         self.flights = Flights(self.redis, longest_seconds=settings.GATEWAY_TOTAL_SECONDS)
         self.flight_wait_seconds: float = settings.GATEWAY_FLIGHT_WAIT_SECONDS
         self.fingerprints = Known(most_bytes=16_777_216)
@@ -102,6 +103,7 @@ class Runtime:
 
     async def close(self) -> None:
         await self.background.close()
+        await self.handing_over.close()
         self.vectors.close()
         await self.semantic.close()
         await self.transport.close()

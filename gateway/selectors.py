@@ -20,7 +20,7 @@ from billing import prices
 from billing import selectors as billing
 from billing.limits import Pace
 from billing.windows import Clock
-from gateway import models, types
+from gateway import judge_policies, models, types
 from gateway.models.cache_policy import DEFAULT_MAX_MEGABYTES
 from gateway.routing import conditions
 from tenants import encryption
@@ -75,7 +75,7 @@ def _snapshot_of(tenant: Tenant) -> types.Snapshot:
         models={model.name: model for model in catalog.values()},
         tasks={task.slug: task for task in _tasks(tenant.id, catalog, policies)},
         rules=_rules(tenant.id, catalog, clock.zone),
-        limits=billing.limits_of(tenant.id),
+        limits=judge_policies.with_budget(billing.limits_of(tenant.id), tenant.id),
         clock=clock,
         loaded_at=time.monotonic(),
         semantic=_semantic_standings(tenant.id),
@@ -84,6 +84,8 @@ def _snapshot_of(tenant: Tenant) -> types.Snapshot:
         caching=_caching(policies),
         playground=next((digest for digest, key in keys.items() if key.is_playground), ""),
         content=_content_policy(tenant.id),
+        judged=judge_policies.shares(tenant.id),
+        measured=judge_policies.measured(tenant.id),
     )
 
 

@@ -10,22 +10,19 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import logging
-import time
 from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 
-from gateway import answers, runtime
+from gateway import own_requests, runtime
 from gateway.caching import judging
-from gateway.errors import GatewayError, Unauthenticated
-from gateway.pipeline import credentials
-from gateway.pipeline import run as pipeline
-from gateway.pipeline.exchange import Exchange, new_request_id
+from gateway.errors import GatewayError
+from gateway.own_requests import Purse
 from gateway.runtime import Runtime
 from gateway.semantic import checks, watch
 from gateway.semantic.checks import Case, Result, Status
-from gateway.types import Endpoint, Surface
+from gateway.types import Endpoint
 
 logger = logging.getLogger(__name__)
 
@@ -94,7 +91,11 @@ class _Asking:
     def __init__(self, case: Case, running: Runtime) -> None:
         self._case = case
         self._running = running
-        self.cost_nanousd = 0
+        self._purse = Purse()
+
+    @property
+    def cost_nanousd(self) -> int:
+        return self._purse.cost_nanousd
 
     async def verdict(self) -> judging.Verdict | None:
         """None where there is no fresh answer to compare with. Raises `GatewayError`."""
@@ -112,27 +113,16 @@ class _Asking:
         return judging.read(await self._answer(Endpoint.CHAT, question, AFRESH))
 
     async def _answer(self, endpoint: Endpoint, body: bytes, headers: dict[str, str]) -> str:
-        """The text that the pipeline's answer has; empty if it has none, or something else besides."""
-        key = self._case.asked.key
-        snapshot = await self._running.snapshots.for_key(key)
-        if snapshot is None or snapshot.tenant_id != self._case.check.tenant_id:
-            raise Unauthenticated("The key of the request is gone.")
-        credentials.check(snapshot, key, endpoint.scope)
-        exchange = Exchange(
-            request_id=new_request_id(),
-            endpoint=endpoint,
-            snapshot=snapshot,
-            secret_sha256=key,
-            started_ns=time.perf_counter_ns(),
+        told = await own_requests.ask(
+            self._case.check.tenant_id,
+            self._case.asked.key,
+            endpoint,
+            body,
+            headers,
+            running=self._running,
+            purse=self._purse,
         )
-        try:
-            answer = await pipeline.run(exchange, body, headers, self._running)
-        finally:
-            self.cost_nanousd += exchange.cost_nanousd
-        if not isinstance(answer, pipeline.Answer):
-            return ""
-        words = answers.of_whole(Surface.ANTHROPIC if endpoint is Endpoint.MESSAGES else Surface.OPENAI, answer.body)
-        return "" if words is None or words.calls_tools or words.finish_reason == answers.REFUSAL else words.text
+        return told.text
 
 
 def afresh(content: bytes) -> bytes:

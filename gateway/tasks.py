@@ -14,8 +14,10 @@ from django_redis import get_redis_connection
 from redis.exceptions import RedisError
 
 from gateway import (
+    breaker_history,
     drain,
     embedders,
+    judge_runs,
     partitions,
     reconciliation,
     retention,
@@ -26,6 +28,7 @@ from gateway import (
     votes,
 )
 from gateway.content import erasing, keeping
+from gateway.judging import measured, taking
 from gateway.quality import versions
 from gateway.semantic import entries, hits, tending
 from gateway.stores import cache
@@ -154,6 +157,45 @@ def check_hits() -> int:
 
 
 @shared_task
+def take_answers_to_judge() -> int:
+    """Take in the answers that are to be judged; returns how many. Stops after 30 s, the next run goes on."""
+    redis = get_redis_connection("default")
+    end = time.monotonic() + DRAIN_SECONDS
+    taken = 0
+    for tenant_id in taking.waiting(redis, selectors.tenant_ids()):
+        while time.monotonic() < end:
+            count = taking.take(redis, tenant_id)
+            if count is None:
+                break
+            taken += count
+    return taken
+
+
+@shared_task
+def judge_answers() -> int:
+    """Have some of the answers judged that wait for it; returns how many were scored."""
+    return judge_runs.run(timezone.now())
+
+
+@shared_task
+def measure_quality() -> int:
+    """Measure how good models are at their tasks, for routing; returns how many figures changed."""
+    changed = 0
+    for tenant_id in measured.tenants(timezone.now()):
+        try:
+            changed += measured.measure(tenant_id, timezone.now())
+        except DatabaseError:
+            logger.exception("the quality of tenant %s could not be measured; the next run tries again", tenant_id)
+    return changed
+
+
+@shared_task
+def note_breaker_changes() -> int:
+    """Note when circuit breakers opened and closed; returns how many changes."""
+    return breaker_history.note(get_redis_connection("default"))
+
+
+@shared_task
 def tend_semantic_cache() -> int:
     """Delete entries that are past their end or have to make room, and look after the indexes of large scopes; returns how many went."""
     return sum(tending.tend(selectors.tenant_ids(), timezone.now()))
@@ -190,6 +232,7 @@ def keep_partitions() -> None:
 @shared_task
 def forget_requests() -> int:
     """Delete requests that are older than their tenants keep them; returns how many. Stops after 30 s, the next run goes on."""
+    breaker_history.forget(timezone.now())
     return retention.forget(timezone.now(), seconds=DRAIN_SECONDS)
 
 

@@ -278,11 +278,20 @@ class SemanticStanding(msgspec.Struct, frozen=True):
     check_share: float = 0.05
 
 
+class Measured(msgspec.Struct, frozen=True):
+    """How good a model's answers to a task turned out to be: at least `quality` percent of them are good, as `answers` of them say.
+    `source` says how that was found out: "corrected", "judge" or "votes" (`gateway.quality.figures`)."""
+
+    quality: int
+    answers: int
+    source: str
+
+
 class Snapshot(msgspec.Struct, frozen=True):
     """A tenant's configuration at one version, whole and immutable. `keys` is by the SHA-256 of the secret, `semantic` by task: where
-    there is none, nothing was measured yet. `remembered` is room for what others derive from it. `valid_until` (Unix seconds): when it
-    changes by itself. `playground`: where in `keys` the playground's own is; empty if there is none. `content` None: nothing is
-    stored."""
+    there is none, nothing was measured yet. `judged` are the shares of answers to judge, by task; `measured` what came of it, by task and
+    model. `remembered` is room for what others derive from it. `valid_until` (Unix seconds): when it changes by itself. `playground`: where
+    in `keys` the playground's own is; empty if there is none. `content` None: nothing is stored."""
 
     tenant_id: UUID
     version: int
@@ -301,6 +310,8 @@ class Snapshot(msgspec.Struct, frozen=True):
     prefix: PrefixPolicy = PrefixPolicy()
     playground: str = ""
     content: ContentPolicy | None = None
+    judged: dict[str, float] = {}
+    measured: dict[str, dict[str, Measured]] = {}
 
 
 class Attempt(msgspec.Struct, frozen=True):

@@ -188,7 +188,7 @@ def _in_log(tenant_id: UUID, request_id: UUID) -> Answered | None:
         return None
     if row.outcome not in ANSWERED or row.endpoint not in RATED:
         raise InvalidRequest("This request got no answer that could be rated.", code="nothing_to_rate")
-    return Answered(row.end_user, row.task, row.model_served, row.provider, row.cache)
+    return Answered(row.end_user, row.task, row.model_served, row.provider, row.cache, tuple(row.tags))
 
 
 def _is_on_its_way(tenant_id: UUID, request_id: UUID) -> bool:

@@ -80,6 +80,11 @@ def semantic_hits(tenant_id: UUID | str) -> str:
     return f"{tag(tenant_id)}semantic:hits"
 
 
+def judged_answers(tenant_id: UUID | str) -> str:
+    """Stream of answers that are to be judged, encrypted: they wait for minutes at most."""
+    return f"{tag(tenant_id)}judge"
+
+
 def semantic_purges(tenant_id: UUID | str) -> str:
     """Hash: what was purged of the semantic cache -> when (Unix ms)."""
     return f"{tag(tenant_id)}semantic:purged"
@@ -133,6 +138,11 @@ BREAKERS = "tg:{breakers}:"
 def open_breakers() -> str:
     """Hash: circuit breakers that are not closed -> "state|generation|Unix ms from when on it may be probed"."""
     return f"{BREAKERS}open"
+
+
+def breaker_changes() -> str:
+    """Stream of changes of circuit breakers that wait to be noted."""
+    return f"{BREAKERS}changes"
 
 
 @_remembered

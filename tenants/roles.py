@@ -63,6 +63,8 @@ RIGHTS: dict[str, Rights] = {
     "end_users": Rights.edited_by(ADMINS),
     "keys": Rights(add=DEVELOPERS, change=DEVELOPERS, only_own=frozenset({Role.DEVELOPER})),  # revoked, never deleted
     "feedback": LOOK,
+    "judgements": LOOK,
+    "judges": Rights.edited_by(ADMINS),
     "labels": LOOK,
     "management_keys": Rights(
         view=ADMINS, add=ADMINS, change=ADMINS

@@ -24,6 +24,7 @@ from dashboards.ranges import Step
 from dashboards.reading import View
 from dashboards.shapes import TOTAL, Level
 from dashboards.sketches import UNITS, Sketch
+from gateway.judging import counting
 from gateway.models import Feedback, LogChange
 from tenants.models import Tenant
 
@@ -88,8 +89,9 @@ def candidates(now: dt.datetime, kinds: Collection[str]) -> list[Tenant]:
             "SELECT t.id FROM tenants_tenant AS t WHERE t.is_active AND ("
             "EXISTS (SELECT FROM dashboards_cell AS c WHERE c.level = %s AND c.tenant_id = t.id AND c.shape = %s AND c.bucket >= %s) "
             "OR EXISTS (SELECT FROM gateway_feedback AS f WHERE f.tenant_id = t.id AND f.asked_at >= %s) "
+            "OR EXISTS (SELECT FROM gateway_judgement AS j WHERE j.tenant_id = t.id AND j.answered_at >= %s) "
             "OR EXISTS (SELECT FROM billing_alert AS a WHERE a.tenant_id = t.id AND a.kind = ANY(%s) AND a.resolved_at IS NULL))",
-            [int(Level.MINUTE), TOTAL.code, now - LOOKED_BACK, now - VOTED_WITHIN, list(kinds)],
+            [int(Level.MINUTE), TOTAL.code, now - LOOKED_BACK, now - VOTED_WITHIN, now - VOTED_WITHIN, list(kinds)],
         )
         ids = [row[0] for row in cursor.fetchall()]
     return list(Tenant.objects.filter(pk__in=ids))
@@ -145,6 +147,27 @@ def votes(tenant: Tenant, now: dt.datetime) -> dict[str, list[Votes]]:
         week = (row["day"] - first).days // WEEK_DAYS
         weeks[week] = weeks[week] + Votes(row["given"], row["up"])
     return found
+
+
+def scores(tenant: Tenant, now: dt.datetime) -> dict[str, list[Votes]]:
+    """The same of judges: answers that they scored, and found good."""
+    found: dict[str, list[Votes]] = {}
+    edges = _weeks(tenant, now)
+    asked = counting.Asked([tenant.pk], edges[0], edges[-1])
+    for labels, weeks in counting.cells(asked, edges[:-1], parts=(counting.SCORES,)).items():
+        of_task = found.setdefault(labels.task, [Votes()] * (len(edges) - 1))
+        for week, counts in weeks.items():
+            of_task[week] = of_task[week] + Votes(counts.judged, counts.good)
+    return {task: weeks for task, weeks in found.items() if any(week.of for week in weeks)}
+
+
+def _weeks(tenant: Tenant, now: dt.datetime) -> list[dt.datetime]:
+    """When the weeks begin that are judged or usual, and when the last one ends: with yesterday."""
+    zone = ZoneInfo(tenant.timezone)
+    today = now.astimezone(zone).date()
+    count = drops.USUAL_WEEKS + drops.WEEKS.begins_after
+    days = [today - place * WEEK_DAYS * DAY for place in range(count, -1, -1)]
+    return [dt.datetime.fromtimestamp(windows.midnight(day, zone), dt.UTC) for day in days]
 
 
 def called_models(tenant: Tenant, now: dt.datetime) -> set[str]:

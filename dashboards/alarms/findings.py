@@ -24,6 +24,7 @@ Kind = Alert.Kind
 FAST = (Kind.LATENCY, Kind.ERRORS, Kind.BREAKER)
 SLOW = (Kind.HIT_RATE, Kind.SPEND, Kind.QUALITY)
 TENANT, TASK, MODEL = "tenant", "task", "model"
+JUDGED = "judge"  # a task, as judges see it
 TIMES_WORSE = 2  # a p95 over twice its target is worse
 FAR_ERRORS = 5  # times the limit
 USUAL_BY_NOW = dt.timedelta(weeks=12)
@@ -159,9 +160,10 @@ def spend(hours: Hours, now: Now) -> Iterator[Finding]:
     )  # fmt: skip
 
 
-def quality(votes: Mapping[str, list[Votes]], now: Now) -> Iterator[Finding]:
-    """Of each task by itself. An episode is judged by what was usual when it began, which is kept with it."""
+def quality(votes: Mapping[str, list[Votes]], scores: Mapping[str, list[Votes]], now: Now) -> Iterator[Finding]:
+    """Of each task by itself, as people see it and as judges do. An episode is judged by what was usual when it began, which it keeps."""
     things = {Thing(Kind.QUALITY, TASK, task): weeks for task, weeks in votes.items()}
+    things |= {Thing(Kind.QUALITY, JUDGED, task): weeks for task, weeks in scores.items()}
     things |= {thing: [] for thing in now.episodes if thing.kind == Kind.QUALITY and thing not in things}
     least = float(now.settings.quality_points) / 100
     for thing, weeks in things.items():
@@ -180,11 +182,19 @@ def _quality(thing: Thing, weeks: list[Votes], least: float, now: Now) -> Findin
     return Finding(
         thing,
         change,
-        lambda: sentences.drop(thing.subject, recent, usual, yesterday),
+        lambda: sentences.drop(thing.subject, recent, usual, yesterday, is_judged=thing.source == JUDGED),
         because,
         data={"usual": {"of": usual.of, "up": usual.up}, "recent": {"of": recent.of, "up": recent.up}},
-        view=_page("admin:gateway_feedback_changelist", {"task": thing.subject} if thing.subject else {}),
+        view=_quality_view(thing),
     )
+
+
+def _quality_view(thing: Thing) -> str:
+    """The votes themselves; of judges, what they say beside them."""
+    query = {"task": thing.subject} if thing.subject else {}
+    if thing.source == JUDGED:
+        return _page("console:dashboards_tab", {"range": "90d", **query}, "quality")
+    return _page("admin:gateway_feedback_changelist", query)
 
 
 def breakers(standings: Mapping[str, Standing], now: Now) -> Iterator[Finding]:

@@ -76,7 +76,8 @@ def spending(spent: float, usual: Usual, span: Span) -> Words:
     return Words(_("Spending: %(spent)s in an hour") % words, text % words)
 
 
-def drop(task: str, recent: Votes, usual: Votes, until: dt.date) -> Words:
+def drop(task: str, recent: Votes, usual: Votes, until: dt.date, *, is_judged: bool = False) -> Words:
+    """`is_judged`: it is judges' scores that fell, not votes."""
     words = {
         "task": task, "now": percent(recent.share), "before": percent(usual.share), "of": f"{recent.of:,}",
         "until": formats.date_format(until, "j F"),
@@ -91,6 +92,11 @@ def drop(task: str, recent: Votes, usual: Votes, until: dt.date) -> Words:
         text = _(
             "%(now)s of the %(of)s votes on answers without a task in the two weeks up to %(until)s are thumbs up."
         )
+    if is_judged:
+        where = _("answers of task %(task)s") if task else _("answers without a task")
+        name = _("Judges find fewer good: %(where)s, %(now)s")
+        text = _("%(now)s of the %(of)s %(where)s that were judged in the two weeks up to %(until)s are good.")
+        words["where"] = where % words
     more = _("In the weeks before, %(before)s were.")
     return Words(name % words, f"{text % words} {more % words}")
 

@@ -125,7 +125,8 @@ def _found(
             if kind in wanted:
                 yield {kind}, list(judge(hours, known))
     if Kind.QUALITY in wanted:
-        yield {Kind.QUALITY}, list(findings.quality(evidence.votes(tenant, known.at), known))
+        votes, scores = evidence.votes(tenant, known.at), evidence.scores(tenant, known.at)
+        yield {Kind.QUALITY}, list(findings.quality(votes, scores, known))
 
 
 def _concerning(tenant: Tenant, known: Now, standings: Mapping[str, Standing]) -> dict[str, Standing]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 from django.utils.translation import gettext as _
 
@@ -18,6 +18,7 @@ from dashboards.pages.panels import OTHERS, Chart, Column, Line, Mark, Series, S
 from dashboards.reading import View
 from tenants.models import Tenant
 
+T = TypeVar("T")
 COLOURS, MOST_LINES = 8, 25
 
 
@@ -28,6 +29,14 @@ class Answers:
     asked: Asked
     tenant: Tenant | None
     names: tuple[str, ...]
+    _remembered: dict[str, Any] = field(default_factory=dict)
+
+    def remembered(self, name: str, make: Callable[[], T]) -> T:
+        """What `make` makes, once for the page: for tabs that ask something of their own. What it raises, it raises each time."""
+        if name not in self._remembered:
+            self._remembered[name] = make()
+        found: T = self._remembered[name]
+        return found
 
     @property
     def view(self) -> View:

@@ -18,6 +18,7 @@ from django.utils.translation import gettext_lazy
 
 from dashboards import errors, ranges
 from dashboards.filters import STATUS_CLASS, Filters
+from dashboards.quality import PROMPT
 from dashboards.ranges import MONTH_TO_DATE, Range
 from dashboards.reading import View
 from dashboards.scopes import Scope
@@ -94,7 +95,7 @@ def understood(data: QueryDict, scope: Scope, zone: ZoneInfo, now: dt.datetime, 
     span, problem = _range(data, zone, now)
     return Asked(
         view=View(scope, span, _filters(data)),
-        by=data.get("by", "") if data.get("by", "") in DIMENSIONS else "",
+        by=data.get("by", "") if data.get("by", "") in (*DIMENSIONS, PROMPT) else "",
         is_compared=data.get("compare") == "1",
         is_live=data.get("live") == "1",
         slower_ms=_milliseconds(data.get("slower", "")),

@@ -11,8 +11,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from zoneinfo import ZoneInfo
 
 from billing.statement_csv import BYTE_ORDER_MARK, safe
+from dashboards.metrics import Value
 from dashboards.pages import words
-from dashboards.pages.panels import Chart, Panel, Table
+from dashboards.pages.panels import Chart, Panel, Series, Table
 
 
 def encoded(panel: Panel) -> bytes:
@@ -33,9 +34,18 @@ def rows(panel: Panel) -> Iterator[Sequence[str]]:
 
 def _chart(panel: Chart) -> Iterator[Sequence[str]]:
     zone = ZoneInfo(panel.zone)
-    yield ["time", *_safe(f"{item.label} ({panel.unit.value})" for item in panel.series)]
+    columns = [column for item in panel.series for column in _columns(item)]
+    yield ["time", *_safe(f"{label} ({panel.unit.value})" for label, _values in columns)]
     for place, edge in enumerate(panel.edges):
-        yield [edge.astimezone(zone).isoformat(), *(words.plain(item.values[place]) for item in panel.series)]
+        yield [edge.astimezone(zone).isoformat(), *(words.plain(values[place]) for _label, values in columns)]
+
+
+def _columns(item: Series) -> Iterator[tuple[str, Sequence[Value]]]:
+    """A line's values, and the interval that they lie in, if it has one."""
+    yield item.label, item.values
+    if item.low:
+        yield f"{item.label}, from", item.low
+        yield f"{item.label}, to", item.high
 
 
 def _table(panel: Table) -> Iterator[Sequence[str]]:

@@ -5,7 +5,7 @@ and the CSV each write them in their own way.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -34,7 +34,7 @@ class Series:
     """One line of a chart: a value for each step, None where there is none.
 
     `filters` narrow the page's requests down to the line's own. `is_before`: of the period before, drawn dashed. `is_threshold`: what lies
-    above it is what one wants to look at, as with percentiles.
+    above it is what one wants to look at, as with percentiles. `low` and `high`: the interval that each value lies in, if it has one.
     """
 
     label: str
@@ -43,6 +43,13 @@ class Series:
     filters: Mapping[str, str] = field(default_factory=dict)
     is_before: bool = False
     is_threshold: bool = False
+    low: tuple[Value, ...] = ()
+    high: tuple[Value, ...] = ()
+
+    @property
+    def has_something(self) -> bool:
+        """A share of 0 with an interval was measured; other zeros mean that nothing happened."""
+        return any(value is not None if self.low else value for value in self.values)
 
 
 @dataclass(frozen=True)
@@ -82,7 +89,7 @@ class Chart:
 
     @property
     def is_empty(self) -> bool:
-        return not any(value for item in self.series if not item.is_before for value in item.values)
+        return not any(item.has_something for item in self.series if not item.is_before)
 
     def data(self) -> dict[str, Any]:
         """For the script: times in seconds, money as floats (a chart has no use for more digits)."""
@@ -98,7 +105,9 @@ class Chart:
             "series": [
                 {
                     "label": item.label,
-                    "values": [None if value is None else float(value) for value in item.values],
+                    "values": _floats(item.values),
+                    "low": _floats(item.low),
+                    "high": _floats(item.high),
                     "colour": item.colour,
                     "filters": dict(item.filters),
                     "isBefore": item.is_before,
@@ -110,6 +119,10 @@ class Chart:
                 {"label": mark.label, "low": mark.low, "high": mark.high, "tone": mark.tone} for mark in self.marks
             ],
         }
+
+
+def _floats(values: Sequence[Value]) -> list[float | None]:
+    return [None if value is None else float(value) for value in values]
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from django.views.decorators.http import require_safe
 from dashboards import scopes
 from dashboards.models import Series
 from dashboards.pages import asked as asking
-from dashboards.pages import caches, cost, drilling, exports, failures, latency, tabs, tenants, welcome
+from dashboards.pages import caches, cost, drilling, exports, failures, latency, quality, tabs, tenants, welcome
 from dashboards.pages.answers import Answers
 from dashboards.pages.asked import Asked
 from dashboards.pages.showing import shown
@@ -32,7 +32,7 @@ from gateway.admin.request_search import parse_id
 from tenants import sites, visits
 from tenants.models import Tenant
 
-TABS = (tenants.TAB, latency.TAB, cost.TAB, failures.TAB, caches.TAB)
+TABS = (tenants.TAB, latency.TAB, cost.TAB, failures.TAB, caches.TAB, quality.TAB)
 
 
 @dataclass(frozen=True)

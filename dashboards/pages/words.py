@@ -80,6 +80,7 @@ DIMENSION_NAMES: Mapping[str, Any] = {
     "end_user": gettext_lazy("End user"),
     "feature": gettext_lazy("Feature"),
     "tag": gettext_lazy("Tag"),
+    "prompt": gettext_lazy("Prompt version"),
     "status": gettext_lazy("Status"),
     "error": gettext_lazy("Kind of error"),
     "outcome": gettext_lazy("Outcome"),

@@ -15,7 +15,7 @@ class Feedback(TenantOwned):
     """One voter's word on one answer, in its latest form. Written by `gateway.votes`.
 
     `voter` is who has that one vote: "user:" and a hash of the end user, "key:" and an API key's id, or "reader" for whoever was handed the
-    answer without a name. `task`, `model`, `provider` and `cache` are the request's, kept here because the log is not kept as long.
+    answer without a name. `task`, `model`, `provider`, `cache` and `tags` are the request's, kept here because the log is not kept as long.
 
     Until `matched_at` is set, nobody has seen the request that the vote names in the log: such a vote counts nowhere yet, and is dropped
     if the request never appears (`Feedback.counted`).
@@ -55,6 +55,7 @@ class Feedback(TenantOwned):
     model = models.CharField(_("model"), max_length=120, blank=True)
     provider = models.CharField(_("provider"), max_length=60, blank=True)
     cache = models.CharField(_("cache"), max_length=12, blank=True)
+    tags = ArrayField(models.CharField(max_length=64), default=list, verbose_name=_("tags"))
 
     class Meta:
         ordering = ["-changed_at"]

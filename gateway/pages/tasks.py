@@ -19,7 +19,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from gateway import routing_checks, task_settings
+from gateway import judge_policies, routing_checks, task_settings
 from gateway.models import CachePolicy, ContextPolicy, RoutingRule, Task, TaskFallback
 from gateway.pages.task_forms import TaskForm
 from gateway.routing import strategies
@@ -175,6 +175,8 @@ def _more(request: HttpRequest, task: Task, slug: str) -> dict[str, Any]:
         "new_rule": f"{reverse('console:gateway_routingrule_add')}?task={slug}" if visit.may("add", "rules") else "",
         "context": _("Trimmed") if context is not None and context.is_active else _("Sent as it comes"),
         "context_link": reverse("console:gateway_task_context", args=[task.pk]),
+        "judge_link": reverse("console:judge_of_task", args=[slug]),
+        "judge": _("Judged") if judge_policies.of(visit.tenant, slug).is_active else _("Not judged"),
         "cache": _("Its own policy") if cached is not None else _("As for all tasks"),
         "cache_link": caches,
     }

@@ -12,7 +12,7 @@ import logging
 from collections.abc import AsyncIterator
 
 from gateway.errors import GatewayError, InternalError, UpstreamError, UpstreamFailed
-from gateway.pipeline import content_keeping, semantic_keeping, settlement, signals
+from gateway.pipeline import content_keeping, judge_keeping, semantic_keeping, settlement, signals
 from gateway.pipeline.calls import OpenedStream
 from gateway.pipeline.exchange import Exchange
 from gateway.runtime import Runtime
@@ -111,6 +111,8 @@ class AnswerStream:
         signals.note_turn(self.exchange, self._runtime, usage.input_tokens if usage else 0)
         if is_first and semantic_keeping.is_kept(self.exchange):
             await semantic_keeping.keep(self.exchange, self._runtime)
+        if is_first:
+            judge_keeping.keep(self.exchange, self._runtime)
         return cost
 
     def _knows_all(self) -> bool:

@@ -13,6 +13,7 @@ from gateway.pipeline.demand import asked as cap_asked
 from gateway.routing import candidates, strategies
 from gateway.routing.costs import Case
 from gateway.routing.decision import Decision
+from gateway.routing.quality import NOTHING_MEASURED
 from gateway.routing.strategies import Ground
 from gateway.types import (
     Attempt,
@@ -75,7 +76,8 @@ def decide(request: Request, snapshot: Snapshot, key: Key, signals: Signals) -> 
         )
     offered, choice, reason = _offer(task, model, rule)
     case = _case(request, task, signals)
-    sifted = candidates.sift(offered, request, key, choice, case)
+    measured = snapshot.measured.get(slug, NOTHING_MEASURED)
+    sifted = candidates.sift(offered, request, key, choice, case, measured)
     made = None
     if sifted.refusal is None:
         ground = Ground(case, signals, request.is_stream, rule.id if rule else slug, rule)
@@ -98,7 +100,7 @@ def decide(request: Request, snapshot: Snapshot, key: Key, signals: Signals) -> 
             escapes_refusals=choice.escapes_refusals,
             dropped=sifted.dropped,
         )
-    return Decision(facts, rule, choice, case, offered, sifted.dropped, made, sifted.refusal)
+    return Decision(facts, rule, choice, case, offered, sifted.dropped, made, sifted.refusal, measured)
 
 
 def facts_of(request: Request, signals: Signals) -> Facts:

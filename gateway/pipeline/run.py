@@ -22,6 +22,7 @@ from gateway.pipeline import (
     context_summary,
     credentials,
     exact_cache,
+    judge_keeping,
     last_resort,
     prefix_cache,
     provider_client,
@@ -111,6 +112,7 @@ async def run(
     signals.note_turn(exchange, runtime, answer.usage.input_tokens if answer.usage else 0)
     if semantic_keeping.is_kept(exchange):
         await semantic_keeping.keep(exchange, runtime)
+    judge_keeping.keep(exchange, runtime)
     return Answer(answer.body, cost)
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from gateway.caching import policy
 from gateway.caching.semantic import MOST_BODY_BYTES, Given
-from gateway.pipeline import cache_keeping, last_resort
+from gateway.pipeline import cache_keeping, judge_keeping, last_resort
 from gateway.pipeline.exchange import Ending, Exchange
 from gateway.runtime import Runtime
 from gateway.stores import semantic as store
@@ -22,8 +22,9 @@ def is_kept(exchange: Exchange) -> bool:
 
 
 def assemble(exchange: Exchange) -> None:
-    """Have the request's stream put together as it passes by, if any cache may keep it."""
-    cache_keeping.assemble(exchange, also_up_to=MOST_BODY_BYTES if is_kept(exchange) else 0)
+    """Have the request's stream put together as it passes by, if any cache may keep it, or a judge is to see it."""
+    is_wanted = is_kept(exchange) or judge_keeping.is_kept(exchange)
+    cache_keeping.assemble(exchange, also_up_to=MOST_BODY_BYTES if is_wanted else 0)
 
 
 async def keep(exchange: Exchange, runtime: Runtime) -> None:

@@ -67,6 +67,7 @@ class Answered(NamedTuple):
     model: str
     provider: str
     cache: str
+    tags: tuple[str, ...] = ()
 
 
 class Written(NamedTuple):
@@ -148,6 +149,7 @@ def _change(row: Feedback, voter: Voter, given: Vote, now: datetime) -> bool:
 def match(row: Feedback, found: Answered, now: datetime) -> None:
     """Set on the row what the log knows of its request; from when it is saved, it counts."""
     row.task, row.model, row.provider, row.cache = found.task, found.model, found.provider, found.cache
+    row.tags = list(found.tags)
     if row.source == Feedback.Source.TOKEN and not row.end_user:
         row.end_user = found.end_user
     row.matched_at = now

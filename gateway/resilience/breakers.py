@@ -187,7 +187,7 @@ class Breakers:
         task.add_done_callback(self._telling.discard)
 
     async def _run(self, cell: Cell, generation: int, what: str, *more: object) -> list[bytes]:
-        keys = [cell.key, redis_keys.open_breakers()]
+        keys = [cell.key, redis_keys.open_breakers(), redis_keys.breaker_changes()]
         reply: list[bytes] = await self._redis.run(_BREAKER, keys, [what, generation, *more])
         return reply
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from gateway.errors import GatewayError, InvalidRequest, PermissionDenied, Unsupported
+from gateway.routing import quality
 from gateway.routing.conditions import need_name
 from gateway.routing.costs import Case, dollars
-from gateway.types import Choice, Dropped, Endpoint, Key, Model, Request
+from gateway.routing.quality import NOTHING_MEASURED
+from gateway.types import Choice, Dropped, Endpoint, Key, Measured, Model, Request
 from gateway.wording import both
 from gateway.wording import gettext as _
 
@@ -23,12 +25,21 @@ class Sifted(NamedTuple):
     refusal: GatewayError | None
 
 
-def sift(candidates: Sequence[Model], request: Request, key: Key, choice: Choice, case: Case) -> Sifted:
+def sift(
+    candidates: Sequence[Model],
+    request: Request,
+    key: Key,
+    choice: Choice,
+    case: Case,
+    measured: Mapping[str, Measured] = NOTHING_MEASURED,
+) -> Sifted:
     """Drop what the key may not use, what cannot do what the request needs, what has no price (its cost could not be held), what is
-    too small for the input, what would cost more than the cap, and what is below the quality floor.
+    too small for the input, what would cost more than the cap, and what is below the quality floor. `measured`: what is known of the
+    models' answers to this task, by name.
 
     The input is an estimate, so where every window seems too small, the largest stays: its provider has the last word. In a cascade,
-    the floor does not hold for a model with one behind it that meets it: the answers of the first are judged.
+    the floor does not hold for a model with one behind it that meets it: the answers of the first are judged. Measuring alone never
+    leaves nobody: where all that meet the floor by the catalog are measured below it, the best of those answers.
     """
     kept = tuple(candidates)
     dropped: list[Dropped] = []
@@ -59,16 +70,18 @@ def sift(candidates: Sequence[Model], request: Request, key: Key, choice: Choice
         refusal = keep(lambda model: _dearer(model, case, cap), lambda models: _too_dear(models, case, cap))
     floor = choice.quality_floor
     if refusal is None and floor is not None:
-        judged = _judged(kept, floor) if choice.strategy == "cascade" else set()
+        best = quality.best_of_the_low(kept, floor, measured)
+        spared = _judged(kept, floor, measured) if choice.strategy == "cascade" else set()
         refusal = keep(
-            lambda model: "" if id(model) in judged else _below(model, floor), lambda models: _too_low(models, floor)
+            lambda model: "" if id(model) in spared or model is best else quality.below(model, floor, measured),
+            lambda models: _too_low(models, floor),
         )
     return Sifted(kept, tuple(dropped), refusal)
 
 
-def _judged(models: tuple[Model, ...], floor: int) -> set[int]:
+def _judged(models: tuple[Model, ...], floor: int, measured: Mapping[str, Measured]) -> set[int]:
     """Those of a cascade that a good enough model stands behind: their answers are given only if they are found to be good."""
-    good = [index for index, model in enumerate(models) if not _below(model, floor)]
+    good = [index for index, model in enumerate(models) if not quality.below(model, floor, measured)]
     return {id(model) for model in models[: good[-1] if good else 0]}
 
 
@@ -89,14 +102,6 @@ def _roomy(models: tuple[Model, ...], wanted: int, dropped: list[Dropped]) -> tu
 
 def _lacks(lacking: frozenset[str]) -> str:
     return _("it cannot do %(needs)s") % {"needs": both(map(need_name, lacking))} if lacking else ""
-
-
-def _below(model: Model, floor: int) -> str:
-    if model.quality is None:
-        return _("its quality is not known, and %(floor)s is the least") % {"floor": floor}
-    if model.quality >= floor:
-        return ""
-    return _("its quality is %(quality)s, and %(floor)s is the least") % {"quality": model.quality, "floor": floor}
 
 
 def _dearer(model: Model, case: Case, cap: int) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from gateway.errors import GatewayError, NotFound
-from gateway.routing import conditions, oddities, sentences
+from gateway.routing import conditions, oddities, quality, sentences
 from gateway.routing.decision import Decision
 from gateway.types import Attempt, Dropped, Facts, Plan, Rule, Signals, Snapshot
 from gateway.wording import gettext as _
@@ -96,6 +96,10 @@ def _attempts(decision: Decision, signals: Signals, is_stream: bool) -> list[Exp
             why = _reason(decision, signals)
         else:
             why = _by_strategy(decision, place, p95, is_stream) or _reason(decision, signals)
+        floor = decision.choice.quality_floor
+        if floor is not None:
+            words = {"reason": why, "quality": quality.which(attempt.model, floor, decision.measured)}
+            why = _("%(reason)s; %(quality)s") % words
         found.append(Explained(attempt, cost, health.is_open, p95, why))
     return found
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from gateway.routing import conditions
+from gateway.routing import conditions, quality
 from gateway.routing.conditions import BudgetShare, Models, Never, Tasks
-from gateway.types import Model, Rule, Snapshot, Task
+from gateway.routing.quality import NOTHING_MEASURED
+from gateway.types import Measured, Model, Rule, Snapshot, Task
 from gateway.wording import gettext as _
 from gateway.wording import ngettext
 
@@ -27,7 +28,8 @@ def of(snapshot: Snapshot) -> list[Oddity]:
         found += [Oddity(rule.id, "", text) for text in _of_rule(rule, snapshot)]
         found += [Oddity(rule.id, "", text) for text in _beside(rule, snapshot.rules[:index])]
     for task in snapshot.tasks.values():
-        found += [Oddity("", task.slug, text) for text in _of_task(task)]
+        measured = snapshot.measured.get(task.slug, NOTHING_MEASURED)
+        found += [Oddity("", task.slug, text) for text in _of_task(task, measured)]
     found += [Oddity("", "", text) for text in _of_budgets(snapshot)]
     return found
 
@@ -70,11 +72,13 @@ def _of_budgets(snapshot: Snapshot) -> Iterable[str]:
             yield _("The budget “%(budget)s” calls for %(model)s when it runs low, which there is not.") % words
 
 
-def _of_task(task: Task) -> Iterable[str]:
-    return (f"task/{task.slug}: {text}" for text in _of_chain(task.chain, task.choice.quality_floor))
+def _of_task(task: Task, measured: Mapping[str, Measured]) -> Iterable[str]:
+    return (f"task/{task.slug}: {text}" for text in _of_chain(task.chain, task.choice.quality_floor, measured))
 
 
-def _of_chain(models: Sequence[Model], floor: int | None) -> Iterable[str]:
+def _of_chain(
+    models: Sequence[Model], floor: int | None, measured: Mapping[str, Measured] = NOTHING_MEASURED
+) -> Iterable[str]:
     providers = {model.provider.name for model in models}
     if len(providers) == 1:
         (name,) = providers
@@ -86,7 +90,7 @@ def _of_chain(models: Sequence[Model], floor: int | None) -> Iterable[str]:
         )
         yield text % {"models": ", ".join(unpriced)}
     if floor is not None:
-        low = [model.name for model in models if model.quality is None or model.quality < floor]
+        low = [model.name for model in models if quality.below(model, floor, measured)]
         if low:
             text = ngettext(
                 "%(models)s is below the least quality of %(floor)s, or of unknown quality, and is left out.",

@@ -56,6 +56,8 @@ SHOTS = (
     Shot("console-task-new", f"{ACME}gateway/task/add/"),
     Shot("console-task", f"{ACME}gateway/task/", follows=("task/summarise",)),
     Shot("console-task-context", f"{ACME}gateway/task/", follows=("task/help-desk", 'css=a[href$="/context/"]')),
+    Shot("console-judges", f"{ACME}judges/"),
+    Shot("console-judge", f"{ACME}judges/", follows=("task/summarise",)),
     Shot("console-caches", f"{ACME}gateway/cachepolicy/"),
     Shot("console-cache-new", f"{ACME}gateway/cachepolicy/add/"),
     Shot(
@@ -84,6 +86,7 @@ SHOTS = (
     Shot("dashboards-cost", f"{ACME}dashboards/cost/?range=30d&compare=1"),
     Shot("dashboards-errors", f"{ACME}dashboards/errors/?range=7d"),
     Shot("dashboards-cache", f"{ACME}dashboards/cache/?range=7d"),
+    Shot("dashboards-quality", f"{ACME}dashboards/quality/?range=30d"),
     Shot("dashboards-requests", f"{ACME}dashboards/requests/"),
     Shot("dashboards-tenants", "/admin/dashboards/?range=7d", OPERATOR),
     Shot("request-log", f"{ACME}gateway/requestlog/"),

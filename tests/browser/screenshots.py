@@ -90,6 +90,7 @@ def fill(server: Any, key: str, simulator_url: str) -> None:
         if vote := VOTES.get(prompt):
             said = {**vote, "request_id": reply.headers["x-request-id"], "user": end_user}
             server.request("POST", "/v1/feedback", json.dumps(said).encode(), authorization=f"Bearer {key}")
+    judge()
     invite()
     found()
     settle(simulator_url)
@@ -108,6 +109,31 @@ def store_content() -> None:
     policy = content_policies.of(Tenant.objects.get(slug="acme"))
     policy.is_on = True
     content_policies.save(policy)
+
+
+def judge() -> None:
+    """Who judges, by what rubric; and a circuit breaker that was open."""
+    from django.utils import timezone
+
+    from gateway.models import BreakerChange, JudgePolicy, Model
+    from tenants.models import Tenant
+
+    acme, now = Tenant.objects.get(slug="acme"), timezone.now()
+    model = Model.objects.filter(tenant=None, capabilities__contains=["chat"]).order_by("name")[0]
+    rubric = "Keeps every figure and name of the text.\nHas at most five sentences.\nBad: says what the text does not."
+    JudgePolicy.objects.create(tenant=acme, task="summarise", rubric=rubric, judge=model.name, share_percent=5)
+    for minutes, state in (
+        (3000, "open"),
+        (2999, "half-open"),
+        (2998, "open"),
+        (2950, "closed"),
+        (700, "open"),
+        (640, "closed"),
+    ):
+        BreakerChange.objects.create(
+            entry=str(minutes), provider_id=model.provider_id, upstream_id=model.effective_upstream_id, state=state,
+            at=now - dt.timedelta(minutes=minutes),
+        )  # fmt: skip
 
 
 def invite() -> None:

@@ -17,9 +17,10 @@ from dashboards import rolling
 from gateway.models import RequestLog
 from tests.browser.browsing import NARROW, Visitor
 from tests.cast import Cast
-from tests.dashboards import records
+from tests.dashboards import ratings, records
+from tests.dashboards.ratings import Answer
 
-TABS = ("latency", "cost", "errors", "cache", "requests")
+TABS = ("latency", "cost", "errors", "cache", "quality", "requests")
 
 
 @pytest.fixture(scope="module")
@@ -40,6 +41,8 @@ def traffic(live_cast: Cast, django_db_blocker) -> Iterator[Cast]:
         ]  # fmt: skip
         records.put(made)
         rolling.roll_up(now)
+        rated = [Answer(item.accepted_at, "sum", item.model_served, votes=("up", "down"), score=5) for item in made]
+        ratings.put(tenant.pk, rated)
         yield live_cast
         RequestLog.objects.across("the test's own").filter(tenant=tenant).delete()
         connections.close_all()

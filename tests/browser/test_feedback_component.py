@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -9,12 +10,15 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from django.utils import timezone
 from playwright.sync_api import expect
 
+from dashboards import rolling
 from gateway.models import Feedback
 from gateway.quality import feedback_tokens
 from tests.browser.browsing import Visitor
 from tests.cast import Cast, request_row
+from tests.dashboards import records
 from tests.gateway.live import Gateway, wait_until
 
 Visit = Callable[..., Visitor]
@@ -109,6 +113,26 @@ def test_a_vote_from_another_sites_page_arrives(open_shop: Callable[..., Visitor
     assert [said["rating"] for said in heard] == ["down", "down", "up"]
     assert heard[1]["comment"] == EVIL
     assert page.evaluate("window.pwned") is None
+
+
+def test_a_vote_moves_the_quality_chart(open_shop: Callable[..., Visitor], visit: Visit, live_cast: Cast):
+    acme, now = live_cast.acme, timezone.now()
+    record = records.record(acme.tenant.pk, now - dt.timedelta(hours=1), api_key_id=acme.key.api_key.pk, task="rated")
+    records.put([record])
+    rolling.roll_up(now)
+    shop = open_shop(feedback_tokens.issue(acme.tenant.pk, record.request_id, "")).page
+    dashboard = visit(user=live_cast.ada)
+    for button, rating, share in (
+        ("Good answer", "up", "100.0 % (20.65 % – 100 %)"),
+        ("Bad answer", "down", "0.0 % (0 % – 79.35 %)"),
+    ):
+        shop.get_by_role("button", name=button).click()
+        vote_on(record.request_id, rating=rating)
+        page = dashboard.goto(f"/t/{acme.tenant.slug}/dashboards/quality/?task=rated")
+        panel = page.locator("#panel-quality")
+        panel.get_by_text("As a table").click()
+        expect(panel.locator("tbody td").filter(has_text="%")).to_have_text([share])
+        expect(page.locator(".tg-tile").first).to_contain_text("1 vote")
 
 
 def test_it_speaks_the_pages_language_takes_its_colours_and_says_when_a_token_is_none(

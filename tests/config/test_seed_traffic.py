@@ -18,7 +18,7 @@ from billing.models import Budget
 from dashboards import ranges, reading, scopes
 from dashboards.reading import View
 from gateway import daily_usage
-from gateway.models import LogChange, Model, RequestLog
+from gateway.models import Feedback, Judgement, LogChange, Model, RequestLog
 from gateway.types import Usage
 from tenants.models import EndUser, Tenant
 
@@ -60,8 +60,11 @@ def test_makes_the_same_history_for_the_same_seed_once_and_all_books_agree():
         assert EndUser.objects.filter(tenant=tenant).count() > 10
         for budget, found in standing.standing(Budget.objects.filter(tenant=tenant), now).items():
             assert all(use.percent < 100 for use in found.uses or ()), budget
+    rated = Feedback.objects.count(), Judgement.objects.count()
+    assert min(rated) > 20
     assert seed().startswith("0 rows written")
     assert RequestLog.objects.count() == len(rows)
+    assert (Feedback.objects.count(), Judgement.objects.count()) == rated
     seed(seed=2)
     assert RequestLog.objects.count() > len(rows)
 

@@ -18,7 +18,11 @@ from gateway.models import (
     ContentErasure,
     ContentPolicy,
     ContextPolicy,
+    JudgeBudget,
+    Judgement,
+    JudgePolicy,
     LogChange,
+    MeasuredQuality,
     RequestContent,
     SemanticCheck,
     SemanticEntry,
@@ -91,6 +95,16 @@ _MAKERS: dict[Any, Any] = {
         tenant=company.tenant, request_id=uuid4(), entry_id=uuid4(), origin=uuid4(), similarity=1, hit_at=timezone.now()
     ),
     SemanticWatch: lambda company, cast: SemanticWatch.objects.create(tenant=company.tenant, task="bound"),
+    JudgePolicy: lambda company, cast: JudgePolicy.objects.create(
+        tenant=company.tenant, task="bound", rubric="Is right.", judge="m"
+    ),
+    JudgeBudget: lambda company, cast: JudgeBudget.objects.create(tenant=company.tenant),
+    Judgement: lambda company, cast: Judgement.objects.create(
+        tenant=company.tenant, request_id=uuid4(), model="m", provider="p", answered_at=timezone.now()
+    ),
+    MeasuredQuality: lambda company, cast: MeasuredQuality.objects.create(
+        tenant=company.tenant, task="bound", model="m", quality=80, answers=100, source="votes"
+    ),
     LogChange: lambda company, cast: LogChange.objects.create(
         tenant=company.tenant, accepted_at=timezone.now(), record_id=company.request.id
     ),

@@ -1,6 +1,7 @@
 -- The circuit breaker of one model: counts how its calls end, opens, lets probes through, closes.
 --
--- KEYS  1 the breaker, a hash  2 breakers that are not closed: a hash from their keys to 'state|generation|ms from when on they may be probed'     ARGV  1 what to do  2 generation the caller knows  3... as below; a window is 30 s in slots of 3 s
+-- KEYS  1 the breaker, a hash  2 breakers that are not closed: a hash from their keys to 'state|generation|ms from when on they may be probed'  3 a stream of
+-- changes, for the record     ARGV  1 what to do  2 generation the caller knows  3... as below; a window is 30 s in slots of 3 s
 --   'report'  3 calls that went well  4 that failed  5 least calls  6 percent of failures  7 ms it stays open
 --   'probe'   3 a probe's id  4 its lease, ms  5 most probes at once
 --   'ended'   3 a probe's id  4 'well', 'badly' or 'unknown'  5 probes that have to go well  6 ms it stays open
@@ -41,6 +42,8 @@ local function become(new, opens_for)
   redis.call('DEL', KEYS[1])
   local ends = string.format('%.0f', until_ms)
   redis.call('HSET', KEYS[1], 'state', state, 'generation', generation, 'until', ends, 'since', string.format('%.0f', now_ms))
+  local at = string.format('%.0f', now_ms)
+  redis.call('XADD', KEYS[3], 'MAXLEN', '~', 10000, '*', 'b', KEYS[1], 's', new, 'at', at)
   if new == 'closed' then
     redis.call('HDEL', KEYS[2], KEYS[1])
   else

@@ -69,6 +69,7 @@ def _argument(name: str, kind: str, route: str, url_name: str, cast: Cast) -> An
         "delivery_id": lambda: row_of(AlertDelivery, acme, cast).pk,
         "request_id": lambda: row_of(RequestContent, acme, cast).pk,
         "rule_id": lambda: acme.rule.pk,
+        "task_slug": lambda: acme.task.slug,
         "task_id": lambda: acme.task.pk,
         "secret_id": lambda: acme.key.api_key.secrets.get().pk,
         "month": lambda: "2026-10",
@@ -112,6 +113,8 @@ def _named_row(route: str, cast: Cast) -> Any:
         return row_of(ManagementKey, acme, cast).pk
     if noun == "context-policies":
         return row_of(apps.get_model("gateway", "ContextPolicy"), acme, cast).pk
+    if noun == "judges":
+        return row_of(apps.get_model("gateway", "JudgePolicy"), acme, cast).pk
     if noun == "audit-trail":
         return _entry(cast)
     return rows[noun].pk
@@ -145,8 +148,8 @@ def everything() -> dict[str, str]:
 
 def prepare(cast: Cast) -> None:
     """Every row that an address may lead to is there before anybody asks."""
-    context_policy = apps.get_model("gateway", "ContextPolicy")
-    for model in (BudgetRaise, AlertDelivery, Invitation, ManagementKey, context_policy, RequestContent):
+    of_gateway = [apps.get_model("gateway", name) for name in ("ContextPolicy", "JudgePolicy", "JudgeBudget")]
+    for model in (BudgetRaise, AlertDelivery, Invitation, ManagementKey, RequestContent, *of_gateway):
         row_of(model, cast.acme, cast)
     for model in MODELS.values():
         if issubclass(model, TenantOwned):

@@ -61,6 +61,7 @@ API = {
     "audit-trail": "audit", "requests": "requests", "feedback": "feedback", "labels": "labels", "quality-models": "quality_models",
     "semantic-caches": "caches", "semantic-checks": "cache_checks", "subscriptions": "subscription", "tenant": "tenant",
     "single-sign-on": "sso", "alert-settings": "alerts", "metrics": "dashboards", "content": "content", "content-policy": "content",
+    "judges": "judges",
 }  # fmt: skip
 DOING = {
     "rotate", "revoke", "end", "test", "order", "purge", "raises", "rotate-secret", "switch-on", "erase",

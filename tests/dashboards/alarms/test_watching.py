@@ -30,8 +30,9 @@ from tenants import redis_keys
 from tenants.models import Tenant
 from tests.billing.alert_ledger import channel
 from tests.cast import Cast
-from tests.dashboards import records
+from tests.dashboards import ratings, records
 from tests.dashboards.alarms.made import MINUTE, NOW, look, rolled, step, steps
+from tests.dashboards.ratings import Answer
 
 pytestmark = pytest.mark.django_db
 
@@ -300,6 +301,23 @@ def test_a_drop_of_quality_that_lasts_is_told_of_once_and_judged_by_what_was_usu
     assert look(acme, is_slow=True) == 0
     assert look(acme, NOW + dt.timedelta(weeks=12), is_slow=True) == 1
     assert "is taken as usual from now on" in Alert.objects.get(tenant=acme).text
+
+
+def test_a_drop_in_judges_eyes_is_told_of_beside_votes_that_stay(acme: Tenant):
+    answers = []
+    for day in range(1, 70):
+        good = 5 if day < 15 else 9
+        scores = [5] * good + [2] * (10 - good)
+        answers += [Answer(NOW - dt.timedelta(days=day), score=score, votes=("up",)) for score in scores]
+    ratings.put(acme.pk, answers)
+    assert [look(acme, is_slow=True), look(acme, is_slow=True)] == [1, 0]
+    alert = Alert.objects.get(tenant=acme)
+    assert (alert.kind, alert.source, alert.subject) == ("quality", "judge", "sum")
+    assert alert.name == "Judges find fewer good: answers of task sum, 50 %"
+    assert alert.text == (
+        "50 % of the 140 answers of task sum that were judged in the two weeks up to 22 November are good. In the weeks before, 90 % were."
+    )
+    assert alert.view == "dashboards/quality/?range=90d&task=sum"
 
 
 def standing(model: Model, *, is_closed: bool, changed_at: dt.datetime | None = NOW) -> dict[str, Standing]:

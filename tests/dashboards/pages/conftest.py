@@ -13,8 +13,10 @@ import pytest
 from django.utils import timezone
 
 from dashboards import rolling
+from gateway.models import BreakerChange
 from tests.cast import Cast, ConsoleClient, in_console
-from tests.dashboards import records
+from tests.dashboards import ratings, records
+from tests.dashboards.ratings import Answer
 from tests.dashboards.records import Record
 
 HOUR = dt.timedelta(hours=1)
@@ -35,6 +37,13 @@ def history(cast: Cast) -> list[Record]:
     )
     records.put([*found, foreign])
     rolling.roll_up(now)
+    ratings.put(cast.acme.tenant.pk, [ratings.at_random(rng, item.accepted_at) for item in found])
+    ratings.put(cast.globex.tenant.pk, [Answer(now - HOUR, "globex-task", "globex-model", votes=("down",), score=1)])
+    for minutes, state in ((90, "open"), (70, "closed")):
+        BreakerChange.objects.create(
+            entry=state, provider_id=cast.model.provider_id, upstream_id=cast.model.effective_upstream_id, state=state,
+            at=now - dt.timedelta(minutes=minutes),
+        )  # fmt: skip
     return found
 
 

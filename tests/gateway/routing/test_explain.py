@@ -43,8 +43,8 @@ def test_says_why_earlier_rules_do_not_match_and_stops_at_the_one_that_does():
 def test_tells_each_attempt_with_its_cost_and_reason():
     found = explained(strategy="cheapest", quality_floor=60)
     assert [(item.attempt.model.name, item.cost_nanousd, item.why) for item in found.attempts] == [
-        ("good", 5_000_000, "the cheapest"),
-        ("best", 8_000_000, "the next cheapest, if the one before fails"),
+        ("good", 5_000_000, "the cheapest; quality 80 by the catalog"),
+        ("best", 8_000_000, "the next cheapest, if the one before fails; quality 95 by the catalog"),
     ]
     assert [(item.model, item.reason) for item in found.dropped] == [
         ("cheap", "its quality is 50, and 60 is the least")

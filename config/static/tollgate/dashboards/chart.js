@@ -2,6 +2,7 @@
 // dragging zooms in, a click leads to the requests. Everything that the mouse does, the keyboard does too.
 
 import { endOf, requestsOf, zoomed } from "./addresses.js";
+import { drawBands } from "./bands.js";
 import { colours } from "./colours.js";
 import { drawMarks, nameMarks } from "./marks.js";
 import { element, fillTip, swatched } from "./tip.js";
@@ -133,12 +134,17 @@ export class Chart {
       ],
       series: [{}, ...this.drawn.map((item) => this.lineOf(item))],
       hooks: {
-        drawClear: [(plot) => drawMarks(plot, this.data.marks, this.palette)],
+        drawClear: [(plot) => this.drawBelow(plot)],
         draw: [(plot) => nameMarks(plot, this.data.marks, this.palette)],
         setCursor: [(plot) => this.onCursor(plot)],
         setSelect: [(plot) => this.onSelect(plot)],
       },
     };
+  }
+
+  drawBelow(plot) {
+    drawMarks(plot, this.data.marks, this.palette);
+    drawBands(plot, this.data.edges, this.drawn.filter((item) => !this.hidden.has(item.label)), (item) => this.colourOf(item));
   }
 
   lastMoment() {

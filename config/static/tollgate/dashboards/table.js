@@ -1,7 +1,7 @@
 // A chart's data as a table, made when it is opened. Each step leads to its requests.
 
 import { requestsOf } from "./addresses.js";
-import { stepName, written } from "./writing.js";
+import { stepName, valued } from "./writing.js";
 
 export function fill(place, data, labels) {
   const table = document.createElement("table");
@@ -24,7 +24,7 @@ export function fill(place, data, labels) {
     for (const item of data.series) {
       const cell = row.insertCell();
       cell.className = "tg-right tg-number";
-      cell.textContent = written(item.values[step], data.unit);
+      cell.textContent = valued(item, step, data.unit);
     }
   });
   place.replaceChildren(table);

@@ -1,6 +1,6 @@
 // What is told of the step under the cursor: each line's value, and of stacked ones their sum.
 
-import { stepName, written } from "./writing.js";
+import { stepName, valued, written } from "./writing.js";
 
 export function element(tag, className = "") {
   const made = document.createElement(tag);
@@ -20,14 +20,17 @@ export function fillTip(tip, data, place, shown, colourOf, says) {
   const lines = shown.filter((item) => !isStacked || item.isBefore || item.values[place]);
   const present = lines.filter((item) => !item.isBefore);
   const table = element("table");
-  const add = (name, value) => {
+  const add = (name, text) => {
     const row = table.insertRow();
     row.insertCell().append(...name);
-    row.insertCell().textContent = written(value, data.unit);
+    row.insertCell().textContent = text;
   };
-  for (const item of present) add(swatched(item, colourOf(item)), item.values[place]);
-  if (isStacked && present.length > 1) add([says.sayAll], present.reduce((sum, item) => sum + item.values[place], 0));
-  for (const item of lines.filter((item) => item.isBefore)) add(swatched(item, colourOf(item)), item.values[place]);
+  const say = (item) => add(swatched(item, colourOf(item)), valued(item, place, data.unit));
+  present.forEach(say);
+  if (isStacked && present.length > 1) {
+    add([says.sayAll], written(present.reduce((sum, item) => sum + item.values[place], 0), data.unit));
+  }
+  lines.filter((item) => item.isBefore).forEach(say);
   const title = element("b");
   title.textContent = stepName(data, place);
   tip.replaceChildren(title, table);

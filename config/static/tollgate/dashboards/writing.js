@@ -38,6 +38,13 @@ export function written(value, unit) {
   return value === null || value === undefined ? NOTHING : WRITERS[unit](value);
 }
 
+// A line's value at a step, with the interval that it lies in, if it has one.
+export function valued(item, place, unit) {
+  const [low, high] = [item.low?.[place], item.high?.[place]];
+  const value = written(item.values[place], unit);
+  return low === undefined || low === null ? value : `${value} (${ticked(low, unit)} – ${ticked(high, unit)})`;
+}
+
 // Beside an axis: short, without digits that say nothing.
 export function ticked(value, unit) {
   if (unit === "ms") {

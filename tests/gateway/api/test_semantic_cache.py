@@ -84,6 +84,9 @@ def test_is_given_whole_and_as_a_stream(meaning, simulator, surface, kept_of_str
     assert tasks.note_hits() >= 2
     entry.refresh_from_db()
     assert entry.hits == 2
+    told = meaning.get("/v1/cache").json()["semantic"]
+    assert (told["entries"], told["hits"], told["saved_usd"]) == (1, 2, f"{2 * made.cost_usd:.9f}")
+    assert told["oldest_at"] is not None
     assert SemanticHit.objects.filter(tenant=meaning.tenant).count() == 2
 
 
@@ -268,21 +271,23 @@ def test_a_share_of_the_hits_waits_to_be_checked_with_its_request(meaning):
     assert check.score == pytest.approx(0.725, abs=0.001)
 
 
-@pytest.mark.parametrize("what", ["all", "task", "key", "tag"])
+@pytest.mark.parametrize("what", ["all", "task", "key", "tag", "end_user"])
 def test_a_purge_has_it_forget_what_was_kept_and_what_is_on_its_way(meaning, what):
     model = Model.objects.get(tenant=meaning.tenant, name="gpt-4o")
     Task.objects.create(tenant=meaning.tenant, slug="faq", name="FAQ", default_model=model)
     from tenants import api_keys
 
     key = api_keys.create(meaning.tenant, name="purges", scopes=["chat", "cache"])
-    subjects = {"all": True, "task": "faq", "key": str(key.api_key.id), "tag": "beta"}
+    subjects = {"all": True, "task": "faq", "key": str(key.api_key.id), "tag": "beta", "end_user": "ada"}
 
     def ask(text: str) -> Reply:
-        body = {"model": "task/faq", "messages": [user(text)]}
+        body = {"model": "task/faq", "user": "ada", "messages": [user(text)]}
         return meaning.post("/v1/chat/completions", body, secret=key.secret, x_tollgate_tags="beta")
 
     ask(QUESTION)
     assert len(kept(meaning)) == 1
+    told = meaning.get("/v1/cache", secret=key.secret).json()["semantic"]
+    assert (told["entries"], told["hits"], told["saved_usd"]) == (1, 0, "0.000000000")
     ask(OTHER)  # on its way
     assert meaning.post("/v1/cache/purge", {what: subjects[what]}, secret=key.secret).status == 200
     assert kept(meaning) == []

@@ -111,7 +111,7 @@ class CachePolicyAdmin(TenantScopedAdmin):
     list_filter = [TenantFilter, ("is_active", BooleanRadioFilter)]
     search_fields = ["tenant__name", "task__slug", "task__name"]
     search_help_text = _("Tenant or task")
-    readonly_fields = ["holds", "worth", "semantic_holds", "semantic_worth"]
+    readonly_fields = ["holds", "worth", "semantic_holds"]
     change_form_template = "admin/gateway/cachepolicy/change_form.html"
     conditional_fields = {
         **dict.fromkeys(
@@ -182,7 +182,7 @@ class CachePolicyAdmin(TenantScopedAdmin):
     fieldsets = [
         own,
         (_("The tenant's exact cache"), {"fields": [("holds", "worth")]}),
-        (_("The tenant's semantic cache"), {"fields": [("semantic_holds", "semantic_worth")]}),
+        (_("The tenant's semantic cache"), {"fields": ["semantic_holds"]}),
         *layers,
     ]
 
@@ -260,24 +260,19 @@ class CachePolicyAdmin(TenantScopedAdmin):
         found = holdings.found(policy.tenant_id)
         if found is None:
             return str(_("The database does not answer just now."))
-        if not found.entries:
+        if found.oldest is None:
             return str(_("nothing yet"))
-        text = ngettext("%(entries)s answer", "%(entries)s answers", found.entries) % {
-            "entries": formats.number_format(found.entries, force_grouping=True)
-        }
-        assert found.oldest is not None
-        return f"{text}, {_('the oldest of %(time)s') % {'time': formats.localize(timezone.localtime(found.oldest))}}"
-
-    @display(description=_("Were worth"))
-    def semantic_worth(self, policy: CachePolicy) -> str:
-        found = holdings.found(policy.tenant_id)
-        if found is None or not found.entries:
-            return "–"
-        text = ngettext("%(hits)s hit, %(saved)s saved", "%(hits)s hits, %(saved)s saved", found.hits)
-        return text % {
-            "hits": formats.number_format(found.hits, force_grouping=True),
-            "saved": f"${found.saved_nanousd / 1e9:,.4f}",
-        }
+        words = [
+            ngettext("%(entries)s answer", "%(entries)s answers", found.entries)
+            % {"entries": formats.number_format(found.entries, force_grouping=True)},
+            _("the oldest of %(time)s") % {"time": formats.localize(timezone.localtime(found.oldest))},
+            ngettext("given %(hits)s time again, %(saved)s saved", "given %(hits)s times again, %(saved)s saved", found.hits)
+            % {
+                "hits": formats.number_format(found.hits, force_grouping=True),
+                "saved": f"${found.saved_nanousd / 1e9:,.4f}",
+            },
+        ]
+        return ", ".join(words)
 
     def get_urls(self) -> list[Any]:
         view = self.admin_site.admin_view(self.purge_view)

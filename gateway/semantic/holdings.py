@@ -33,10 +33,10 @@ def found(tenant_id: UUID) -> Holdings | None:
             told = SemanticEntry.objects.filter(tenant_id=tenant_id).aggregate(
                 entries=Count("id"),
                 oldest=Min("answered_at"),
-                hits=Sum("hits", default=0),
+                all_hits=Sum("hits", default=0),
                 saved=Sum(F("hits") * F("cost_nanousd"), default=0),
             )
     except DatabaseError as error:
         logger.warning("could not count the semantic entries of tenant %s: %s", tenant_id, error)
         return None
-    return Holdings(told["entries"], told["oldest"], told["hits"], int(told["saved"]))
+    return Holdings(told["entries"], told["oldest"], told["all_hits"], int(told["saved"]))

@@ -89,7 +89,8 @@ def score(asked: str, cached: str) -> float:
 
     try:
         both = reading.of_texts([asked, cached])
-        return shipped.read().scorer.score(*reading.compared(*both))
+        found = reading.compared(*both)
+        return shipped.read().scorer.score(found.values, found.differences, found.substitutions)
     except Exception as error:
         raise VerifierError(f"the verifier's model failed: {error}") from error
 

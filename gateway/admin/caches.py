@@ -266,7 +266,9 @@ class CachePolicyAdmin(TenantScopedAdmin):
             ngettext("%(entries)s answer", "%(entries)s answers", found.entries)
             % {"entries": formats.number_format(found.entries, force_grouping=True)},
             _("the oldest of %(time)s") % {"time": formats.localize(timezone.localtime(found.oldest))},
-            ngettext("given %(hits)s time again, %(saved)s saved", "given %(hits)s times again, %(saved)s saved", found.hits)
+            ngettext(
+                "given %(hits)s time again, %(saved)s saved", "given %(hits)s times again, %(saved)s saved", found.hits
+            )
             % {
                 "hits": formats.number_format(found.hits, force_grouping=True),
                 "saved": f"${found.saved_nanousd / 1e9:,.4f}",

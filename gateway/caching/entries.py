@@ -30,7 +30,8 @@ class Broken(Exception):
 
 
 class Head(msgspec.Struct, array_like=True, frozen=True):
-    """What an answer is, and whose. `task`, `key_id`, `tags` and `end_user` stand at places that the scripts know: it can be purged by them."""
+    """What an answer is, and whose. `task`, `key_id`, `tags` and `end_user` stand at places that the scripts know: it can be purged by
+    them."""
 
     task: str
     key_id: str

@@ -1,7 +1,7 @@
 """Requests that may be given a cached answer and nothing else: the caller says so (`only-if-cached`), or a budget's last step does.
 
-Reserving has asked the exact cache and refused. Before the refusal stands, the semantic cache is asked; what it has is let in as any hit is.
-That takes one round trip to Redis more than a hit of the exact cache does.
+Reserving has asked the exact cache and refused. Before the refusal stands, the semantic cache is asked; what it has is let in as any hit
+is. That takes one round trip to Redis more than a hit of the exact cache does.
 """
 
 from __future__ import annotations

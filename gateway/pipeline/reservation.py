@@ -53,8 +53,8 @@ class Repeated(Exception):
 
 
 async def reserve(exchange: Exchange, request: Request, plan: Plan, runtime: Runtime) -> None:
-    """Take the request's holds and set its output cap, or find its cached answer (`exchange.cached`). Atomic; a refusal takes nothing. One that
-    has its cached answer already is let in as a hit.
+    """Take the request's holds and set its output cap, or find its cached answer (`exchange.cached`). Atomic; a refusal takes nothing.
+    One that has its cached answer already is let in as a hit.
 
     Where another request is being answered that asks the same, its answer is waited for. Raises `StaleSnapshot`, `Degraded`, `Repeated`, a
     `RateLimited`, `NotCached` or `InvalidRequest`, or `StoreUnavailable` (what may have been taken then, settling releases).

@@ -29,8 +29,8 @@ _BOOKS = ("!bytes", "!hits", "!misses", "!saved", "!since")
 
 
 class Purge(NamedTuple):
-    """Of what answers are purged: `kind` is "all", "task", "key", "tag" or "end_user"; `subject` which one (a slug, an id, a tag, the name that
-    the application gives), empty for all."""
+    """Of what answers are purged: `kind` is "all", "task", "key", "tag" or "end_user"; `subject` which one (a slug, an id, a tag, the
+    name that the application gives), empty for all."""
 
     kind: str
     subject: str = ""

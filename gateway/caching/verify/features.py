@@ -101,7 +101,8 @@ def extract(asked: Aligned, cached: Aligned, vetoes: Sequence[str]) -> list[floa
 
 
 def differences(asked: Aligned, cached: Aligned) -> list[Any]:
-    """How the texts' vectors differ after the last layer, and in the mean of the words that only one side has; in the order of DIFFERENCES."""
+    """How the texts' vectors differ after the last layer, and in the mean of the words that only one side has; in the order of
+    DIFFERENCES."""
     mine = asked.having(cached.reading.stem_set, is_in=False)
     others = cached.having(asked.reading.stem_set, is_in=False)
     return [

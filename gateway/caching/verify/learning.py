@@ -39,8 +39,8 @@ def columns(payload: dict[str, Any], differences: Sequence[Any], found: Sequence
 
 
 def _distance(differences: Any, same: Any) -> dict[str, Any]:
-    """By two normal distributions around nothing (Ledoit and Wolf's covariances, J. Multivar. Anal. 88, 2004), along the directions that tell
-    the most."""
+    """By two normal distributions around nothing (Ledoit and Wolf's covariances, J. Multivar. Anal. 88, 2004), along the directions that
+    tell the most."""
     import numpy as np
     from sklearn.covariance import ledoit_wolf
 

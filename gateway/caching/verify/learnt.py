@@ -1,8 +1,8 @@
 """What was learnt of vectors: numbers that trees cannot make of them themselves.
 
-A *distance* is the log of how much likelier a difference between two vectors is for the same question than for another one, if both kinds of
-difference are normally distributed around nothing. A *word model* says of substitutions how far they leave the question the same: of each,
-and of all of a pair together. Made by `learning`, kept as JSON: directions are whole numbers, to be kept small.
+A *distance* is the log of how much likelier a difference between two vectors is for the same question than for another one, if both kinds
+of difference are normally distributed around nothing. A *word model* says of substitutions how far they leave the question the same: of
+each, and of all of a pair together. Made by `learning`, kept as JSON: directions are whole numbers, to be kept small.
 """
 
 from __future__ import annotations
@@ -131,6 +131,8 @@ def word_model(entry: Mapping[str, Any], *, width: int) -> WordModel:
         float(entry["together_from"]),
         float(entry["nothing"]),
     )
-    if len(bases) != len(LAYERS) or any(one.shape != (count,) for one in (made.centre, made.scale, made.of_each, made.together)):
+    if len(bases) != len(LAYERS) or any(
+        one.shape != (count,) for one in (made.centre, made.scale, made.of_each, made.together)
+    ):
         raise ValueError("a word model of another shape")
     return made

@@ -26,6 +26,12 @@ def of_texts(texts: Sequence[str]) -> list[Aligned]:
     return [alignment.align(words.read(text), pieces) for text, pieces in zip(texts, minilm.pieces(texts), strict=True)]
 
 
+def of_vector(text: str, vector: Any) -> Aligned | None:
+    """The same without running the network again, if the text's vector has just been made by it."""
+    found = minilm.pieces_of(vector)
+    return alignment.align(words.read(text), found) if found is not None else None
+
+
 def compared(asked: Aligned, cached: Aligned) -> Compared:
     vetoes = guards.vetoes(asked.reading, cached.reading)
     return Compared(

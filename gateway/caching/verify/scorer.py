@@ -1,7 +1,7 @@
 """How likely two texts ask the same: a trained model's plain numbers, and scoring with them.
 
-A model is boosted and randomised trees over the features and over what was learnt of vectors (`learnt`), blended on the scale of log-odds and
-calibrated. Trained elsewhere (`training`), kept as JSON.
+A model is boosted and randomised trees over the features and over what was learnt of vectors (`learnt`), blended on the scale of log-odds
+and calibrated. Trained elsewhere (`training`), kept as JSON.
 """
 
 from __future__ import annotations

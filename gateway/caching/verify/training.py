@@ -283,6 +283,8 @@ def _calibration(blended: Sequence[float], same: Any) -> tuple[float, float]:
 
 def _blended(model: scorer.Scorer, table: Table) -> list[float]:
     return [
-        model.blended([*values, *model.learnt_of([one[place] for one in table.differences], table.substitutions[place])])
+        model.blended(
+            [*values, *model.learnt_of([one[place] for one in table.differences], table.substitutions[place])]
+        )
         for place, values in enumerate(table.values.tolist())
     ]

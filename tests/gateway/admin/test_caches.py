@@ -63,7 +63,9 @@ def keep(policy: CachePolicy, **books: int) -> None:
 
 def purged(policy: CachePolicy) -> list[str]:
     names = get_redis_connection("default").hkeys(redis_keys.cached(policy.tenant_id))
-    return sorted(name.decode() for name in names if name.split(b"|")[0] in (b"!all", b"!task", b"!key", b"!tag", b"!end_user"))
+    return sorted(
+        name.decode() for name in names if name.split(b"|")[0] in (b"!all", b"!task", b"!key", b"!tag", b"!end_user")
+    )
 
 
 def semantic_entry(tenant: Tenant, **fields: Any) -> SemanticEntry:
@@ -172,10 +174,22 @@ def test_the_page_says_what_the_semantic_cache_holds_and_was_worth(cast: Cast, a
 
 @pytest.mark.parametrize(
     ("what", "mark"),
-    [("all", "!all"), ("task", "!task|{task}"), ("key", "!key|{key}"), ("tag", "!tag|beta"), ("end_user", "!end_user|u1")],
+    [
+        ("all", "!all"),
+        ("task", "!task|{task}"),
+        ("key", "!key|{key}"),
+        ("tag", "!tag|beta"),
+        ("end_user", "!end_user|u1"),
+    ],
 )
 def test_an_admin_has_it_forget(cast: Cast, acmes: CachePolicy, what: str, mark: str):
-    given = {"what": what, "task": cast.acme.task.slug, "key": str(cast.acme.key.api_key.pk), "tag": "beta", "end_user": "u1"}
+    given = {
+        "what": what,
+        "task": cast.acme.task.slug,
+        "key": str(cast.acme.key.api_key.pk),
+        "tag": "beta",
+        "end_user": "u1",
+    }
     assert at_work(cast.ada).get(page("purge", acmes)).status_code == 200
     assert purged(acmes) == []
     response = at_work(cast.ada).post(page("purge", acmes), given, follow=True)
@@ -188,7 +202,8 @@ def test_an_admin_has_it_forget(cast: Cast, acmes: CachePolicy, what: str, mark:
 
 @pytest.mark.parametrize(
     "given",
-    [{}, {"what": "x"}, {"what": "tag", "tag": ""}, {"what": "end_user"}, {"what": "task", "task": "no-such"}, {"what": "key", "key": str(uuid4())}],
+    [{}, {"what": "x"}, {"what": "tag", "tag": ""}, {"what": "end_user"},
+     {"what": "task", "task": "no-such"}, {"what": "key", "key": str(uuid4())}],
 )  # fmt: skip
 def test_what_is_not_there_is_not_purged(cast: Cast, acmes: CachePolicy, given: dict[str, str]):
     assert at_work(cast.ada).post(page("purge", acmes), given).status_code == 200

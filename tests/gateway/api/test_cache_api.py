@@ -47,12 +47,12 @@ def test_says_what_it_holds_and_was_worth(cached):
     assert told["oldest_at"] >= told["counted_since"]
     assert told["policies"] == [
         {
-            "task": None, "exact": True, "semantic": False, "ttl_seconds": 3600, "stale_seconds": 86_400, "scope": "tenant", "max_temperature": 0.3,
-            "with_tools": False, "embeddings": True,
+            "task": None, "exact": True, "semantic": False, "ttl_seconds": 3600, "stale_seconds": 86_400, "scope": "tenant",
+            "max_temperature": 0.3, "with_tools": False, "embeddings": True,
         },
         {
-            "task": "faq", "exact": True, "semantic": False, "ttl_seconds": 60, "stale_seconds": 86_400, "scope": "end_user", "max_temperature": 0.3,
-            "with_tools": False, "embeddings": True,
+            "task": "faq", "exact": True, "semantic": False, "ttl_seconds": 60, "stale_seconds": 86_400, "scope": "end_user",
+            "max_temperature": 0.3, "with_tools": False, "embeddings": True,
         },
     ]  # fmt: skip
 

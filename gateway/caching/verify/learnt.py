@@ -124,12 +124,14 @@ def word_model(entry: Mapping[str, Any], *, width: int) -> WordModel:
     )
     count = sum(3 * len(base.words) + len(base.apart) for base in bases) + len(FACTS)
     made = WordModel(
-        bases,
-        *(numbers(entry[name]) for name in ("centre", "scale", "of_each")),
-        float(entry["of_each_from"]),
-        numbers(entry["together"]),
-        float(entry["together_from"]),
-        float(entry["nothing"]),
+        bases=bases,
+        centre=numbers(entry["centre"]),
+        scale=numbers(entry["scale"]),
+        of_each=numbers(entry["of_each"]),
+        of_each_from=float(entry["of_each_from"]),
+        together=numbers(entry["together"]),
+        together_from=float(entry["together_from"]),
+        nothing=float(entry["nothing"]),
     )
     if len(bases) != len(LAYERS) or any(
         one.shape != (count,) for one in (made.centre, made.scale, made.of_each, made.together)

@@ -14,7 +14,7 @@ ONLY = "only-if-cached"
 
 @pytest.fixture
 def meaning(world: World) -> World:
-    policy(world, semantic=True, semantic_threshold="0.8", target_false_percent=10)
+    policy(world, semantic=True, semantic_threshold="0.8", target_false_percent=15)
     return world
 
 
@@ -38,7 +38,7 @@ def test_only_if_cached_is_given_it_without_a_call_and_counts_as_one_request(mea
 
 
 def test_only_if_cached_is_given_it_where_the_exact_cache_is_off(world, simulator):
-    policy(world, exact=False, semantic=True, semantic_threshold="0.8", target_false_percent=10)
+    policy(world, exact=False, semantic=True, semantic_threshold="0.8", target_false_percent=15)
     asked(world, user(QUESTION))
     kept(world)
     assert semantic(asked(world, user(SIMILAR), cache_control=ONLY)) == (200, "semantic")

@@ -23,7 +23,7 @@ def test_only_if_cached_is_given_it_without_a_call_and_counts_as_one_request(mea
     budget(meaning, 100, name="Money")
     first = asked(meaning, user(QUESTION))
     kept(meaning)
-    spent = counter(meaning)
+    spent = counter(meaning, "usd")
     given = asked(meaning, user(SIMILAR), cache_control=ONLY)
     assert (semantic(given), given.json()["choices"]) == ((200, "semantic"), first.json()["choices"])
     refused = asked(meaning, user(OTHER), cache_control=ONLY)
@@ -31,7 +31,7 @@ def test_only_if_cached_is_given_it_without_a_call_and_counts_as_one_request(mea
         504,
         "There is no cached answer (no entry; semantic: nothing near enough), and only-if-cached forbids asking a model.",
     )
-    assert (counter(meaning, "requests"), counter(meaning), spent[1]) == ((2, 0), spent, 0)
+    assert (counter(meaning, "requests"), counter(meaning, "usd"), spent[1]) == ((2, 0), spent, 0)
     assert simulator.totals()["requests"] == 1
     _, hit, miss = meaning.records(3)
     assert [(row.status, row.cache, row.cost_usd) for row in (hit, miss)] == [(200, "semantic", 0), (504, "miss", 0)]

@@ -93,13 +93,14 @@ def measure(arguments: argparse.Namespace) -> None:
     tenants = [Tenant.objects.create(name=f"T{number}", slug=f"t{number}").id for number in range(arguments.tenants)]
     told = Teller()
 
-    texts = questions.made(3000 + arguments.queries, seed=1)
-    base = np.array(minilm.embed(texts[:3000]))
+    count = min(3000, arguments.large)
+    texts = questions.made(count + arguments.queries, seed=1)
+    base = np.array(minilm.embed(texts[:count]))
     told(f"{len(base)} questions embedded, {told.per_second(len(base))}")
     cloud = rows.Cloud(base)
     where = list(rows.places(arguments.rows, arguments.large, tenants))
     with psycopg.connect(runtime._conninfo(), autocommit=True) as copying:
-        large = rows.fill(copying, cloud, where, body=os.urandom(400), questions=texts[:3000])
+        large = rows.fill(copying, cloud, where, body=os.urandom(400), questions=texts[:count])
     told(f"{len(where):,} rows written by COPY, {told.per_second(len(where))}")
     insertion = {"small": inserted(tenants[0], rows.scope_of("a new one"), cloud, 500)}
     with connection.cursor() as cursor:
@@ -110,7 +111,7 @@ def measure(arguments: argparse.Namespace) -> None:
     told("indexes of large scopes made")
     insertion["large"] = inserted(tenants[0], where[0].scope, cloud, 500)
 
-    asked = texts[3000:]
+    asked = texts[count:]
     vectors = cloud.near(large[: arguments.queries])
     results = asyncio.run(searched(tenants, where, asked, vectors))
     report(results, large, np.array(minilm.embed(asked)), vectors, insertion)

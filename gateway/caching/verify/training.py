@@ -137,7 +137,7 @@ def groups_of(pairs: Sequence[Pair]) -> list[int]:
     return [numbers.setdefault(root(left), len(numbers)) for left, _ in keys]
 
 
-def fit(table: Table, *, seed: int = 0) -> Trained:
+def fit(table: Table, *, seed: int = 0, inner_folds: int = INNER_FOLDS) -> Trained:
     """Raises `TooFewPairsError`."""
     from threadpoolctl import threadpool_limits
 
@@ -147,7 +147,7 @@ def fit(table: Table, *, seed: int = 0) -> Trained:
         raise TooFewPairsError("needs pairs that differ in a word")
     with threadpool_limits(limits=1):  # so small a problem takes longer on many cores than on one
         payload = _learn(table, seed)
-        blended = _unseen(table, seed)
+        blended = _unseen(table, seed, inner_folds)
         slope, intercept = _calibration(blended, table.same)
     payload["calibration"] = [slope, intercept]
     model = scorer.parse(payload)
@@ -262,12 +262,12 @@ def _rounded(node: Any) -> Any:
     return [column, kept, _rounded(below), _rounded(above)]
 
 
-def _unseen(table: Table, seed: int) -> list[float]:
+def _unseen(table: Table, seed: int, count: int) -> list[float]:
     """Every pair's blend from a model that was not trained on it."""
     import numpy as np
 
     blended = np.zeros(len(table.same))
-    for trained, tested in _split(table, INNER_FOLDS, seed):
+    for trained, tested in _split(table, count, seed):
         blended[tested] = _blended(scorer.parse(_learn(table.part(trained), seed)), table.part(tested))
     return [float(value) for value in blended]
 

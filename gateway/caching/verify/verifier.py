@@ -3,8 +3,8 @@
 Guards first, for nothing outweighs them; then the model's score against the threshold. Scores depend on the two texts alone, not on the
 embedder that found the candidate. Nothing of a text is kept.
 
-`verify` blocks for about 12 ms of CPU for two short questions, nearly all of it in the network and with the GIL released; for about 7 ms
-where the vector of the one that is asked has just been made by the same network and is given. `averify` does the same off the event loop.
+`verify` blocks for two runs of the network for short questions (5 to 7 ms of CPU each, with the GIL released) and about 2 ms besides; for
+one run where the vector of the question that is asked has just been made by the same network and is given. `averify` does the same off the event loop.
 The first call in a process reads the weights (about half a second), unless `warm` did. Both raise `VerifierError` if the model cannot be
 run: then there is no hit.
 """

@@ -19,7 +19,7 @@ from tests.gateway.caching.verify import samples
 
 @pytest.fixture(scope="module")
 def made() -> Trained:
-    return training.fit(samples.table())
+    return training.fit(samples.table(), inner_folds=2)
 
 
 def test_plain_numbers_score_as_scikit_learn_does(made: Trained):
@@ -57,7 +57,7 @@ def test_a_payload_survives_json(made: Trained):
 
 
 def test_training_twice_gives_the_same_numbers(made: Trained):
-    assert training.fit(samples.table()) == made
+    assert training.fit(samples.table(), inner_folds=2) == made
 
 
 def test_scores_of_pairs_not_trained_on_rank_and_are_probabilities(made: Trained):
@@ -78,9 +78,9 @@ def test_pairs_that_hang_together_are_on_one_side():
     ]
     assert training.groups_of(pairs) == [0, 1, 0, 0, 2]
     table = samples.table()
-    for fold in training.folds(table, count=4, calibrates=False):
-        assert set(table.groups[fold.trained]).isdisjoint(table.groups[fold.tested])
-        assert sorted(fold.trained + fold.tested) == list(range(len(table.same)))
+    for trained, tested in training._split(table, 4, 0):
+        assert set(table.groups[trained]).isdisjoint(table.groups[tested])
+        assert sorted([*trained, *tested]) == list(range(len(table.same)))
 
 
 def test_one_kind_of_pair_teaches_nothing():
@@ -136,10 +136,10 @@ def test_features_and_distances_are_those_of_the_payload(made: Trained):
 
 
 def test_what_words_are_replaced_by_is_learnt(made: Trained):
-    """Of pairs not trained on: their model of substitutions alone tells more than the sentences' similarity does."""
+    """So it tells of pairs that it was not trained on."""
     table = samples.table()
-    fold = next(training.folds(table, count=2, calibrates=False))
-    part, rest = table.part(fold.trained), table.part(fold.tested)
+    trained, tested = next(training._split(table, 2, 0))
+    part, rest = table.part(trained), table.part(tested)
     model = learning.learn(part.differences, part.substitutions, part.same)
     together = learning.columns(model, rest.differences, rest.substitutions)[:, len(features.DIFFERENCES)]
     assert together[rest.same == 1].mean() > together[rest.same == 0].mean()

@@ -4,9 +4,9 @@ Guards first, for nothing outweighs them; then the model's score against the thr
 embedder that found the candidate. Nothing of a text is kept.
 
 `verify` blocks for two runs of the network for short questions (5 to 7 ms of CPU each, with the GIL released) and about 2 ms besides; for
-one run where the vector of the question that is asked has just been made by the same network and is given. `averify` does the same off the event loop.
-The first call in a process reads the weights (about half a second), unless `warm` did. Both raise `VerifierError` if the model cannot be
-run: then there is no hit.
+one run where the vector of the question that is asked has just been made by the same network and is given. `averify` does the same off
+the event loop. The first call in a process reads the weights (about half a second), unless `warm` did. Both raise `VerifierError` if the
+model cannot be run: then there is no hit.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from config.embedded import process, session
@@ -34,8 +34,9 @@ class Stack:
     other_url: str
     enforced_key: str = ""
     cached_key: str = ""
-    management_key: str = ""
     gateway_log: Path = Path(os.devnull)
+    keys: dict[str, str] = field(default_factory=dict)  # more of them, by name
+    environment: dict[str, str] = field(default_factory=dict)  # of its processes, besides one's own
 
 
 def free_port() -> int:
@@ -77,13 +78,13 @@ def running(seed: str = "benchmarks.seed", other: dict[str, str] | None = None) 
         folder = Path(name)
         folder.chmod(0o711)  # the database's own user must get to its files
         services = session.start(folder / "services", durable=False)
-        env = {
-            **os.environ,
+        own = {
             "DATABASE_URL": services.database_url,
             "REDIS_URL": services.redis_url,
             "TOLLGATE_VAR": str(folder / "var"),
             "TOLLGATE_LOG_LEVEL": "WARNING",
         }
+        env = {**os.environ, **own}
         children: list[Child] = []
         try:
             manage = [sys.executable, "manage.py"]
@@ -120,6 +121,7 @@ def running(seed: str = "benchmarks.seed", other: dict[str, str] | None = None) 
                 redis_url=services.redis_url,
                 other_url=other_url if other is not None else "",
                 gateway_log=folder / f"gateway-{gateway_url.rpartition(':')[2]}.log",
+                environment=own,
                 **keys,
             )
         finally:

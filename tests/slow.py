@@ -26,8 +26,11 @@ SLOW = (
     "tests/config/test_up.py::test_a_service_that_dies_ends_everything[words2",
     "tests/gateway/admin/test_pages.py::test_every_filter_of_a_list_answers",
     "tests/gateway/caching/verify/test_evaluation.py::test_cross_validates_on_the_sample",
+    "tests/gateway/caching/verify/test_evaluation.py::test_replays_a_stream_through_a_gateway_and_its_database",
     "tests/gateway/caching/verify/test_evaluation.py::test_training_writes_a_model_that_loads",
     "tests/gateway/caching/verify/test_evaluation.py::test_trains_a_model_and_says_what_it_has_seen",
+    "tests/gateway/caching/verify/test_training.py::test_plain_numbers_score_as_scikit_learn_does",
+    "tests/gateway/caching/verify/test_training.py::test_training_twice_gives_the_same_numbers",
     "tests/gateway/quality/test_evaluation.py::test_a_trained_file_knows_its_prompts_and_the_shipped_one_does_not_know_the_sample",
     "tests/gateway/quality/test_evaluation.py::test_cross_validates_on_the_sample",
 )

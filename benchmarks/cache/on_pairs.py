@@ -45,7 +45,9 @@ def evaluate(
         by_seed = [_trained(trained, table, seed) for seed in range(seeds)]
     model = shipped.read()
     as_shipped = [
-        thresholds.SAME_WORDS if same_words else model.scorer.score(values, [part[place] for part in table.differences])
+        thresholds.SAME_WORDS
+        if same_words
+        else model.scorer.score(values, [part[place] for part in table.differences], table.substitutions[place])
         for place, (values, same_words) in enumerate(zip(table.values.tolist(), table.same_words.tolist(), strict=True))
     ]
     _print_recalls(table, same, [one.scores for one in by_seed], as_shipped)

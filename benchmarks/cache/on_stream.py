@@ -1,15 +1,14 @@
 """The decision on a labelled stream: questions come in one after the other, and what is no hit is answered and kept.
 
-A hit is false if the question at hand and the cached one have other intents. `Store` is what finds the nearest of the kept ones: in memory
-here; the real one takes its place.
+A hit is false if the question at hand and the cached one have other intents. It decides as the cache does, over an exact search in
+memory: so many operating points are told at once. `on_gateway` is the real one.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from benchmarks.cache import points
 from benchmarks.cache.pairs import Asked, mark
@@ -23,18 +22,8 @@ SCORES = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95)
 TARGETS = (0.02, 0.05, 0.1)
 
 
-class Store(Protocol):
-    """Questions that were answered, by their place in the stream."""
-
-    def nearest(self, place: int) -> tuple[int, float] | None:
-        """The kept question that is nearest to this one, and their similarity. None if none is kept."""
-        ...
-
-    def keep(self, place: int) -> None: ...
-
-
-class InMemory:
-    """Exact search over vectors that are made beforehand."""
+class Store:
+    """Questions that were answered, by their place in the stream: exact search over vectors that are made beforehand."""
 
     def __init__(self, vectors: Any) -> None:
         import numpy as np
@@ -44,6 +33,7 @@ class InMemory:
         self._places: list[int] = []
 
     def nearest(self, place: int) -> tuple[int, float] | None:
+        """The kept question that is nearest to this one, and their similarity. None if none is kept."""
         if not self._places:
             return None
         similarities = self._kept[: len(self._places)] @ self._vectors[place]
@@ -55,11 +45,9 @@ class InMemory:
         self._places.append(place)
 
 
-def evaluate(path: Path, stream: Sequence[Asked]) -> None:
+def evaluate(stream: Sequence[Asked]) -> None:
     import numpy as np
 
-    intents = {one.intent for one in stream}
-    print(f"{path}: {len(stream)} questions of {len(intents)} intents, in this order")
     vectors = np.stack(minilm.embed([one.text for one in stream]))
     model = shipped.read()
     known = sum(mark(one.text) in model.questions for one in stream)
@@ -89,16 +77,16 @@ def evaluate(path: Path, stream: Sequence[Asked]) -> None:
     print("\nBy similarity alone, and with guards: hit rate, false hits per hit [Wilson, 95 %]\n")
     for least in SIMILARITIES:
         plain, with_guards = (
-            replay(stream, InMemory(vectors), decide) for decide in (by_similarity(least), guarded(least))
+            replay(stream, Store(vectors), decide) for decide in (by_similarity(least), guarded(least))
         )
         print(f"{least:>10.2f}{_told(plain)}{_told(with_guards)}")
     print(f"\nVerified ({model.version}), from a similarity of {verifier.LEAST_SIMILARITY} on: score from\n")
     for score in SCORES:
-        print(f"{score:>10.2f}{_told(replay(stream, InMemory(vectors), verified(score)))}")
+        print(f"{score:>10.2f}{_told(replay(stream, Store(vectors), verified(score)))}")
     print("\nThe threshold for each target\n")
     for target in TARGETS:
         chosen = thresholds.choose(model.scores, target=target)
-        print(f"{target:>6.0%} {chosen.value:.3f}{_told(replay(stream, InMemory(vectors), verified(chosen.value)))}")
+        print(f"{target:>6.0%} {chosen.value:.3f}{_told(replay(stream, Store(vectors), verified(chosen.value)))}")
     listed = ", ".join(f"{name} {count}" for name, count in vetoes.most_common())
     print(f"\nOf {len(judged)} candidates looked at, not verified: {listed or 'none'}.")
     print(f"The verifier was trained on {known} of these questions.")

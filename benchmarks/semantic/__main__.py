@@ -3,9 +3,10 @@
     make bench-semantic                                        a million rows, 100 000 of them in one scope of one tenant
     make bench-semantic ARGS="--rows 100000 --large 20000"
 
-What is measured is what a gateway does: the question embedded by the embedded model in its thread, then `SemanticStore.nearest` in
-the role that row-level security binds, one after the other from an idle process. Recall is against all vectors of the scope compared
-one by one. Other work on the machine shows: the load is printed.
+What is measured is what a gateway does: the question embedded by the embedded model in its thread, `SemanticStore.nearest` in the role that
+row-level security binds, and the nearest verified, one after the other from an idle process. What a guard refuses is not scored, so
+verifying is told for those that were. Recall is against all vectors of the scope compared one by one. Other work on the machine shows: the
+load is printed.
 """
 
 from __future__ import annotations
@@ -26,15 +27,25 @@ from config.embedded import session
 
 
 class Measured(NamedTuple):
-    """Milliseconds, and the similarity of what was found (None: nothing)."""
+    """Milliseconds, and the similarity of what was found (None: nothing). `verifying`: None where no model was asked."""
 
     embedding: list[float]
     search: list[float]
     found: list[float | None]
+    verifying: list[float | None]
 
     @property
-    def total(self) -> list[float]:
+    def both(self) -> list[float]:
         return [first + second for first, second in zip(self.embedding, self.search, strict=True)]
+
+    @property
+    def verified(self) -> list[float]:
+        return [took for took in self.verifying if took is not None]
+
+    @property
+    def all(self) -> list[float]:
+        """Of those that were scored."""
+        return [both + took for both, took in zip(self.both, self.verifying, strict=True) if took is not None]
 
 
 def main() -> None:
@@ -82,13 +93,14 @@ def measure(arguments: argparse.Namespace) -> None:
     tenants = [Tenant.objects.create(name=f"T{number}", slug=f"t{number}").id for number in range(arguments.tenants)]
     told = Teller()
 
-    texts = questions.made(3000 + arguments.queries, seed=1)
-    base = np.array(minilm.embed(texts[:3000]))
+    count = min(3000, arguments.large)
+    texts = questions.made(count + arguments.queries, seed=1)
+    base = np.array(minilm.embed(texts[:count]))
     told(f"{len(base)} questions embedded, {told.per_second(len(base))}")
     cloud = rows.Cloud(base)
     where = list(rows.places(arguments.rows, arguments.large, tenants))
     with psycopg.connect(runtime._conninfo(), autocommit=True) as copying:
-        large = rows.fill(copying, cloud, where, body=os.urandom(400))
+        large = rows.fill(copying, cloud, where, body=os.urandom(400), questions=texts[:count])
     told(f"{len(where):,} rows written by COPY, {told.per_second(len(where))}")
     insertion = {"small": inserted(tenants[0], rows.scope_of("a new one"), cloud, 500)}
     with connection.cursor() as cursor:
@@ -99,7 +111,7 @@ def measure(arguments: argparse.Namespace) -> None:
     told("indexes of large scopes made")
     insertion["large"] = inserted(tenants[0], where[0].scope, cloud, 500)
 
-    asked = texts[3000:]
+    asked = texts[count:]
     vectors = cloud.near(large[: arguments.queries])
     results = asyncio.run(searched(tenants, where, asked, vectors))
     report(results, large, np.array(minilm.embed(asked)), vectors, insertion)
@@ -133,7 +145,7 @@ def inserted(tenant_id: uuid.UUID, scope: bytes, cloud: Any, count: int) -> floa
 
     redis = get_redis_connection("default")
     said = b'{"choices":[{"message":{"content":"%s"},"finish_reason":"stop"}]}' % (b"An answer. " * 60)
-    for number, vector in enumerate(cloud.draw(count)):
+    for number, vector in enumerate(cloud.draw(count)[0]):
         given = Given(
             scope=scope, kin=b"", task="support", question=f"question {number}", surface="openai", is_stream=False,
             model="gpt-4o", provider="openai", body=said, at_ms=int(time.time() * 1000), request_id=uuid7().bytes,
@@ -151,27 +163,32 @@ async def searched(
 ) -> dict[str, Measured]:
     from benchmarks.semantic import rows
     from gateway import runtime
+    from gateway.caching.verify import verifier
 
+    verifier.warm()
     running = runtime.current()
     large, middle = where[0], next((place for place in where if place.tenant != tenants[0]), where[-1])
     small = rows.Place(tenants[0], rows.scope_of("small 0"))
 
-    async def one(place: Any, vector: Any) -> tuple[float, float | None]:
-        began = time.perf_counter()
+    async def one(place: Any, question: Any) -> Measured:
+        times = [time.perf_counter()]
+        vector = (await running.embedder.embed([question]))[0] if isinstance(question, str) else question
+        times.append(time.perf_counter())
         search = await running.semantic.nearest(place.tenant, place.scope, vector, least=0.95, budget_seconds=10)
-        seconds = time.perf_counter() - began
-        return seconds * 1000, search.candidates[0].similarity if search.candidates else None
+        times.append(time.perf_counter())
+        near, is_scored = next(iter(search.candidates), None), False
+        if near is not None and isinstance(question, str):
+            verdict = await verifier.averify(
+                question, near.question, near.similarity, threshold=0.5, least_similarity=0.0, vector=vector
+            )
+            is_scored = verdict.score is not None
+        times.append(time.perf_counter())
+        embedding, searching, verifying = (1000 * (after - before) for before, after in itertools.pairwise(times))
+        similarity = near.similarity if near is not None else None
+        return Measured([embedding], [searching], [similarity], [verifying if is_scored else None])
 
     async def series(place: Any, questions: Sequence[Any]) -> Measured:
-        measured = Measured([], [], [])
-        for question in questions:
-            began = time.perf_counter()
-            vector = (await running.embedder.embed([question]))[0] if isinstance(question, str) else question
-            measured.embedding.append((time.perf_counter() - began) * 1000)
-            milliseconds, similarity = await one(place, vector)
-            measured.search.append(milliseconds)
-            measured.found.append(similarity)
-        return measured
+        return joined([await one(place, question) for question in questions])
 
     async def at_once(place: Any, questions: Sequence[str], callers: int) -> Measured:
         left = iter(questions)
@@ -186,7 +203,7 @@ async def searched(
         print(
             f"{len(parts) / (time.perf_counter() - began):7.0f}    searches with embedding a second, {callers} callers at once"
         )
-        return Measured(*(list(itertools.chain(*column)) for column in zip(*parts, strict=True)))
+        return joined(parts)
 
     try:
         await series(large, texts[:40])  # connects, and reads the index from the disk once
@@ -201,14 +218,21 @@ async def searched(
         await runtime.close()
 
 
+def joined(parts: list[Measured]) -> Measured:
+    return Measured(*(list(itertools.chain(*column)) for column in zip(*parts, strict=True)))
+
+
 def report(results: dict[str, Measured], large: Any, asked: Any, vectors: Any, insertion: dict[str, float]) -> None:
     from django.db import connection
 
-    print(f"\n{'milliseconds: least / median / p95':36}{'embedding':>20}{'search':>20}{'both':>20}{'recall@1':>10}")
+    heads = ("embedding", "search", "both", "verifying", "all three")
+    print(
+        f"\n{'milliseconds: least / median / p95':36}" + "".join(f"{name:>20}" for name in heads) + f"{'recall@1':>10}"
+    )
     for name, measured in results.items():
         columns = [
-            f"{min(column):.1f} / {statistics.median(column):.1f} / {p95(column):.1f}"
-            for column in (measured.embedding, measured.search, measured.total)
+            f"{min(column):.1f} / {statistics.median(column):.1f} / {p95(column):.1f}" if column else ""
+            for column in (measured.embedding, measured.search, measured.both, measured.verified, measured.all)
         ]
         wanted = {"the large scope, a new question": asked, "the large scope, in other words": vectors}.get(name)
         recall = f"{recalled(measured, wanted, large):.3f}" if wanted is not None else ""

@@ -36,11 +36,13 @@ class Cloud:
         self._draw = np.random.default_rng(seed)
         self._root = np.linalg.cholesky(np.cov(base.T) + 1e-6 * np.eye(base.shape[1])).astype(np.float32)
 
-    def draw(self, count: int) -> Any:
+    def draw(self, count: int) -> tuple[Any, Any]:
+        """Vectors, and which of the questions each lies around."""
         noise = self._draw.standard_normal((count, self._base.shape[1])).astype(np.float32) @ self._root.T
         reach = self._draw.uniform(0.2, 0.9, (count, 1)).astype(np.float32)
-        vectors = self._base[self._draw.integers(0, len(self._base), count)] + reach * noise
-        return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+        around = self._draw.integers(0, len(self._base), count)
+        vectors = self._base[around] + reach * noise
+        return vectors / np.linalg.norm(vectors, axis=1, keepdims=True), around
 
     def near(self, vectors: Any, reach: float = 0.25) -> Any:
         """The same question in slightly other words."""
@@ -73,8 +75,11 @@ def places(rows: int, large: int, tenants: list[uuid.UUID]) -> Iterator[Place]:
             yield Place(tenants[number % len(tenants)], scope_of(f"small {number // 3000}"))
 
 
-def fill(connection: psycopg.Connection[Any], cloud: Cloud, where: list[Place], *, body: bytes) -> Any:
-    """Write a row for each place, in random order; returns the vectors of the largest place, as they were stored."""
+def fill(
+    connection: psycopg.Connection[Any], cloud: Cloud, where: list[Place], *, body: bytes, questions: list[str]
+) -> Any:
+    """Write a row for each place, in random order, with the text of the question that its vector lies around; returns the vectors of the
+    largest place, as they were stored."""
     order = np.random.default_rng(11).permutation(len(where))
     largest = where[0]
     kept = []
@@ -86,9 +91,10 @@ def fill(connection: psycopg.Connection[Any], cloud: Cloud, where: list[Place], 
             copy.set_types(TYPES)
             for start in range(0, len(where), CHUNK):
                 numbers = order[start : start + CHUNK]
-                vectors = cloud.draw(len(numbers)).astype(np.float16)
+                drawn, around = cloud.draw(len(numbers))
+                vectors = drawn.astype(np.float16)
                 packed = _packed(vectors)
-                for number, vector, data in zip(numbers, vectors, packed, strict=True):
+                for number, vector, data, at in zip(numbers, vectors, packed, around, strict=True):
                     place = where[number]
                     if place == largest:
                         kept.append(vector)
@@ -96,7 +102,7 @@ def fill(connection: psycopg.Connection[Any], cloud: Cloud, where: list[Place], 
                     copy.write_row(
                         (
                             name, place.tenant, place.scope, b"", hashlib.sha256(name.bytes).digest(),
-                            f"Question number {number}, in its own words?", "minilm-l6-v2", data.tobytes(), "support", "task/support",
+                            questions[at], "minilm-l6-v2", data.tobytes(), "support", "task/support",
                             "", [], "openai", False, body, "gpt-4o", "openai", name, 20, 200, 100_000, *now, 0,
                         )
                     )  # fmt: skip

@@ -25,6 +25,7 @@ from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from gateway import purging
 from gateway.models import CachePolicy, Task
+from gateway.semantic import holdings
 from gateway.stores import cache
 from gateway.stores.cache import Purge, Stats
 from tenants import sites, visits
@@ -35,7 +36,7 @@ from tenants.models import ApiKey, Tenant
 
 logger = logging.getLogger(__name__)
 ROOM = "max_megabytes"  # the whole tenant's, so the policy for all tasks alone says it
-ALL, TASK, KEY, TAG = "all", "task", "key", "tag"
+ALL, TASK, KEY, TAG, END_USER = "all", "task", "key", "tag", "end_user"
 UNITS = ((86_400, _("%(n)g d")), (3600, _("%(n)g h")), (60, _("%(n)g min")), (1, _("%(n)g s")))
 
 
@@ -52,12 +53,13 @@ def size(amount: int) -> str:
 
 
 class PurgeForm(forms.Form):
-    """What is to be forgotten: all of it, or what has to do with one task, key or tag."""
+    """What is to be forgotten: all of it, or what has to do with one task, key, tag or end user."""
 
-    what = forms.ChoiceField(choices=[(name, name) for name in (ALL, TASK, KEY, TAG)])
+    what = forms.ChoiceField(choices=[(name, name) for name in (ALL, TASK, KEY, TAG, END_USER)])
     task = forms.ChoiceField(label=_("Task"), required=False, widget=UnfoldAdminSelectWidget)
     key = forms.ChoiceField(label=_("API key"), required=False, widget=UnfoldAdminSelectWidget)
     tag = forms.CharField(label=_("Tag"), required=False, max_length=64, widget=UnfoldAdminTextInputWidget)
+    end_user = forms.CharField(label=_("End user"), required=False, max_length=200, widget=UnfoldAdminTextInputWidget)
 
     def __init__(self, *args: Any, tenant: Tenant, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -70,7 +72,7 @@ class PurgeForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or {}
         what = cleaned.get("what")
-        if what in (TASK, KEY, TAG) and not self.has_error(what) and not cleaned.get(what):
+        if what in (TASK, KEY, TAG, END_USER) and not self.has_error(what) and not cleaned.get(what):
             self.add_error(what, _("Say which one."))
         return cleaned
 
@@ -89,6 +91,8 @@ class PurgeForm(forms.Form):
             return str(_("everything"))
         if what == TAG:
             return str(_("the tag “%(tag)s”") % {"tag": self.cleaned_data[TAG]})
+        if what == END_USER:
+            return str(_("the end user “%(name)s”") % {"name": self.cleaned_data[END_USER]})
         field: Any = self.fields[what]
         return str(dict(field.choices)[self.cleaned_data[what]])
 
@@ -107,7 +111,7 @@ class CachePolicyAdmin(TenantScopedAdmin):
     list_filter = [TenantFilter, ("is_active", BooleanRadioFilter)]
     search_fields = ["tenant__name", "task__slug", "task__name"]
     search_help_text = _("Tenant or task")
-    readonly_fields = ["holds", "worth"]
+    readonly_fields = ["holds", "worth", "semantic_holds"]
     change_form_template = "admin/gateway/cachepolicy/change_form.html"
     conditional_fields = {
         **dict.fromkeys(
@@ -178,6 +182,7 @@ class CachePolicyAdmin(TenantScopedAdmin):
     fieldsets = [
         own,
         (_("The tenant's exact cache"), {"fields": [("holds", "worth")]}),
+        (_("The tenant's semantic cache"), {"fields": ["semantic_holds"]}),
         *layers,
     ]
 
@@ -250,6 +255,27 @@ class CachePolicyAdmin(TenantScopedAdmin):
         }
         return str(_("%(hits)s hits of %(asked)s (%(share)s), %(saved)s saved since %(since)s") % told)
 
+    @display(description=_("Holds"))
+    def semantic_holds(self, policy: CachePolicy) -> str:
+        found = holdings.found(policy.tenant_id)
+        if found is None:
+            return str(_("The database does not answer just now."))
+        if found.oldest is None:
+            return str(_("nothing yet"))
+        words = [
+            ngettext("%(entries)s answer", "%(entries)s answers", found.entries)
+            % {"entries": formats.number_format(found.entries, force_grouping=True)},
+            _("the oldest of %(time)s") % {"time": formats.localize(timezone.localtime(found.oldest))},
+            ngettext(
+                "given %(hits)s time again, %(saved)s saved", "given %(hits)s times again, %(saved)s saved", found.hits
+            )
+            % {
+                "hits": formats.number_format(found.hits, force_grouping=True),
+                "saved": f"${found.saved_nanousd / 1e9:,.4f}",
+            },
+        ]
+        return ", ".join(words)
+
     def get_urls(self) -> list[Any]:
         view = self.admin_site.admin_view(self.purge_view)
         return [path("<path:object_id>/purge/", view, name="gateway_cachepolicy_purge"), *super().get_urls()]
@@ -278,8 +304,9 @@ class CachePolicyAdmin(TenantScopedAdmin):
             "title": _("Purge the cache of %(tenant)s") % {"tenant": policy.tenant},
             "opts": self.opts,
             "form": form,
-            "ways": [(TASK, form["task"]), (KEY, form["key"]), (TAG, form["tag"])],
+            "ways": [(name, form[name]) for name in (TASK, KEY, TAG, END_USER)],
             "holds": self.holds(policy),
+            "semantic_holds": self.semantic_holds(policy),
             "cancel_url": page_url,
         }
         return TemplateResponse(request, "admin/gateway/cachepolicy/purge.html", context)

@@ -1,4 +1,4 @@
-"""GET /v1/cache and POST /v1/cache/purge: what the tenant's exact cache holds, and having both caches of answers forget."""
+"""GET /v1/cache and POST /v1/cache/purge: what the tenant's caches of answers hold, and having both forget."""
 
 from __future__ import annotations
 
@@ -16,13 +16,15 @@ from gateway.api import rendering, schemas
 from gateway.api.base import GatewayView
 from gateway.errors import InvalidRequest, NotFound
 from gateway.pipeline import credentials
-from gateway.pipeline.validator import MAX_TAG
-from gateway.semantic import entries
+from gateway.pipeline.validator import MAX_END_USER, MAX_TAG
+from gateway.semantic import entries, holdings
+from gateway.semantic.holdings import Holdings
 from gateway.stores import cache
 from gateway.stores.cache import Purge
 from gateway.types import CachePolicy, Snapshot
 
-ONE_OF = "Send exactly one of “all” (true), “task”, “key” and “tag”."
+KINDS = ("all", "task", "key", "tag", "end_user")
+ONE_OF = "Send exactly one of “all” (true), “task”, “key”, “tag” and “end_user”."
 
 
 class _CacheView(GatewayView):
@@ -38,11 +40,13 @@ class _CacheView(GatewayView):
 
 @extend_schema_view(get=schemas.cache)
 class CacheView(_CacheView):
-    """What the tenant's exact cache holds, what it was worth, and by which policies."""
+    """What the tenant's caches hold, what they were worth, and by which policies."""
 
     async def get(self, snapshot: Snapshot, digest: str) -> HttpResponse:
         snapshot = await self.current(snapshot, digest)
-        found = await cache.stats(runtime.current().redis, snapshot.tenant_id)
+        state, tenant_id = runtime.current(), snapshot.tenant_id
+        found = await cache.stats(state.redis, tenant_id)
+        semantic = await state.threads.once(("semantic", tenant_id), partial(holdings.found, tenant_id))
         caching = snapshot.caching
         of_tasks = caching.tasks if caching is not None else {}
         asked = found.hits + found.misses
@@ -58,6 +62,7 @@ class CacheView(_CacheView):
                 "misses": found.misses,
                 "hit_share": round(found.hits / asked, 4) if asked else None,
                 "saved_usd": rendering.dollars(found.saved_nanousd),
+                "semantic": _semantic(semantic),
                 "policies": [
                     _policy(None, caching.default if caching is not None else None),
                     *(_policy(task, policy) for task, policy in sorted(of_tasks.items())),
@@ -66,12 +71,26 @@ class CacheView(_CacheView):
         )
 
 
+def _semantic(found: Holdings | None) -> dict[str, Any] | None:
+    """None if PostgreSQL does not answer."""
+    if found is None:
+        return None
+    return {
+        "entries": found.entries,
+        "oldest_at": _time(found.oldest),
+        "hits": found.hits,
+        "saved_usd": rendering.dollars(found.saved_nanousd),
+    }
+
+
 def _policy(task: str | None, policy: CachePolicy | None) -> dict[str, Any]:
+    semantic = policy is not None and policy.semantic
     if policy is None or not policy.exact:
-        return {"task": task, "exact": False}
+        return {"task": task, "exact": False, "semantic": semantic}
     return {
         "task": task,
         "exact": True,
+        "semantic": semantic,
         "ttl_seconds": policy.ttl_seconds,
         "stale_seconds": policy.stale_seconds,
         "scope": "end_user" if policy.is_per_end_user else "tenant",
@@ -86,6 +105,7 @@ class _Wish(msgspec.Struct, forbid_unknown_fields=True):
     task: str | None = None
     key: str | None = None
     tag: str | None = None
+    end_user: str | None = None
 
 
 _wishes = msgspec.json.Decoder(_Wish)
@@ -114,7 +134,7 @@ async def _what(content: bytes, snapshot: Snapshot) -> Purge:
         wish = _wishes.decode(content)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise InvalidRequest(f"{ONE_OF} {error}") from error
-    given = [name for name in ("all", "task", "key", "tag") if getattr(wish, name) is not None]
+    given = [name for name in KINDS if getattr(wish, name) is not None]
     if len(given) != 1 or wish.all is False:
         raise InvalidRequest(ONE_OF)
     (kind,) = given
@@ -128,6 +148,11 @@ async def _what(content: bytes, snapshot: Snapshot) -> Purge:
         return Purge("task", slug)
     if kind == "key":
         return Purge("key", (await _key(subject, snapshot)).hex)
+    if kind == "end_user":
+        end_user = subject.strip()
+        if not end_user or len(end_user) > MAX_END_USER or not end_user.isprintable():
+            raise InvalidRequest(f"An end user has 1 to {MAX_END_USER} printable characters.", param="end_user")
+        return Purge("end_user", end_user)
     tag = subject.strip()
     if not tag or len(tag) > MAX_TAG or not tag.isprintable():
         raise InvalidRequest(f"A tag has 1 to {MAX_TAG} printable characters.", param="tag")

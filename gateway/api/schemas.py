@@ -218,17 +218,17 @@ usage = extend_schema(
 )
 cache = extend_schema(
     operation_id="get_cache",
-    summary="What the exact cache holds",
-    description="Of the whole tenant; needs the scope “cache”.",
+    summary="What the caches of answers hold",
+    description="Of the whole tenant; needs the scope “cache”. `semantic` is null while the database does not answer.",
     tags=["Cache"],
     responses={200: _JSON},
 )
 purge_cache = extend_schema(
     operation_id="purge_cache",
-    summary="Have the exact cache forget",
+    summary="Have the caches of answers forget",
     description=(
-        "From now on no answer is given again that was asked for before: of all, of a task, of a key (by its id), or with a tag. "
-        "Exactly one of these. Needs the scope “cache”."
+        "From now on no answer is given again that was asked for before: of all, of a task, of a key (by its id), with a tag, or by an end "
+        "user. Exactly one of these. Needs the scope “cache”."
     ),
     tags=["Cache"],
     request={
@@ -242,6 +242,7 @@ purge_cache = extend_schema(
                 "task": {"type": "string", "description": "A slug."},
                 "key": {"type": "string", "format": "uuid"},
                 "tag": {"type": "string", "minLength": 1, "maxLength": 64},
+                "end_user": {"type": "string", "minLength": 1, "maxLength": 200},
             },
         }
     },

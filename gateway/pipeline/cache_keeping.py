@@ -111,4 +111,5 @@ def _head(exchange: Exchange, ending: Ending) -> Head:
         model=attempt.model.name,
         usage=ending.usage,
         cost_nanousd=ending.cost_nanousd,
+        end_user=request.labels.end_user,
     )

@@ -76,7 +76,7 @@ def terms(exchange: Exchange, request: Request, plan: Plan, tier: str, runtime: 
 
 
 def light(exchange: Exchange, request: Request, plan: Plan, tier: str, runtime: Runtime) -> Terms:
-    """What a request asks that is to be given a cached answer and nothing else: the script lets it in as a request of no tokens."""
+    """What a request asks that is given a cached answer or nothing: the script lets it in as a request of no tokens."""
     now = exchange.accepted_ms / 1000
     found = applying(exchange, request, plan, tier, now)
     user = request.labels.end_user
@@ -97,6 +97,7 @@ def light(exchange: Exchange, request: Request, plan: Plan, tier: str, runtime: 
         fingerprint=exchange.fingerprint,
         user_seconds=found.user_seconds(now) if user else 0,
         models=len(plan.attempts),
+        is_light=True,
     )
     return Terms(demand, found)
 

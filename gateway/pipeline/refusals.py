@@ -22,6 +22,7 @@ from gateway.errors import (
 from gateway.pipeline.demand import Terms
 from gateway.stores.counters import Demand
 
+CACHED_ONLY = "cached_answers_only"
 RETRY_SECONDS = 1.0  # after a refusal because of what others hold
 
 
@@ -135,7 +136,7 @@ def cached_answers_only(counter: Counter, used: int) -> BudgetSpent:
     refusal = budget_refusal(counter, used, 0, is_held=False)
     return BudgetSpent(
         f"{limit.cached_only_at} % of the budget “{limit.name}” are used: only cached answers are given, and there is none for this.",
-        code="cached_answers_only",
+        code=CACHED_ONLY,
         retry_after_seconds=refusal.retry_after_seconds,
         detail=refusal.detail,
     )

@@ -54,6 +54,7 @@ class Repeated(Exception):
 
 async def reserve(exchange: Exchange, request: Request, plan: Plan, runtime: Runtime) -> None:
     """Take the request's holds and set its output cap, or find its cached answer (`exchange.cached`). Atomic; a refusal takes nothing.
+    One that has its cached answer already is let in as a hit.
 
     Where another request is being answered that asks the same, its answer is waited for. Raises `StaleSnapshot`, `Degraded`, `Repeated`, a
     `RateLimited`, `NotCached` or `InvalidRequest`, or `StoreUnavailable` (what may have been taken then, settling releases).
@@ -74,10 +75,13 @@ async def _reserve(exchange: Exchange, request: Request, plan: Plan, runtime: Ru
     tenant_id = exchange.snapshot.tenant_id
     tier = runtime.snapshots.tier(tenant_id, end_user) if end_user else ""
     lookup = exchange.caching.lookup if exchange.caching is not None else None
+    is_answered = exchange.cached is not None
+    if is_answered:
+        lookup = None
     is_sure = lookup is not None and exact_cache.is_sure(exchange, runtime)
     while True:
         # Of what was just found there, only that is asked: working out what a call would take is a good part of what a hit costs.
-        made = demands.light if is_sure else demands.terms
+        made = demands.light if is_sure or is_answered else demands.terms
         terms = made(exchange, request, plan, tier, runtime)
         exchange.tier = tier
         hold = _hold(exchange, request, terms)
@@ -94,8 +98,11 @@ async def _reserve(exchange: Exchange, request: Request, plan: Plan, runtime: Ru
             return
         kind = verdict[0]
         if kind == b"ok":
-            _accept(exchange, terms, hold, verdict)
-            exact_cache.missed(exchange, runtime, verdict[9:])
+            if is_answered:
+                _accept_hit(exchange, terms, hold, verdict)
+            else:
+                _accept(exchange, terms, hold, verdict)
+                exact_cache.missed(exchange, runtime, verdict[9:])
             return
         if kind == b"hit":
             _accept_hit(exchange, terms, hold, verdict)

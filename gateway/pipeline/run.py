@@ -7,6 +7,7 @@ import logging
 from typing import NamedTuple
 
 from gateway.errors import (
+    BudgetSpent,
     Conflict,
     GatewayError,
     InternalError,
@@ -18,6 +19,7 @@ from gateway.errors import (
     UpstreamError,
 )
 from gateway.pipeline import (
+    cached_only,
     context_optimizer,
     context_summary,
     credentials,
@@ -73,7 +75,10 @@ async def run(
             unpriced.refuse(request)
         validator.identify(exchange, content, headers)
         exchange.lap("validate")
-        plan, request = await _admit(exchange, request, runtime)
+        try:
+            plan, request = await _admit(exchange, request, runtime)
+        except (NotCached, BudgetSpent) as refused:
+            plan, request = await cached_only.admit(exchange, refused, runtime, content)
         if exchange.cached is None:  # the exact cache is asked while reserving
             await semantic_cache.ask(exchange, request, plan, runtime, content)
         found = exchange.cached

@@ -140,7 +140,7 @@ async def _found(
     exchange.lap("embed")
     if vectors is None:
         return None, "not embedded in time"
-    exchange.meaning = meaning._replace(vector=vectors[0])
+    meaning = exchange.meaning = meaning._replace(vector=vectors[0])
     oldest = meaning.policy.semantic_max_age_seconds
     if exchange.control.max_age_seconds is not None:
         oldest = min(oldest, exchange.control.max_age_seconds)
@@ -194,7 +194,12 @@ async def _decided(meaning: Meaning, candidate: Candidate, standing: SemanticSta
     floor = standing.base if standing.base is not None else await verifier.athreshold(rules.semantic_target)
     floor = max(floor, measured if standing.measure == "score" else 0.0)
     verdict = await verifier.averify(
-        meaning.question, candidate.question, similarity, threshold=floor, least_similarity=least
+        meaning.question,
+        candidate.question,
+        similarity,
+        threshold=floor,
+        least_similarity=least,
+        vector=meaning.vector,
     )
     if verdict.is_hit:
         return _Chosen(candidate, verdict.score, f"verified: {verdict.score:.3f} of at least {floor:.3f}"), ""

@@ -24,12 +24,13 @@ RECLAIM = Script("entries", "reclaim")
 LOOKED_AT = 50  # entries in one step of reclaiming, so that nobody waits for Redis for long
 EVERY_SECONDS = 3600  # all entries are looked at so often, and after each purge
 MARKS_KEPT_SECONDS = 86_400  # a request that was admitted before a purge has ended by then
-_MARKS = frozenset({b"!all", b"!task", b"!key", b"!tag"})
+_MARKS = frozenset({b"!all", b"!task", b"!key", b"!tag", b"!end_user"})
 _BOOKS = ("!bytes", "!hits", "!misses", "!saved", "!since")
 
 
 class Purge(NamedTuple):
-    """Of what answers are purged: `kind` is "all", "task", "key" or "tag"; `subject` which one (a slug, an id, a tag), empty for all."""
+    """Of what answers are purged: `kind` is "all", "task", "key", "tag" or "end_user"; `subject` which one (a slug, an id, a tag, the
+    name that the application gives), empty for all."""
 
     kind: str
     subject: str = ""

@@ -83,6 +83,7 @@ class Demand(msgspec.Struct, array_like=True, frozen=True):
     fingerprint: str
     user_seconds: int
     models: int = 1
+    is_light: bool = False  # its answer is in hand: one request of no tokens and no cost
 
 
 class Hold(msgspec.Struct):

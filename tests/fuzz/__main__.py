@@ -23,7 +23,7 @@ def main() -> None:
     options = parser.parse_args()
     statuses = []
     with stack.running("tests.fuzz.seed") as running:
-        for document, key in (("/api/schema/", running.api_key), ("/api/v1/schema/", running.management_key)):
+        for document, key in (("/api/schema/", running.api_key), ("/api/v1/schema/", running.keys["management_key"])):
             command = [options.schemathesis, "run", running.gateway_url + document, "--url", running.gateway_url]
             command += ["--header", f"Authorization: Bearer {key}", "--checks", CHECKS, "--workers", "2"]
             command += ["--max-examples", str(options.examples), "--seed", str(options.seed), "--continue-on-failure"]

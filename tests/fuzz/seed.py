@@ -34,7 +34,7 @@ def main(simulator_url: str) -> None:
     Membership.objects.create(tenant=tenant, user=owner, role=Role.OWNER)
     key = api_keys.create(tenant, name="fuzz")
     managing = management_keys.create(tenant, name="fuzz", role=Role.OWNER, by=owner, by_role=Role.OWNER)
-    print(json.dumps({"api_key": key.secret, "management_key": managing.secret}))
+    print(json.dumps({"api_key": key.secret, "keys": {"management_key": managing.secret}}))
 
 
 if __name__ == "__main__":

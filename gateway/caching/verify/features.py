@@ -84,7 +84,7 @@ POOLS = (
 GUARDS = (*(f"guard_{name}" for name in ("numbers", "names", "negation")), "guards")
 NAMES = SENTENCES + WORDS + ALIGNMENT + POOLS + GUARDS
 # Vectors whose difference a trained model measures in its own way; their signs say nothing.
-DIFFERENCES = ("whole", "first")
+DIFFERENCES = ("whole", "first", "only_last", "only_early", "only_own")
 
 
 def extract(asked: Aligned, cached: Aligned, vetoes: Sequence[str]) -> list[float]:
@@ -101,8 +101,15 @@ def extract(asked: Aligned, cached: Aligned, vetoes: Sequence[str]) -> list[floa
 
 
 def differences(asked: Aligned, cached: Aligned) -> list[Any]:
-    """How the texts' vectors differ after the last layer; in the order of DIFFERENCES."""
-    return [asked.whole[LAST] - cached.whole[LAST], asked.first[LAST] - cached.first[LAST]]
+    """How the texts' vectors differ after the last layer, and in the mean of the words that only one side has; in the order of
+    DIFFERENCES."""
+    mine = asked.having(cached.reading.stem_set, is_in=False)
+    others = cached.having(asked.reading.stem_set, is_in=False)
+    return [
+        asked.whole[LAST] - cached.whole[LAST],
+        asked.first[LAST] - cached.first[LAST],
+        *(_mean(asked.raw[layer], mine) - _mean(cached.raw[layer], others) for layer in (LAST, EARLY, OWN)),
+    ]
 
 
 def single(values: Sequence[float]) -> list[float]:
@@ -261,6 +268,10 @@ def _of_pools(asked: Aligned, cached: Aligned) -> list[float]:
         float(asked.unit[LAST][content_mine[0]] @ cached.unit[LAST][content_others[0]]),
         float(asked.unit[LAST][content_mine[-1]] @ cached.unit[LAST][content_others[-1]]),
     ]
+
+
+def _mean(vectors: Any, places: list[int]) -> Any:
+    return vectors[places].mean(axis=0) if places else 0 * vectors.sum(axis=0)
 
 
 def _pooled(mine: Any, others: Any) -> float:

@@ -1,8 +1,7 @@
 """How likely two texts ask the same: a trained model's plain numbers, and scoring with them.
 
-A model is boosted and randomised trees over the features and over learnt distances, blended on the scale of log-odds and calibrated. A
-learnt distance is the log of how much likelier a difference between two vectors is for the same question than for another one, if both
-kinds of difference are normally distributed around nothing. Trained elsewhere (`training`), kept as JSON.
+A model is boosted and randomised trees over the features and over what was learnt of vectors (`learnt`), blended on the scale of log-odds
+and calibrated. Trained elsewhere (`training`), kept as JSON.
 """
 
 from __future__ import annotations
@@ -11,28 +10,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from gateway.caching.verify import features
+from gateway.caching.verify import features, learnt
+from gateway.caching.verify.learnt import Distance, WordModel
+from gateway.caching.verify.substitutions import Substitutions
+from gateway.embedders import minilm
 from gateway.scoring import trees
 from gateway.scoring.logistic import log_odds_of, logistic
 
-FORMAT = 1
+FORMAT = 2
 FOREST_SHARE = 0.5  # of the blend
 
 
 class UnusableModelError(ValueError):
     """A payload that this version of Tollgate cannot score with."""
-
-
-@dataclass(frozen=True, slots=True)
-class Distance:
-    """Squares of a difference's parts along some directions, weighed and added. Directions are whole numbers, to be kept small."""
-
-    directions: Any  # float32, directions × 384
-    weights: Any
-
-    def of(self, difference: Any) -> float:
-        along = self.directions @ difference
-        return float((along * along) @ self.weights)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,22 +33,22 @@ class Boosted:
 
 @dataclass(frozen=True, slots=True)
 class Scorer:
-    """A trained model, ready to score. Trees go by the place in `features.NAMES`, followed by the distances."""
+    """A trained model, ready to score. Trees go by the place in `features.NAMES`, followed by the distances and `learnt.WORD_COLUMNS`."""
 
     distances: tuple[Distance, ...]  # in the order of `features.DIFFERENCES`
+    words: WordModel
     boosted: tuple[Boosted, ...]
     forest: tuple[Any, ...]
     slope: float
     intercept: float
 
-    def score(self, values: Sequence[float], differences: Sequence[Any]) -> float:
-        """The calibrated probability. `values` as from `features.extract`, `differences` as from `features.differences`."""
-        return self.calibrated(self.blended([*values, *self.distances_of(differences)]))
+    def score(self, values: Sequence[float], differences: Sequence[Any], substitutions: Substitutions) -> float:
+        """The calibrated probability. Takes what `reading.compared` makes."""
+        return self.calibrated(self.blended([*values, *self.learnt_of(differences, substitutions)]))
 
-    def distances_of(self, differences: Sequence[Any]) -> list[float]:
-        return features.single(
-            [distance.of(difference) for distance, difference in zip(self.distances, differences, strict=True)]
-        )
+    def learnt_of(self, differences: Sequence[Any], substitutions: Substitutions) -> list[float]:
+        distances = [distance.of(difference) for distance, difference in zip(self.distances, differences, strict=True)]
+        return features.single([*distances, *self.words.of(substitutions)])
 
     def blended(self, row: Sequence[float]) -> float:
         """The mean of the learners' log-odds, before calibration."""
@@ -72,8 +62,6 @@ class Scorer:
 
 def parse(payload: Mapping[str, Any]) -> Scorer:
     """The scorer that a stored payload describes. Raises `UnusableModelError` if this version cannot score with it."""
-    import numpy as np
-
     try:
         if payload["format"] != FORMAT:
             raise UnusableModelError(f"format {payload['format']} instead of {FORMAT}")
@@ -82,14 +70,12 @@ def parse(payload: Mapping[str, Any]) -> Scorer:
         if [entry["of"] for entry in payload["distances"]] != list(features.DIFFERENCES):
             raise UnusableModelError("trained on other differences than this version reads")
         slope, intercept = map(float, payload["calibration"])
-        distances = tuple(
-            Distance(np.array(entry["directions"], dtype=np.float32), np.array(entry["weights"], dtype=np.float32))
-            for entry in payload["distances"]
-        )
+        distances = tuple(learnt.distance(entry, width=minilm.WIDTH) for entry in payload["distances"])
+        words = learnt.word_model(payload["words"], width=minilm.WIDTH)
         boosted = tuple(Boosted(float(entry["start"]), tuple(entry["trees"])) for entry in payload["boosted"])
         if not boosted or not payload["forest"]:
             raise UnusableModelError("trees are missing")
-        return Scorer(distances, boosted, tuple(payload["forest"]), slope, intercept)
+        return Scorer(distances, words, boosted, tuple(payload["forest"]), slope, intercept)
     except (KeyError, TypeError, ValueError) as error:
         if isinstance(error, UnusableModelError):
             raise

@@ -11,7 +11,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from gateway.caching.verify import features, guards, reading, scorer, thresholds
+from gateway.caching.verify import features, guards, learning, reading, scorer, thresholds
+from gateway.caching.verify.substitutions import Substitutions
 from gateway.caching.verify.thresholds import Labelled
 from gateway.scoring import trees
 
@@ -21,9 +22,7 @@ if TYPE_CHECKING:
 
 FOLDS = 5
 INNER_FOLDS = 5  # for what is learnt on scores of pairs not trained on: calibration, thresholds
-DISTANCE_FOLDS = 3  # for distances as the trees learn from them
-DIRECTIONS = 40  # of a learnt distance
-LARGEST = 127  # of the whole numbers that directions are kept as
+LEARNT_FOLDS = 4  # for what is learnt of vectors, as the trees learn from it
 FOREST: dict[str, Any] = {"n_estimators": 80, "min_samples_leaf": 3, "max_leaf_nodes": 96, "max_features": 0.5}
 BOOSTING: dict[str, Any] = {
     "n_estimators": 260,
@@ -60,6 +59,7 @@ class Table:
     vetoed: NDArray[np.bool_]
     same_words: NDArray[np.bool_]
     similarities: NDArray[np.float64]
+    substitutions: tuple[Substitutions, ...]
 
     def part(self, places: Any) -> Table:
         return Table(
@@ -70,6 +70,7 @@ class Table:
             self.vetoed[places],
             self.same_words[places],
             self.similarities[places],
+            tuple(self.substitutions[place] for place in places),
         )
 
 
@@ -96,15 +97,16 @@ def tabulate(pairs: Sequence[Pair]) -> Table:
 
     texts = list(dict.fromkeys(text for pair in pairs for text in (pair.text_a, pair.text_b)))
     read = dict(zip(texts, reading.of_texts(texts), strict=True))
-    values, differences, vetoed, same_words, similarities = [], [], [], [], []
+    values, differences, vetoed, same_words, similarities, substitutions = [], [], [], [], [], []
     for pair in pairs:
         mine, other = read[pair.text_a], read[pair.text_b]
-        row, parts = reading.compared(mine, other)
-        values.append(row)
-        differences.append(parts)
+        found = reading.compared(mine, other)
+        values.append(found.values)
+        differences.append(found.differences)
+        substitutions.append(found.substitutions)
         vetoed.append(bool(guards.vetoes(mine.reading, other.reading)))
         same_words.append(mine.reading.is_same_as(other.reading))
-        similarities.append(row[features.NAMES.index("whole_last")])
+        similarities.append(found.values[features.NAMES.index("whole_last")])
     return Table(
         np.array(values, dtype=np.float64),
         tuple(np.array(parts, dtype=np.float64) for parts in zip(*differences, strict=True)),
@@ -113,6 +115,7 @@ def tabulate(pairs: Sequence[Pair]) -> Table:
         np.array(vetoed),
         np.array(same_words),
         np.array(similarities),
+        tuple(substitutions),
     )
 
 
@@ -134,15 +137,17 @@ def groups_of(pairs: Sequence[Pair]) -> list[int]:
     return [numbers.setdefault(root(left), len(numbers)) for left, _ in keys]
 
 
-def fit(table: Table, *, seed: int = 0) -> Trained:
+def fit(table: Table, *, seed: int = 0, inner_folds: int = INNER_FOLDS) -> Trained:
     """Raises `TooFewPairsError`."""
     from threadpoolctl import threadpool_limits
 
     if len(set(table.same.tolist())) < 2:
         raise TooFewPairsError("needs pairs that ask the same and pairs that do not")
+    if not any(len(one.facts) for one in table.substitutions):
+        raise TooFewPairsError("needs pairs that differ in a word")
     with threadpool_limits(limits=1):  # so small a problem takes longer on many cores than on one
         payload = _learn(table, seed)
-        blended = _unseen(table, seed)
+        blended = _unseen(table, seed, inner_folds)
         slope, intercept = _calibration(blended, table.same)
     payload["calibration"] = [slope, intercept]
     model = scorer.parse(payload)
@@ -202,20 +207,18 @@ def _split(table: Table, count: int, seed: int) -> Iterator[tuple[Any, Any]]:
 
 
 def _learn(table: Table, seed: int) -> dict[str, Any]:
-    """Distances and trees, uncalibrated."""
+    """What is learnt of vectors, and trees, uncalibrated."""
     import numpy as np
     from sklearn.ensemble import ExtraTreesClassifier, GradientBoostingClassifier
 
-    distances, unseen = [], []
-    for name, differences in zip(features.DIFFERENCES, table.differences, strict=True):
-        learnt = _distance(differences, table.same)
-        distances.append({"of": name, **learnt})
-        # The trees learn from distances as they will be of pairs not trained on.
-        column = _along(learnt, differences)
-        for trained, tested in _split(table, DISTANCE_FOLDS, seed):
-            column[tested] = _along(_distance(differences[trained], table.same[trained]), differences[tested])
-        unseen.append(column)
-    rows = np.column_stack([table.values, *unseen]).astype(np.float32)
+    learnt = learning.learn(table.differences, table.substitutions, table.same)
+    # The trees learn from columns as they will be of pairs not trained on.
+    columns = learning.columns(learnt, table.differences, table.substitutions)
+    for trained, tested in _split(table, LEARNT_FOLDS, seed):
+        part, rest = table.part(trained), table.part(tested)
+        made = learning.learn(part.differences, part.substitutions, part.same)
+        columns[tested] = learning.columns(made, rest.differences, rest.substitutions)
+    rows = np.column_stack([table.values, columns]).astype(np.float32)
     boosted = [
         GradientBoostingClassifier(**BOOSTING, random_state=seed + 1000 * turn).fit(rows, table.same)
         for turn in range(BOOSTED_MODELS)
@@ -225,7 +228,7 @@ def _learn(table: Table, seed: int) -> dict[str, Any]:
     return {
         "format": scorer.FORMAT,
         "features": list(features.NAMES),
-        "distances": distances,
+        **learnt,
         "boosted": [
             {
                 "start": odds,
@@ -236,31 +239,6 @@ def _learn(table: Table, seed: int) -> dict[str, Any]:
         "forest": [_rounded(trees.exported(tree.tree_)) for tree in forest.estimators_],
         "calibration": [1.0, 0.0],
     }
-
-
-def _distance(differences: Any, same: Any) -> dict[str, Any]:
-    """The log of how much likelier a difference is for the same question, by two normal distributions around nothing (Ledoit and Wolf's
-    covariances, J. Multivar. Anal. 88, 2004), along the directions that tell the most.
-    """
-    import numpy as np
-    from sklearn.covariance import ledoit_wolf
-
-    precisions = [np.linalg.inv(ledoit_wolf(differences[same == kind], assume_centered=True)[0]) for kind in (0.0, 1.0)]
-    values, vectors = np.linalg.eigh(precisions[0] - precisions[1])
-    kept = np.argsort(-np.abs(values), kind="stable")[:DIRECTIONS]
-    directions = vectors[:, kept].T
-    sizes = np.abs(directions).max(axis=1) / LARGEST
-    return {
-        "directions": np.rint(directions / sizes[:, None]).astype(int).tolist(),
-        "weights": [float(f"{weight:.6g}") for weight in values[kept] * sizes**2],
-    }
-
-
-def _along(learnt: dict[str, Any], differences: Any) -> Any:
-    """`Distance.of` for many differences."""
-    import numpy as np
-
-    return (differences @ np.array(learnt["directions"], dtype=np.float64).T) ** 2 @ np.array(learnt["weights"])
 
 
 def _step(value: Any) -> float:
@@ -284,12 +262,12 @@ def _rounded(node: Any) -> Any:
     return [column, kept, _rounded(below), _rounded(above)]
 
 
-def _unseen(table: Table, seed: int) -> list[float]:
+def _unseen(table: Table, seed: int, count: int) -> list[float]:
     """Every pair's blend from a model that was not trained on it."""
     import numpy as np
 
     blended = np.zeros(len(table.same))
-    for trained, tested in _split(table, INNER_FOLDS, seed):
+    for trained, tested in _split(table, count, seed):
         blended[tested] = _blended(scorer.parse(_learn(table.part(trained), seed)), table.part(tested))
     return [float(value) for value in blended]
 
@@ -305,6 +283,8 @@ def _calibration(blended: Sequence[float], same: Any) -> tuple[float, float]:
 
 def _blended(model: scorer.Scorer, table: Table) -> list[float]:
     return [
-        model.blended([*values, *model.distances_of([one[place] for one in table.differences])])
+        model.blended(
+            [*values, *model.learnt_of([one[place] for one in table.differences], table.substitutions[place])]
+        )
         for place, values in enumerate(table.values.tolist())
     ]

@@ -2,7 +2,8 @@
 --
 -- An entry: made, fresh until, ends, request admitted (doubles, Unix ms), the head's length, the head (msgpack: task, key, tags, ...), the
 -- answer. Beside them, the hash keeps the cache's books: "!bytes", "!hits", "!misses", "!saved" (nano-dollars), "!since"; and when what was
--- purged: "!all", "!task|...", "!key|...", "!tag|...", the latest of them as "!purged", and "!reclaimed": up to when their room was taken back.
+-- purged: "!all", "!task|...", "!key|...", "!tag|...", "!end_user|...", the latest of them as "!purged", and "!reclaimed": up to when their room was taken
+-- back.
 local CACHE_OVERHEAD = 200 -- bytes that Redis needs for an entry besides its own, about
 
 -- {made, fresh, ends, admitted}, or nil if it is no entry
@@ -19,6 +20,7 @@ local function entry_is_purged(key, entry, admitted)
   if not read or type(head) ~= 'table' or type(head[3]) ~= 'table' then return true end
   local names = { '!all', '!task|' .. tostring(head[1]), '!key|' .. tostring(head[2]) }
   for _, tag in ipairs(head[3]) do names[#names + 1] = '!tag|' .. tostring(tag) end
+  if head[10] and head[10] ~= '' then names[#names + 1] = '!end_user|' .. tostring(head[10]) end
   for _, at in ipairs(redis.call('HMGET', key, unpack(names))) do
     if at and admitted <= tonumber(at) then return true end
   end

@@ -5,7 +5,8 @@
 --       last: the idempotency key's entry, if the request has one
 -- ARGV  1 version of the caller's snapshot  2 request id  3 the demand, a msgpack array (gateway.stores.counters.Demand):
 --       lease ms, end user, tier, input tokens, output cap wanted, least useful cap, choices, input nano-dollars, output
---       pico-dollars per token, counters, rings, slots, fingerprint, seconds to keep the end user's counters, models
+--       pico-dollars per token, counters, rings, slots, fingerprint, seconds to keep the end user's counters, models,
+--       whether its answer is in hand already
 --       counter: {hash, field, metric, amount, window start ms, verified from ms, mark, model}   amount -1: only counted; mark 0: none;
 --         model 0: counts the whole request; else the model of the plan (1 the first) whose calls it counts
 --       ring: {hash, field, requests or 0, tokens or 0}      slot: {hash, field, amount}      hash: 1 tenant's, 2 end user's
@@ -19,7 +20,7 @@
 -- A limit that was made or changed within the window wants its counter verified since ("v" and its name): it may not have been counted.
 -- A model whose own budget has no room is left out as long as the plan has another one; nothing is held in what counts it.
 --
--- A request that is given a cached answer counts as one of no tokens and no cost: limits on requests take it in, budgets that are used up
+-- A request that is given a cached answer, found here or in hand, counts as one of no tokens and no cost: limits on requests take it in, budgets that are used up
 -- refuse it, and it takes no place among the requests under way, nor in what counts its plan's models. One that asks what another is being
 -- answered takes nothing and is told to wait, unless a cached answer would be refused as well.
 --
@@ -127,7 +128,8 @@ if digest then
     end
   end
 end
-local is_light = entry or follows
+local is_answered = entry or demand[16]
+local is_light = is_answered or follows
 if is_light then
   slots = {}
   input, wanted, least, input_nano, output_pico = 0, 0, 0, 0, 0
@@ -223,14 +225,14 @@ if follows then
 end
 
 -- Everything fits: take it all.
-if #left_out > 0 or entry then
+if #left_out > 0 or is_answered then
   local kept = {}
   for _, item in ipairs(counters) do
     local model = item[8] or 0
-    if not (out[model] or entry and model > 0) then kept[#kept + 1] = item end
+    if not (out[model] or is_answered and model > 0) then kept[#kept + 1] = item end
   end
   counters, demand[10] = kept, kept
-  if entry then demand[4], demand[5], demand[6], demand[8], demand[9], demand[12] = 0, 0, 0, 0, 0, {} end
+  if is_answered then demand[4], demand[5], demand[6], demand[8], demand[9], demand[12] = 0, 0, 0, 0, 0, {} end
   ARGV[3] = cmsgpack.pack(demand)
 end
 local tokens = input + cap * choices

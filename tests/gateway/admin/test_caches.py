@@ -9,10 +9,12 @@ from uuid import uuid4
 import pytest
 from auditlog.models import LogEntry
 from django.urls import reverse
+from django.utils import timezone
 from django_redis import get_redis_connection
 
-from gateway.models import CachePolicy
+from gateway.models import CachePolicy, SemanticEntry
 from tenants import redis_keys
+from tenants.models import Tenant
 from tests.cast import Cast, at_work, request_row
 
 pytestmark = pytest.mark.django_db
@@ -61,7 +63,18 @@ def keep(policy: CachePolicy, **books: int) -> None:
 
 def purged(policy: CachePolicy) -> list[str]:
     names = get_redis_connection("default").hkeys(redis_keys.cached(policy.tenant_id))
-    return sorted(name.decode() for name in names if name.split(b"|")[0] in (b"!all", b"!task", b"!key", b"!tag"))
+    return sorted(
+        name.decode() for name in names if name.split(b"|")[0] in (b"!all", b"!task", b"!key", b"!tag", b"!end_user")
+    )
+
+
+def semantic_entry(tenant: Tenant, **fields: Any) -> SemanticEntry:
+    now = timezone.now()
+    return SemanticEntry.objects.create(
+        tenant=tenant, scope=bytes(32), question_sha256=uuid4().bytes, question="How?", embedder="minilm-l6-v2", embedding=[1.0, 0.0],
+        surface="openai", is_stream=False, body=b"", model="gpt-4o", provider="openai", request_id=uuid4(), input_tokens=1,
+        output_tokens=1, answered_at=now, expires_at=now, stale_until=now, **fields,
+    )  # fmt: skip
 
 
 def test_an_admin_makes_a_policy_for_all_tasks_and_it_is_in_the_audit_trail(cast: Cast):
@@ -151,12 +164,32 @@ def test_the_page_says_what_the_cache_holds_and_was_worth(cast: Cast, acmes: Cac
     assert "3 hits of 4 (75%), $0.0012 saved since" in text
 
 
+def test_the_page_says_what_the_semantic_cache_holds_and_was_worth(cast: Cast, acmes: CachePolicy):
+    for owner, hits in ((cast.acme, 2), (cast.acme, 1), (cast.globex, 5)):
+        semantic_entry(owner.tenant, hits=hits, cost_nanousd=1_500_000)
+    text = html.unescape(at_work(cast.vera).get(page("change", acmes)).content.decode())
+    assert "2 answers, the oldest of" in text
+    assert "given 3 times again, $0.0045 saved" in text
+
+
 @pytest.mark.parametrize(
     ("what", "mark"),
-    [("all", "!all"), ("task", "!task|{task}"), ("key", "!key|{key}"), ("tag", "!tag|beta")],
+    [
+        ("all", "!all"),
+        ("task", "!task|{task}"),
+        ("key", "!key|{key}"),
+        ("tag", "!tag|beta"),
+        ("end_user", "!end_user|u1"),
+    ],
 )
 def test_an_admin_has_it_forget(cast: Cast, acmes: CachePolicy, what: str, mark: str):
-    given = {"what": what, "task": cast.acme.task.slug, "key": str(cast.acme.key.api_key.pk), "tag": "beta"}
+    given = {
+        "what": what,
+        "task": cast.acme.task.slug,
+        "key": str(cast.acme.key.api_key.pk),
+        "tag": "beta",
+        "end_user": "u1",
+    }
     assert at_work(cast.ada).get(page("purge", acmes)).status_code == 200
     assert purged(acmes) == []
     response = at_work(cast.ada).post(page("purge", acmes), given, follow=True)
@@ -169,7 +202,8 @@ def test_an_admin_has_it_forget(cast: Cast, acmes: CachePolicy, what: str, mark:
 
 @pytest.mark.parametrize(
     "given",
-    [{}, {"what": "x"}, {"what": "tag", "tag": ""}, {"what": "task", "task": "no-such"}, {"what": "key", "key": str(uuid4())}],
+    [{}, {"what": "x"}, {"what": "tag", "tag": ""}, {"what": "end_user"},
+     {"what": "task", "task": "no-such"}, {"what": "key", "key": str(uuid4())}],
 )  # fmt: skip
 def test_what_is_not_there_is_not_purged(cast: Cast, acmes: CachePolicy, given: dict[str, str]):
     assert at_work(cast.ada).post(page("purge", acmes), given).status_code == 200

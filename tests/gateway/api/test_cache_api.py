@@ -47,12 +47,12 @@ def test_says_what_it_holds_and_was_worth(cached):
     assert told["oldest_at"] >= told["counted_since"]
     assert told["policies"] == [
         {
-            "task": None, "exact": True, "ttl_seconds": 3600, "stale_seconds": 86_400, "scope": "tenant", "max_temperature": 0.3,
-            "with_tools": False, "embeddings": True,
+            "task": None, "exact": True, "semantic": False, "ttl_seconds": 3600, "stale_seconds": 86_400, "scope": "tenant",
+            "max_temperature": 0.3, "with_tools": False, "embeddings": True,
         },
         {
-            "task": "faq", "exact": True, "ttl_seconds": 60, "stale_seconds": 86_400, "scope": "end_user", "max_temperature": 0.3,
-            "with_tools": False, "embeddings": True,
+            "task": "faq", "exact": True, "semantic": False, "ttl_seconds": 60, "stale_seconds": 86_400, "scope": "end_user",
+            "max_temperature": 0.3, "with_tools": False, "embeddings": True,
         },
     ]  # fmt: skip
 
@@ -93,6 +93,14 @@ def test_only_what_has_the_tag(cached):
     assert [said(cached.chat(prompt=prompt)) for prompt in "abc"] == [GONE, HIT, HIT]
 
 
+def test_only_what_the_end_user_asked(cached):
+    cached.chat(prompt="a", user="ada")
+    cached.chat(prompt="b", user="bo")
+    cached.chat(prompt="c")
+    assert purge(cached, end_user="ada").json()["purged"] == {"end_user": "ada"}
+    assert [said(cached.chat(prompt=prompt)) for prompt in "abc"] == [GONE, HIT, HIT]
+
+
 def test_what_is_purged_does_not_stand_in_either(cached, simulator):
     cached.chat()
     pass_time(cached, 4000)
@@ -119,7 +127,8 @@ def test_an_answer_that_was_asked_for_before_the_purge_is_not_given_after_it(cac
 
 @pytest.mark.parametrize(
     "what",
-    [{}, {"all": False}, {"all": True, "tag": "x"}, {"tag": ""}, {"tag": "x" * 65}, {"tag": "a\nb"}, {"tag": 5}, {"user": "x"}],
+    [{}, {"all": False}, {"all": True, "tag": "x"}, {"tag": ""}, {"tag": "x" * 65}, {"tag": "a\nb"}, {"tag": 5}, {"user": "x"},
+     {"end_user": " "}, {"end_user": "x" * 201}, {"end_user": "a\nb"}],
 )  # fmt: skip
 def test_what_makes_no_sense_is_refused_and_purges_nothing(cached, what):
     cached.chat()
@@ -180,12 +189,14 @@ def test_the_room_of_what_is_purged_or_past_its_end_is_taken_back(cached):
     ((digest, _), _) = entries(cached).items()
     redis.hset(redis_keys.cached(cached.tenant.id), digest, b"broken")
     cached.chat(prompt="d")
+    purge(cached, end_user="ada")
     redis.hincrby(redis_keys.cached(cached.tenant.id), "!reclaimed", -3_601_000)  # as if an hour had passed
     redis.hincrby(redis_keys.cached(cached.tenant.id), "!tag|x", -86_500_000)
+    redis.hincrby(redis_keys.cached(cached.tenant.id), "!end_user|ada", -86_500_000)
     assert cache.due(redis, [cached.tenant.id]) == [cached.tenant.id]
     assert cache.reclaim(redis, cached.tenant.id) == 2
     assert len(entries(cached)) == redis.zcard(redis_keys.cached_by_age(cached.tenant.id)) == 1
-    assert not [name for name in books(cached) if name.startswith("tag")]
+    assert not [name for name in books(cached) if name.startswith(("tag", "end_user"))]
     assert said(cached.chat(prompt="d")) == HIT
 
 

@@ -20,7 +20,7 @@ from tests.gateway.caches import FIRST, HIT, policy, said
 from tests.gateway.live import Gateway, Reply, World, wait_until
 
 QUESTION = "How do I reset my password?"
-SIMILAR = "How can I reset my password?"  # similarity 0.992, score 0.72
+SIMILAR = "How can I reset my password?"  # similarity 0.992, score 0.71
 OTHER = "What are your opening hours on Sundays?"
 FAR = (200, "miss", "no entry; semantic: nothing near enough")
 
@@ -28,7 +28,7 @@ FAR = (200, "miss", "no entry; semantic: nothing near enough")
 @pytest.fixture
 def meaning(world: World) -> World:
     """A tenant whose answers are given to questions that mean the same, at a target that paraphrases keep to."""
-    policy(world, semantic=True, semantic_threshold="0.8", target_false_percent=10)
+    policy(world, semantic=True, semantic_threshold="0.8", target_false_percent=15)
     return world
 
 
@@ -70,7 +70,7 @@ def test_is_given_whole_and_as_a_stream(meaning, simulator, surface, kept_of_str
     for reply, record in zip((whole, stream), given, strict=True):
         headers = reply.headers
         assert 0.98 < float(headers["x-tollgate-similarity"]) < 1
-        assert headers["x-tollgate-cache-reason"].startswith("verified: 0.72")
+        assert headers["x-tollgate-cache-reason"].startswith("verified: 0.71")
         assert headers["x-tollgate-cache-saved-usd"] == f"{made.cost_usd:.9f}"
         assert headers["x-tollgate-cost-usd"] == "0.000000000"
         assert 0 <= int(headers["age"]) < 60
@@ -84,6 +84,9 @@ def test_is_given_whole_and_as_a_stream(meaning, simulator, surface, kept_of_str
     assert tasks.note_hits() >= 2
     entry.refresh_from_db()
     assert entry.hits == 2
+    told = meaning.get("/v1/cache").json()["semantic"]
+    assert (told["entries"], told["hits"], told["saved_usd"]) == (1, 2, f"{2 * made.cost_usd:.9f}")
+    assert told["oldest_at"] is not None
     assert SemanticHit.objects.filter(tenant=meaning.tenant).count() == 2
 
 
@@ -117,7 +120,7 @@ def test_what_the_verifier_doubts_is_a_miss_unless_the_policy_does_without_it(wo
     world.chat(prompt=QUESTION)
     kept(world)
     doubted = world.chat(prompt=SIMILAR)
-    assert doubted.headers["x-tollgate-cache-reason"] == "no entry; semantic: verified: 0.725 below 0.955"
+    assert doubted.headers["x-tollgate-cache-reason"] == "no entry; semantic: verified: 0.710 below 0.950"
     row.semantic_verified = False
     row.save()
     given = world.chat(prompt=SIMILAR.upper())
@@ -178,7 +181,7 @@ TURN = [
 
 
 def test_agents_turns_pass_it_by_unless_the_policy_says_otherwise(world, simulator):
-    row = policy(world, semantic=True, semantic_threshold="0.8", target_false_percent=10)
+    row = policy(world, semantic=True, semantic_threshold="0.8", target_false_percent=15)
     for text in (QUESTION, SIMILAR):
         assert said(asked(world, user(text), *TURN)) == (200, "miss", "no entry; semantic: a tool's result")
     assert kept(world) == []
@@ -219,7 +222,7 @@ def test_a_policy_of_the_task_goes_before_the_tenant_s(meaning):
     meaning.chat("task/faq", QUESTION)
     assert kept(meaning) == []
     targets = [terms_of(meaning.tenant.id, slug).target for slug in ("faq", "", "other")]
-    assert targets == pytest.approx([0.07, 0.1, 0.1])
+    assert targets == pytest.approx([0.07, 0.15, 0.15])
 
 
 def test_what_was_measured_asks_for_more_or_switches_it_off(meaning):
@@ -227,7 +230,7 @@ def test_what_was_measured_asks_for_more_or_switches_it_off(meaning):
     kept(meaning)
     watch = SemanticWatch.objects.create(tenant=meaning.tenant, threshold=0.8, measure="score", check_percent=0)
     doubted = asked(meaning, user(SIMILAR))
-    assert doubted.headers["x-tollgate-cache-reason"] == "no entry; semantic: verified: 0.725 below 0.800"
+    assert doubted.headers["x-tollgate-cache-reason"] == "no entry; semantic: verified: 0.710 below 0.800"
     watch.is_off = True
     watch.save()
     off = asked(meaning, user(SIMILAR + " "))
@@ -265,24 +268,26 @@ def test_a_share_of_the_hits_waits_to_be_checked_with_its_request(meaning):
     check = SemanticCheck.objects.get(tenant=meaning.tenant)
     assert (f"req_{check.request_id.hex}", check.entry_id) == (given.headers["x-request-id"], entry.id)
     assert SIMILAR in check.sealed
-    assert check.score == pytest.approx(0.725, abs=0.001)
+    assert check.score == pytest.approx(0.710, abs=0.001)
 
 
-@pytest.mark.parametrize("what", ["all", "task", "key", "tag"])
+@pytest.mark.parametrize("what", ["all", "task", "key", "tag", "end_user"])
 def test_a_purge_has_it_forget_what_was_kept_and_what_is_on_its_way(meaning, what):
     model = Model.objects.get(tenant=meaning.tenant, name="gpt-4o")
     Task.objects.create(tenant=meaning.tenant, slug="faq", name="FAQ", default_model=model)
     from tenants import api_keys
 
     key = api_keys.create(meaning.tenant, name="purges", scopes=["chat", "cache"])
-    subjects = {"all": True, "task": "faq", "key": str(key.api_key.id), "tag": "beta"}
+    subjects = {"all": True, "task": "faq", "key": str(key.api_key.id), "tag": "beta", "end_user": "ada"}
 
     def ask(text: str) -> Reply:
-        body = {"model": "task/faq", "messages": [user(text)]}
+        body = {"model": "task/faq", "user": "ada", "messages": [user(text)]}
         return meaning.post("/v1/chat/completions", body, secret=key.secret, x_tollgate_tags="beta")
 
     ask(QUESTION)
     assert len(kept(meaning)) == 1
+    told = meaning.get("/v1/cache", secret=key.secret).json()["semantic"]
+    assert (told["entries"], told["hits"], told["saved_usd"]) == (1, 0, "0.000000000")
     ask(OTHER)  # on its way
     assert meaning.post("/v1/cache/purge", {what: subjects[what]}, secret=key.secret).status == 200
     assert kept(meaning) == []
@@ -305,7 +310,7 @@ def test_where_no_model_can_answer_it_stands_in_past_its_time(meaning, simulator
 
 
 def test_each_end_user_s_own_stays_so_even_where_no_model_can_answer(world, simulator):
-    policy(world, scope="end_user", semantic=True, semantic_threshold="0.8", target_false_percent=10)
+    policy(world, scope="end_user", semantic=True, semantic_threshold="0.8", target_false_percent=15)
     model = Model.objects.get(tenant=world.tenant, name="gpt-4o")
     Task.objects.create(tenant=world.tenant, slug="help", name="Help", default_model=model, replays_when_down=True)
 

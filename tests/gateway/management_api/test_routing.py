@@ -134,7 +134,8 @@ def test_cache_policies_are_edited_and_answers_purged(cast: Cast):
     assert (made.status_code, made.json()["task"], made.json()["semantic_threshold"]) == (201, None, "0.95")
     error_of(ada.post("cache-policies", {}), 400)
     assert ada.patch(f"cache-policies/{made.json()['id']}", {"exact": False}).json()["exact"] is False
-    for body in ({"all": True}, {"task": cast.acme.task.slug}, {"key": str(cast.acme.key.api_key.pk)}, {"tag": "x"}):
+    task, key = cast.acme.task.slug, str(cast.acme.key.api_key.pk)
+    for body in ({"all": True}, {"task": task}, {"key": key}, {"tag": "x"}, {"end_user": "u1"}):
         assert ada.post("cache-policies/purge", body).status_code == 204
     changes = str([entry.changes for policy in CachePolicy.objects.all() for entry in audit.history_of(policy)])
     assert "everything" in changes

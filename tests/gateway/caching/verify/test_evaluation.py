@@ -41,7 +41,7 @@ def test_what_is_hit_is_not_kept_anew():
         asked.append((place, other))
         return similarity > 0.75
 
-    assert on_stream.replay(stream, on_stream.InMemory(vectors), decide) == Point(2, 1, 4)
+    assert on_stream.replay(stream, on_stream.Store(vectors), decide) == Point(2, 1, 4)
     assert asked == [(1, 0), (2, 0), (3, 0)]
 
 
@@ -124,16 +124,25 @@ def test_training_writes_a_model_that_loads(tmp_path: Path):
     assert "192 pairs" in done.stdout
     content = json.loads(out.read_text())
     assert content["embedder"] == "minilm-l6-v2"
-    assert content["version"].startswith("1-")
+    assert content["version"].startswith("2-")
     assert len(content["questions"]) == len({text for pair in pairs.load(PAIRS) for text in (pair.text_a, pair.text_b)})
 
 
-def test_replays_a_stream():
-    done = run("benchmarks.cache", "--stream", str(STREAM))
+def test_replays_a_stream_in_memory():
+    done = run("benchmarks.cache", "--stream", str(STREAM), "--in-memory")
     assert done.returncode == 0, done.stderr
     assert "144 questions of 72 intents" in done.stdout
     assert "Verified (" in done.stdout
     assert "The verifier was trained on 0 of these questions." in done.stdout
+
+
+def test_replays_a_stream_through_a_gateway_and_its_database():
+    done = run("benchmarks.cache", "--stream", str(STREAM), "--questions", "12")
+    assert done.returncode == 0, done.stderr
+    assert "Through a gateway, 12 questions" in done.stdout
+    rows = [line.split() for line in done.stdout.splitlines() if line.strip().startswith(("guards", "verified"))]
+    assert [row[0] for row in rows] == ["guards,", "verified,", "verified,", "verified,"]
+    assert "nothing near enough" in done.stdout.partition("Why not: ")[2]
 
 
 @pytest.mark.parametrize(

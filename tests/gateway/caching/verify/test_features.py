@@ -13,7 +13,7 @@ from gateway.embedders import minilm
 
 
 def extracted(asked: str, cached: str) -> dict[str, float]:
-    values, _ = reading.compared(*reading.of_texts([asked, cached]))
+    values = reading.compared(*reading.of_texts([asked, cached])).values
     return dict(zip(features.NAMES, values, strict=True))
 
 
@@ -21,13 +21,14 @@ def extracted(asked: str, cached: str) -> dict[str, float]:
 @given(st.text(max_size=200), st.text(max_size=200))
 def test_any_two_texts_have_features_whichever_comes_first(left: str, right: str):
     one, other = reading.of_texts([left, right])
-    values, differences = reading.compared(one, other)
-    assert len(values) == len(features.NAMES)
-    assert all(map(math.isfinite, values))
-    swapped, swapped_differences = reading.compared(other, one)
-    assert swapped == pytest.approx(values, abs=1e-5)
-    for mine, turned in zip(differences, swapped_differences, strict=True):
+    found, swapped = reading.compared(one, other), reading.compared(other, one)
+    assert len(found.values) == len(features.NAMES)
+    assert all(map(math.isfinite, found.values))
+    assert swapped.values == pytest.approx(found.values, abs=1e-5)
+    for mine, turned in zip(found.differences, swapped.differences, strict=True):
         assert (mine == -turned).all()
+    assert found.substitutions.facts.tolist() == swapped.substitutions.facts.tolist()
+    assert len(found.substitutions.facts) == len(found.substitutions.words[0]) == len(found.substitutions.there[0])
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from sklearn.ensemble import ExtraTreesClassifier, GradientBoostingClassifier
 
-from gateway.caching.verify import features, scorer, thresholds, training
+from gateway.caching.verify import features, learning, learnt, reading, scorer, thresholds, training
 from gateway.caching.verify.training import Pair, Trained
 from gateway.scoring.logistic import log_odds_of
 from tests.gateway.caching.verify import samples
@@ -19,23 +19,24 @@ from tests.gateway.caching.verify import samples
 
 @pytest.fixture(scope="module")
 def made() -> Trained:
-    return training.fit(samples.table())
+    return training.fit(samples.table(), inner_folds=2)
 
 
 def test_plain_numbers_score_as_scikit_learn_does(made: Trained):
     table = samples.table()
     model = scorer.parse(made.payload)
-    # What the trees learn from: distances of models that have not seen the pair.
-    unseen = []
-    for differences in table.differences:
-        column = np.zeros(len(table.same))
-        for trained, tested in training._split(table, training.DISTANCE_FOLDS, 0):
-            learnt = training._distance(differences[trained], table.same[trained])
-            column[tested] = training._along(learnt, differences[tested])
-        unseen.append(column)
-    learnt_from = np.column_stack([table.values, *unseen]).astype(np.float32)
-    distances = [model.distances_of([one[place] for one in table.differences]) for place in range(len(table.same))]
-    rows = np.hstack([table.values, np.array(distances)]).astype(np.float32)
+    # What the trees learn from: columns of models that have not seen the pair.
+    unseen = np.zeros((len(table.same), len(features.DIFFERENCES) + len(learnt.WORD_COLUMNS)))
+    for trained, tested in training._split(table, training.LEARNT_FOLDS, 0):
+        part, rest = table.part(trained), table.part(tested)
+        made_of_part = learning.learn(part.differences, part.substitutions, part.same)
+        unseen[tested] = learning.columns(made_of_part, rest.differences, rest.substitutions)
+    learnt_from = np.column_stack([table.values, unseen]).astype(np.float32)
+    columns = [
+        model.learnt_of([one[place] for one in table.differences], table.substitutions[place])
+        for place in range(len(table.same))
+    ]
+    rows = np.hstack([table.values, np.array(columns)]).astype(np.float32)
     boosted = [
         GradientBoostingClassifier(**training.BOOSTING, random_state=1000 * turn).fit(learnt_from, table.same)
         for turn in range(training.BOOSTED_MODELS)
@@ -56,7 +57,7 @@ def test_a_payload_survives_json(made: Trained):
 
 
 def test_training_twice_gives_the_same_numbers(made: Trained):
-    assert training.fit(samples.table()) == made
+    assert training.fit(samples.table(), inner_folds=2) == made
 
 
 def test_scores_of_pairs_not_trained_on_rank_and_are_probabilities(made: Trained):
@@ -77,9 +78,9 @@ def test_pairs_that_hang_together_are_on_one_side():
     ]
     assert training.groups_of(pairs) == [0, 1, 0, 0, 2]
     table = samples.table()
-    for fold in training.folds(table, count=4, calibrates=False):
-        assert set(table.groups[fold.trained]).isdisjoint(table.groups[fold.tested])
-        assert sorted(fold.trained + fold.tested) == list(range(len(table.same)))
+    for trained, tested in training._split(table, 4, 0):
+        assert set(table.groups[trained]).isdisjoint(table.groups[tested])
+        assert sorted([*trained, *tested]) == list(range(len(table.same)))
 
 
 def test_one_kind_of_pair_teaches_nothing():
@@ -100,7 +101,7 @@ def test_only_what_could_be_a_hit_is_labelled_for_thresholds(made: Trained):
 @pytest.mark.parametrize(
     "change",
     [
-        {"format": 2},
+        {"format": 1},
         {"features": ["no_such_feature"]},
         {"distances": []},
         {"boosted": []},
@@ -108,6 +109,7 @@ def test_only_what_could_be_a_hit_is_labelled_for_thresholds(made: Trained):
         {"calibration": [1.0]},
         {"boosted": [{"trees": []}]},
         {"distances": None},
+        {"words": {}},
     ],
 )
 def test_a_payload_of_another_version_is_refused(made: Trained, change: dict[str, Any]):
@@ -128,5 +130,27 @@ def test_scoring_needs_no_scikit_learn():
 def test_features_and_distances_are_those_of_the_payload(made: Trained):
     assert made.payload["features"] == list(features.NAMES)
     assert [entry["of"] for entry in made.payload["distances"]] == list(features.DIFFERENCES)
-    largest = max(abs(value) for entry in made.payload["distances"] for row in entry["directions"] for value in row)
-    assert largest == training.LARGEST
+    directions = [learnt.unpacked(entry["directions"], width=384) for entry in made.payload["distances"]]
+    assert {one.shape for one in directions} == {(learning.DIRECTIONS, 384)}
+    assert max(abs(one).max() for one in directions) == learning.LARGEST
+
+
+def test_what_words_are_replaced_by_is_learnt(made: Trained):
+    """So it tells of pairs that it was not trained on."""
+    table = samples.table()
+    trained, tested = next(training._split(table, 2, 0))
+    part, rest = table.part(trained), table.part(tested)
+    model = learning.learn(part.differences, part.substitutions, part.same)
+    together = learning.columns(model, rest.differences, rest.substitutions)[:, len(features.DIFFERENCES)]
+    assert together[rest.same == 1].mean() > together[rest.same == 0].mean()
+    assert np.isfinite(together).all()
+
+
+def test_a_pair_of_the_same_words_has_no_substitution(made: Trained):
+    one, other = reading.of_texts(["How do I reset my password?", "how do I reset my PASSWORD"])
+    found = reading.compared(one, other)
+    assert len(found.substitutions.facts) == 0
+    model = scorer.parse(made.payload)
+    assert model.learnt_of(found.differences, found.substitutions)[-3:] == features.single(
+        [model.words.together_from, 0.0, model.words.nothing]
+    )

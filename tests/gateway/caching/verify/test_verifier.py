@@ -12,6 +12,7 @@ import pytest
 from gateway.caching.verify import scorer, shipped, thresholds, verifier
 from gateway.caching.verify.thresholds import SAME_WORDS, Labelled
 from gateway.caching.verify.verifier import Verdict
+from gateway.embedders import minilm
 
 ASKED = "How do I reset my password?"
 
@@ -59,6 +60,15 @@ def test_the_score_does_not_depend_on_which_comes_first():
     assert verifier.score(ASKED, other) == pytest.approx(verifier.score(other, ASKED), abs=1e-6)
 
 
+def test_the_vector_that_was_just_made_spares_a_run_of_the_network_once_and_changes_nothing():
+    other = "What do I have to do to reset my password?"
+    mine, elsewhere = minilm.embed([ASKED, "How do I get to the airport from here by public transport?"])
+    assert verifier.score(ASKED, other, vector=mine) == pytest.approx(verifier.score(ASKED, other), abs=1e-3)
+    assert minilm.pieces_of(mine) is None
+    assert minilm.pieces_of(elsewhere.copy()) is None  # the same numbers, of somebody else's
+    assert minilm.pieces_of(elsewhere) is not None
+
+
 def test_many_threads_get_the_same_scores():
     others = [f"How can I reset {what}?" for what in ("it", "my password", "the router", "a clock", "everything")] * 4
     alone = [verifier.score(ASKED, other) for other in others]
@@ -95,7 +105,7 @@ async def test_where_too_many_wait_it_says_so(monkeypatch: pytest.MonkeyPatch):
 
 
 def test_the_shipped_model_is_small_loads_and_has_no_texts():
-    assert shipped.PATH.stat().st_size < 500_000
+    assert shipped.PATH.stat().st_size < 1_000_000
     content = json.loads(shipped.PATH.read_text())
     assert set(content) == {"version", "embedder", "model", "scores", "pairs", "questions"}
     assert all(isinstance(one, int) for one in content["questions"])

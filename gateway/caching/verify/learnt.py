@@ -1,0 +1,140 @@
+"""What was learnt of vectors: numbers that trees cannot make of them themselves.
+
+A *distance* is the log of how much likelier a difference between two vectors is for the same question than for another one, if both kinds
+of difference are normally distributed around nothing. A *word model* says of substitutions how far they leave the question the same: of
+each, and of all of a pair together. Made by `learning`, kept as JSON: directions are whole numbers, to be kept small.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from gateway.caching.verify.substitutions import FACTS, LAYERS, Substitutions
+
+WORD_COLUMNS = ("words_together", "words_sum", "words_least")
+FARTHEST = 4.0  # standard deviations; what is farther out counts as that far
+
+
+@dataclass(frozen=True, slots=True)
+class Distance:
+    """Squares of a difference's parts along some directions, weighed and added."""
+
+    directions: Any  # float32, directions × 384
+    weights: Any
+
+    def of(self, difference: Any) -> float:
+        along = self.directions @ difference
+        return float((along * along) @ self.weights)
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """Directions of a layer: of words, and of what a word and its substitute are apart."""
+
+    words: Any  # float32, directions × 384
+    words_from: Any  # what lies in the middle, along each
+    apart: Any
+    apart_from: Any
+
+
+@dataclass(frozen=True, slots=True)
+class WordModel:
+    """Two linear models over the same parts of a substitution (`parts`, scaled): of each, and of all of a pair together."""
+
+    bases: tuple[Base, ...]
+    centre: Any
+    scale: Any
+    of_each: Any
+    of_each_from: float
+    together: Any
+    together_from: float
+    nothing: float  # the least of a pair without any substitution
+
+    def of(self, found: Substitutions) -> list[float]:
+        """In the order of WORD_COLUMNS."""
+        import numpy as np
+
+        if not len(found.facts):
+            return [self.together_from, 0.0, self.nothing]
+        scaled = self.scaled(found)
+        each = scaled @ self.of_each + self.of_each_from
+        summed = scaled.sum(axis=0) / np.sqrt(len(scaled))
+        return [float(summed @ self.together) + self.together_from, float(each.sum()), float(each.min())]
+
+    def scaled(self, found: Substitutions) -> Any:
+        import numpy as np
+
+        values = (parts(self.bases, found) - self.centre) / self.scale
+        return np.clip(values, -FARTHEST, FARTHEST)
+
+
+def parts(bases: Sequence[Base], found: Substitutions) -> Any:
+    """Substitutions × columns: sums, products, differences of the words along the directions of each layer, and the facts. Nothing of it
+    tells which text comes first."""
+    import numpy as np
+
+    columns = []
+    for base, words, there in zip(bases, found.words, found.there, strict=True):
+        one = words @ base.words.T - base.words_from
+        other = there @ base.words.T - base.words_from
+        apart = (words - there) @ base.apart.T - base.apart_from
+        columns += [one + other, one * other, apart * apart, np.abs(one - other)]
+    return np.concatenate([*columns, found.facts], axis=1)
+
+
+def packed(directions: Any) -> str:
+    """Whole numbers from -128 to 127, as bytes in base64."""
+    import numpy as np
+
+    return base64.b64encode(directions.astype(np.int8).tobytes()).decode()
+
+
+def unpacked(text: str, *, width: int) -> Any:
+    """Raises `ValueError` if that is no table of this width."""
+    import numpy as np
+
+    return np.frombuffer(base64.b64decode(text, validate=True), dtype=np.int8).reshape(-1, width).astype(np.float32)
+
+
+def distance(entry: Mapping[str, Any], *, width: int) -> Distance:
+    """Raises what reading a wrong payload raises: `KeyError`, `TypeError`, `ValueError`."""
+    import numpy as np
+
+    return Distance(unpacked(entry["directions"], width=width), np.array(entry["weights"], dtype=np.float32))
+
+
+def word_model(entry: Mapping[str, Any], *, width: int) -> WordModel:
+    """As `distance`."""
+    import numpy as np
+
+    def numbers(value: Any) -> Any:
+        return np.array(value, dtype=np.float32)
+
+    bases = tuple(
+        Base(
+            unpacked(base["words"], width=width) * numbers(base["words_scale"])[:, None],
+            numbers(base["words_from"]),
+            unpacked(base["apart"], width=width) * numbers(base["apart_scale"])[:, None],
+            numbers(base["apart_from"]),
+        )
+        for base in entry["bases"]
+    )
+    count = sum(3 * len(base.words) + len(base.apart) for base in bases) + len(FACTS)
+    made = WordModel(
+        bases=bases,
+        centre=numbers(entry["centre"]),
+        scale=numbers(entry["scale"]),
+        of_each=numbers(entry["of_each"]),
+        of_each_from=float(entry["of_each_from"]),
+        together=numbers(entry["together"]),
+        together_from=float(entry["together_from"]),
+        nothing=float(entry["nothing"]),
+    )
+    if len(bases) != len(LAYERS) or any(
+        one.shape != (count,) for one in (made.centre, made.scale, made.of_each, made.together)
+    ):
+        raise ValueError("a word model of another shape")
+    return made

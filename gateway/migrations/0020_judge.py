@@ -29,7 +29,7 @@ def trigger(table, columns):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('gateway', '0018_semantic_cache'),
+        ('gateway', '0019_traces_and_content'),
         ('tenants', '0014_management_keys'),
     ]
 

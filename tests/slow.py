@@ -1,7 +1,7 @@
 """Which tests `make test` leaves out, so that CI stays short; `make test-slow` runs them. A beginning of a test's id, up to its parameters.
 
-In here is what takes seconds and looks at something again that another test looks at: the second colour scheme of a walk with axe-core,
-another service that dies, a list's every filter, and training and evaluating the shipped models.
+In here is what takes seconds of computing and looks at something again that another test looks at: walks with axe-core (`make screenshots`
+tells what it finds on every page), more of `make up`'s starts, more persons of the matrix, a list's every filter, and training models.
 
 And which files come first, since each is one process's work for a minute or more: at the end, the others would wait for them.
 """
@@ -18,12 +18,15 @@ LONG = (
 )
 
 SLOW = (
-    "tests/browser/test_dashboards.py::test_no_tab_is_seriously_inaccessible_or_too_wide[light",
-    "tests/browser/test_joining.py::test_no_page_of_accounts_is_seriously_inaccessible_or_without_its_look[dark",
-    "tests/browser/test_rules.py::test_no_page_is_seriously_inaccessible_or_wider_than_a_narrow_screen[dark",
+    "tests/browser/test_budgets.py::test_no_page_is_seriously_inaccessible_or_wider_than_a_narrow_screen[light",
+    "tests/browser/test_dashboards.py::test_no_tab_is_seriously_inaccessible_or_too_wide",
+    "tests/browser/test_joining.py::test_no_page_of_accounts_is_seriously_inaccessible_or_without_its_look",
+    "tests/browser/test_rules.py::test_no_page_is_seriously_inaccessible_or_wider_than_a_narrow_screen",
     "tests/browser/test_shell.py::test_no_page_is_seriously_inaccessible[light",
-    "tests/config/test_up.py::test_a_service_that_dies_ends_everything[words0",
-    "tests/config/test_up.py::test_a_service_that_dies_ends_everything[words2",
+    "tests/config/matrix/test_matrix.py::test_pages_of_a_console[alice",
+    "tests/config/matrix/test_matrix.py::test_pages_of_a_console[bob",
+    "tests/config/test_up.py::test_a_service_that_dies_ends_everything",
+    "tests/config/test_up.py::test_it_ends_with_its_parent_when_asked_to",
     "tests/gateway/admin/test_pages.py::test_every_filter_of_a_list_answers",
     "tests/gateway/caching/verify/test_evaluation.py::test_cross_validates_on_the_sample",
     "tests/gateway/caching/verify/test_evaluation.py::test_replays_a_stream_through_a_gateway_and_its_database",
@@ -33,4 +36,7 @@ SLOW = (
     "tests/gateway/caching/verify/test_training.py::test_training_twice_gives_the_same_numbers",
     "tests/gateway/quality/test_evaluation.py::test_a_trained_file_knows_its_prompts_and_the_shipped_one_does_not_know_the_sample",
     "tests/gateway/quality/test_evaluation.py::test_cross_validates_on_the_sample",
+    "tests/gateway/quality/test_evaluation.py::test_trains_on_one_file_and_tests_on_another",
+    "tests/gateway/quality/test_versions.py::test_held_out_prompts_are_never_trained_on",
+    "tests/gateway/quality/test_versions.py::test_old_versions_go_and_the_one_in_force_stays",
 )

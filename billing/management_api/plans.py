@@ -21,7 +21,7 @@ class TierRow(Row):
         fields = ["tier", "tokens_per_day", "requests_per_minute", "tokens_per_minute", "max_concurrency"]
 
 
-class PlanRow(Row):
+class OwnPlanRow(Row):
     tiers = TierRow(many=True)
 
     class Meta:
@@ -30,7 +30,7 @@ class PlanRow(Row):
 
 
 class SubscriptionRow(Row):
-    plan = PlanRow()
+    plan = OwnPlanRow()
     is_present = serializers.SerializerMethodField(help_text="It is in force now.")
 
     class Meta:

@@ -31,7 +31,7 @@ from tenants.management_api.views import ManagementView
 TABLE_LINES, CHART_LINES = 100, metrics.TOP
 
 
-class LineRow(serializers.Serializer[Any]):
+class MetricsLineRow(serializers.Serializer[Any]):
     value = serializers.CharField(
         allow_null=True, help_text="Of the dimension; empty: without one. Null: all others together."
     )
@@ -52,7 +52,7 @@ class AnswerRow(serializers.Serializer[Any]):
     times = serializers.ListField(
         child=serializers.DateTimeField(), required=False, help_text="When each step begins; with `steps` only."
     )
-    results = LineRow(many=True)
+    results = MetricsLineRow(many=True)
     notes = serializers.ListField(
         child=serializers.CharField(), help_text="In what way the numbers may not be exact; empty: they are."
     )

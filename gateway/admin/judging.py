@@ -49,7 +49,7 @@ class JudgementAdmin(LookedAtAdmin):
     subject = "judgements"
     paginator = EstimatePaginator
     show_full_result_count = False
-    list_display = ["request", "tenant", "task", "model", "score", "status", "judge", "is_self", "answered_at"]
+    list_display = ["of_request", "tenant", "task", "model", "score", "status", "judge", "is_self", "answered_at"]
     list_filter = [
         TenantFilter,
         ("status", ChoicesDropdownFilter),
@@ -68,7 +68,7 @@ class JudgementAdmin(LookedAtAdmin):
         return rows.select_related("tenant").defer("sealed")
 
     @display(description=_("Request"), ordering="request_id")
-    def request(self, row: Judgement) -> str:
+    def of_request(self, row: Judgement) -> str:
         return str(row)
 
 

@@ -83,7 +83,12 @@ async def run(
             await semantic_cache.ask(exchange, request, plan, runtime, content)
         found = exchange.cached
         if found is not None:
-            await asyncio.gather(settlement.settle_cached(exchange, accounts), semantic_cache.note(exchange, runtime))
+            if exchange.semantic_hit is None:
+                await settlement.settle_cached(exchange, accounts)
+            else:
+                await asyncio.gather(
+                    settlement.settle_cached(exchange, accounts), semantic_cache.note(exchange, runtime)
+                )
             return _cached(found, request)
         context_summary.start(exchange, runtime, run)
         try:

@@ -13,8 +13,10 @@ from dashboards.models import Calendar, Cell, Series
 from gateway.models import (
     ContentErasure,
     Feedback,
+    Judgement,
     LabeledAnswer,
     LogChange,
+    MeasuredQuality,
     Provider,
     RequestContent,
     RequestLog,
@@ -26,9 +28,15 @@ from gateway.models import (
 )
 from tenants import api_keys, audit
 from tenants.models import ConfigModel, KeptResult, TenantOwned
-from tests.cast import CREDENTIAL, Cast, logged_in
+from tests.cast import CREDENTIAL, Cast, build_cast, logged_in
 
 pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def cast(db: None) -> Cast:
+    """With the audit trail of its making."""
+    return build_cast()
 
 
 def everything_recorded() -> str:
@@ -43,6 +51,7 @@ def test_every_configuration_model_is_tracked():
         *(SemanticCheck, SemanticEntry, SemanticHit, SemanticLabel),
         *(LogChange, Calendar, Cell, KeptResult, Series),
         *(ContentErasure, RequestContent, TraceExport),
+        *(Judgement, MeasuredQuality),
     }
     ours = [model for model in apps.get_models() if issubclass(model, (ConfigModel, TenantOwned))]
     ours = [model for model in ours if model not in no_configuration]

@@ -118,6 +118,6 @@ def test_the_request_log_shows_what_became_of_the_context(cast: Cast):
     row = request_row(cast.acme.tenant, cast.acme.key.api_key, context_tokens_before=12_000, context_tokens_after=7_200)
     address = reverse("admin:gateway_requestlog_change", args=[row.pk])
     page = at_work(cast.ada).get(address).content.decode()
-    assert "about 12,000 tokens as sent → 7,200 to the model (40% less)" in page
+    assert "left about 7,200 of 12,000 input tokens as sent (40% less to the model)" in page
     other = reverse("admin:gateway_requestlog_change", args=[cast.acme.request.pk])
     assert "tokens as sent" not in at_work(cast.ada).get(other).content.decode()

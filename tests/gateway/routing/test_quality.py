@@ -69,4 +69,6 @@ def test_explanations_say_which_figure_it_was():
 
 def test_a_task_is_told_of_models_that_turned_out_too_bad():
     texts = [item.text for item in oddities.of(world({"cheap": Measured(71, 400, "judge")}))]
-    assert "task/sum: cheap, middle is below the least quality of 80, or of unknown quality, and is left out." in texts
+    assert (
+        "task/sum: cheap, middle are below the least quality of 80, or of unknown quality, and are left out." in texts
+    )

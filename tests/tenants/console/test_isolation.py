@@ -15,10 +15,17 @@ from tenants.admin.base import TenantScopedAdmin
 from tenants.console import addresses
 from tenants.models import TenantOwned
 from tenants.sites import console
-from tests.cast import Cast, Company, in_console, logged_in
+from tests.cast import Cast, Company, build_cast, in_console, logged_in
 from tests.tenants.bound_rows import row_of
 
 pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def cast(db: None) -> Cast:
+    """With the audit trail of its making."""
+    return build_cast()
+
 
 ARGUMENTS = {"uuid": str(uuid4()), "month": "2026-10", "slug": "x", "int": "1"}
 PAGES = sorted(console._registry, key=lambda model: model._meta.label)

@@ -8,7 +8,7 @@ from django.urls import reverse
 
 from gateway.models import Model, Provider, RequestLog, RoutingRule, Task
 from tenants.models import ApiKey, EndUser, Tenant
-from tests.cast import Cast, Company, at_work, in_console, logged_in
+from tests.cast import Cast, Company, at_work, build_cast, in_console, logged_in
 
 pytestmark = pytest.mark.django_db
 
@@ -228,7 +228,8 @@ def test_a_member_cannot_revive_or_rename_the_tenants_address(cast: Cast):
     assert (fresh.name, fresh.slug, fresh.is_active) == ("Acme 2", tenant.slug, False)
 
 
-def test_the_audit_trail_shows_editors_their_tenants_entries_only(cast: Cast):
+def test_the_audit_trail_shows_editors_their_tenants_entries_only(db: None):
+    cast = build_cast()  # with the trail of its making
     address = reverse("admin:auditlog_logentry_changelist")
     content = at_work(cast.ada).get(address).content.decode()
     assert cast.acme.end_user.external_id in content

@@ -8,13 +8,9 @@ And which files come first, since each is one process's work for a minute or mor
 
 LONG = (
     "tests/config/test_up.py",
-    "tests/e2e/test_hard_stop_stores.py",
     "tests/config/matrix/test_matrix.py",
     "tests/gateway/api/test_upstream_errors.py",
-    "tests/e2e/test_provider_faults.py",
     "tests/gateway/stores/test_cluster.py",
-    "tests/e2e/test_postgres_down.py",
-    "tests/e2e/test_single_flight.py",
 )
 
 SLOW = (

@@ -1,7 +1,8 @@
 """Which tests `make test` leaves out, so that CI stays short; `make test-slow` runs them. A beginning of a test's id, up to its parameters.
 
 In here is what takes seconds of computing and looks at something again that another test looks at: walks with axe-core (`make screenshots`
-tells what it finds on every page), more of `make up`'s starts, more persons of the matrix, a list's every filter, and training models.
+tells what it finds on every page), most of `make up`'s starts (`.ci/fresh-run` makes one), more persons of the matrix, a list's every
+filter, and training models.
 
 And which files come first, since each is one process's work for a minute or more: at the end, the others would wait for them.
 """
@@ -23,11 +24,13 @@ SLOW = (
     "tests/browser/test_shell.py::test_no_page_is_seriously_inaccessible",
     "tests/config/matrix/test_matrix.py::test_pages_of_a_console[alice",
     "tests/config/matrix/test_matrix.py::test_pages_of_a_console[bob",
+    "tests/config/matrix/test_matrix.py::test_pages_of_a_console[olga",
     "tests/config/test_up.py::test_a_service_that_dies_ends_everything",
     "tests/config/matrix/test_matrix.py::test_pages_of_the_operators_site[alice",
     "tests/config/matrix/test_matrix.py::test_pages_of_the_operators_site[bob",
     "tests/config/test_seed_traffic.py",
     "tests/config/test_up.py::test_killing_it_leaves_no_process_and_the_next_start_has_the_same_data",
+    "tests/config/test_up.py::test_it_serves_heals_its_worker_and_ends_in_order_on_ctrl_c",
     "tests/config/test_up.py::test_it_ends_with_its_parent_when_asked_to",
     "tests/e2e/test_hard_stop_stores.py::test_redis_killed_and_restarted_lets_no_more_through[nothing",
     "tests/gateway/admin/test_pages.py::test_every_filter_of_a_list_answers",
@@ -36,8 +39,10 @@ SLOW = (
     "tests/gateway/caching/verify/test_evaluation.py::test_training_writes_a_model_that_loads",
     "tests/gateway/caching/verify/test_evaluation.py::test_trains_a_model_and_says_what_it_has_seen",
     "tests/gateway/caching/verify/test_training.py::test_a_payload_survives_json",
+    "tests/gateway/caching/verify/test_training.py::test_scores_of_pairs_not_trained_on_rank_and_are_probabilities",
     "tests/gateway/caching/verify/test_training.py::test_plain_numbers_score_as_scikit_learn_does",
     "tests/gateway/caching/verify/test_training.py::test_training_twice_gives_the_same_numbers",
+    "tests/gateway/embedders/test_minilm.py::test_the_event_loop_goes_on_while_many_callers_wait",
     "tests/gateway/quality/test_evaluation.py::test_a_trained_file_knows_its_prompts_and_the_shipped_one_does_not_know_the_sample",
     "tests/gateway/quality/test_evaluation.py::test_cross_validates_on_the_sample",
     "tests/gateway/quality/test_evaluation.py::test_trains_on_one_file_and_tests_on_another",

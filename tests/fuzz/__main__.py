@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 from benchmarks import stack
@@ -21,17 +22,19 @@ def main() -> None:
     )
     parser.add_argument("--only", default="", help="only paths that match this expression")
     options = parser.parse_args()
+    program = options.schemathesis.absolute()
     statuses = []
-    with stack.running("tests.fuzz.seed") as running:
+    # In a folder of its own: Schemathesis writes what it found, with the requests, to where it is started.
+    with stack.running("tests.fuzz.seed") as running, tempfile.TemporaryDirectory(prefix="tollgate-fuzz-") as folder:
         for document, key in (("/api/schema/", running.api_key), ("/api/v1/schema/", running.keys["management_key"])):
-            command = [options.schemathesis, "run", running.gateway_url + document, "--url", running.gateway_url]
+            command = [program, "run", running.gateway_url + document, "--url", running.gateway_url]
             command += ["--header", f"Authorization: Bearer {key}", "--checks", CHECKS, "--workers", "2"]
             command += ["--max-examples", str(options.examples), "--seed", str(options.seed), "--continue-on-failure"]
             command += ["--suppress-health-check", "all", "--request-timeout", "30", "--no-color", "--warnings", "off"]
             if options.only:
                 command += ["--include-path-regex", options.only]
             print(f"\n=== {document}", flush=True)
-            statuses.append(subprocess.run(command, check=False).returncode)
+            statuses.append(subprocess.run(command, cwd=folder, check=False).returncode)
         complaints = running.gateway_log.read_text()
     if complaints:
         print(f"\n=== what the gateway logged\n{complaints[-20_000:]}")

@@ -66,15 +66,6 @@ class Entry:
     data: bytes
 
 
-def waiting(redis: Redis, tenant_ids: Iterable[UUID]) -> list[UUID]:
-    """The tenants whose streams are not empty; one round trip."""
-    tenants = list(tenant_ids)
-    pipeline = redis.pipeline(transaction=False)
-    for tenant_id in tenants:
-        pipeline.xlen(redis_keys.usage_stream(tenant_id))
-    return [tenant_id for tenant_id, length in zip(tenants, pipeline.execute(), strict=True) if length]
-
-
 def drain(redis: Redis, tenant_id: UUID) -> Drained:
     """Empty a tenant's stream into the request log. Idempotent; raises what Redis or PostgreSQL raise, with nothing lost."""
     total = Drained()

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 from functools import lru_cache
+from uuid import UUID
 
 from celery import shared_task
 from django.conf import settings
 from django.db import DatabaseError
 from django.utils import timezone
 from django_redis import get_redis_connection
+from redis import Redis
 from redis.exceptions import RedisError
 
 from gateway import (
     breaker_history,
     drain,
     embedders,
+    emptying,
     judge_runs,
     partitions,
     reconciliation,
@@ -28,10 +32,11 @@ from gateway import (
     votes,
 )
 from gateway.content import erasing, keeping
-from gateway.judging import measured, taking
+from gateway.judging import cases, measured, taking
 from gateway.quality import versions
 from gateway.semantic import entries, hits, tending
 from gateway.stores import cache
+from tenants import redis_keys
 
 logger = logging.getLogger(__name__)
 DRAIN_SECONDS = 30
@@ -40,31 +45,23 @@ DRAIN_SECONDS = 30
 @shared_task
 def drain_usage_records() -> int:
     """Empty every tenant's stream into the request log; returns how many records were new. Stops after 30 s, the next run goes on."""
+    return _empty(redis_keys.usage_stream, _drain_batch)
+
+
+def _drain_batch(redis: Redis, tenant_id: UUID) -> int | None:
+    batch = drain.drain_batch(redis, tenant_id)
+    return None if batch is None else batch.inserted
+
+
+def _empty(stream_of: emptying.StreamOf, take: Callable[[Redis, UUID], int | None]) -> int:
     redis = get_redis_connection("default")
-    end = time.monotonic() + DRAIN_SECONDS
-    inserted = 0
-    for tenant_id in drain.waiting(redis, selectors.tenant_ids()):
-        while time.monotonic() < end:
-            batch = drain.drain_batch(redis, tenant_id)
-            if batch is None:
-                break
-            inserted += batch.inserted
-    return inserted
+    return emptying.empty(redis, selectors.tenant_ids(), stream_of, take, seconds=DRAIN_SECONDS)
 
 
 @shared_task
 def store_content() -> int:
     """Store the prompts and answers that wait, of tenants that want that; returns how many. Stops after 30 s, the next run goes on."""
-    redis = get_redis_connection("default")
-    end = time.monotonic() + DRAIN_SECONDS
-    stored = 0
-    for tenant_id in keeping.waiting(redis, selectors.tenant_ids()):
-        while time.monotonic() < end:
-            count = keeping.store(redis, tenant_id)
-            if count is None:
-                break
-            stored += count
-    return stored
+    return _empty(redis_keys.content_stream, keeping.store)
 
 
 @shared_task
@@ -123,31 +120,17 @@ def _embedder() -> embedders.Embedder:
 @shared_task
 def keep_answers() -> int:
     """Keep the answers that may be given again; returns how many. Stops after 30 s, the next run goes on."""
-    redis = get_redis_connection("default")
-    end = time.monotonic() + DRAIN_SECONDS
-    kept = 0
-    for tenant_id in entries.waiting(redis, selectors.tenant_ids()):
-        while time.monotonic() < end:
-            count = entries.keep(redis, tenant_id, _embedder().name, _embedder().embed_now)
-            if count is None:
-                break
-            kept += count
-    return kept
+
+    def keep(redis: Redis, tenant_id: UUID) -> int | None:
+        return entries.keep(redis, tenant_id, _embedder().name, _embedder().embed_now)
+
+    return _empty(redis_keys.given_answers, keep)
 
 
 @shared_task
 def note_hits() -> int:
     """Count the hits of the semantic cache, and set aside those that are to be checked; returns how many. Stops after 30 s."""
-    redis = get_redis_connection("default")
-    end = time.monotonic() + DRAIN_SECONDS
-    noted = 0
-    for tenant_id in hits.waiting(redis, selectors.tenant_ids()):
-        while time.monotonic() < end:
-            count = hits.note(redis, tenant_id)
-            if count is None:
-                break
-            noted += count
-    return noted
+    return _empty(redis_keys.semantic_hits, hits.note)
 
 
 @shared_task
@@ -159,16 +142,7 @@ def check_hits() -> int:
 @shared_task
 def take_answers_to_judge() -> int:
     """Take in the answers that are to be judged; returns how many. Stops after 30 s, the next run goes on."""
-    redis = get_redis_connection("default")
-    end = time.monotonic() + DRAIN_SECONDS
-    taken = 0
-    for tenant_id in taking.waiting(redis, selectors.tenant_ids()):
-        while time.monotonic() < end:
-            count = taking.take(redis, tenant_id)
-            if count is None:
-                break
-            taken += count
-    return taken
+    return _empty(redis_keys.judged_answers, taking.take)
 
 
 @shared_task
@@ -233,6 +207,7 @@ def keep_partitions() -> None:
 def forget_requests() -> int:
     """Delete requests that are older than their tenants keep them; returns how many. Stops after 30 s, the next run goes on."""
     breaker_history.forget(timezone.now())
+    cases.forget(timezone.now())
     return retention.forget(timezone.now(), seconds=DRAIN_SECONDS)
 
 

@@ -38,15 +38,6 @@ _INSERT = (
 Row = tuple[Any, ...]
 
 
-def waiting(redis: Redis, tenant_ids: Iterable[UUID]) -> list[UUID]:
-    """The tenants whose content waits; one round trip."""
-    tenants = list(tenant_ids)
-    pipeline = redis.pipeline(transaction=False)
-    for tenant_id in tenants:
-        pipeline.xlen(redis_keys.content_stream(tenant_id))
-    return [tenant_id for tenant_id, length in zip(tenants, pipeline.execute(), strict=True) if length]
-
-
 def store(redis: Redis, tenant_id: UUID) -> int | None:
     """Store a batch of a tenant's waiting content; returns how many were new, None if none waited or another worker is at it.
 

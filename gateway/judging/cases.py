@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 import msgspec
+from django.conf import settings
 from django.db import transaction
 from django.db.models import F
 
@@ -57,6 +58,12 @@ def expire(now: dt.datetime) -> int:
     """Forget answers that nobody came to judge in time; returns how many."""
     overdue = Judgement.objects.filter(status=Status.WAITING, answered_at__lt=now - KEPT)
     return overdue.update(status=Status.DROPPED, why="not in time", sealed="", judged_at=now)
+
+
+def forget(now: dt.datetime) -> int:
+    """Delete judgements that are older than the installation keeps requests; returns how many."""
+    before = now - dt.timedelta(days=settings.REQUEST_LOG_RETENTION_DAYS)
+    return Judgement.objects.filter(answered_at__lt=before).delete()[0]
 
 
 def due(now: dt.datetime) -> list[list[Case]]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
-from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -20,14 +19,6 @@ logger = logging.getLogger(__name__)
 
 BATCH = 200
 _decoder = msgspec.msgpack.Decoder(Taken)
-
-
-def waiting(redis: Redis, tenant_ids: Sequence[UUID]) -> list[UUID]:
-    """The tenants of whom answers wait; one round trip."""
-    pipeline = redis.pipeline(transaction=False)
-    for tenant_id in tenant_ids:
-        pipeline.xlen(redis_keys.judged_answers(tenant_id))
-    return [tenant_id for tenant_id, length in zip(tenant_ids, pipeline.execute(), strict=True) if length]
 
 
 def take(redis: Redis, tenant_id: UUID) -> int | None:

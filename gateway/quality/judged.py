@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-MOST_WAITING = 2_000  # in a tenant's stream; the oldest go when nobody empties it
+MOST_WAITING = 500  # in a tenant's stream, which is some 300 MB at the very most; the oldest go when nobody empties it
 MOST_BYTES = 200_000  # of request and answer each; larger ones are not judged
 
 

@@ -57,14 +57,6 @@ Vectors = Callable[[list[str]], Sequence[Sequence[float]]]
 Row = dict[str, Any]
 
 
-def waiting(redis: Redis, tenant_ids: Sequence[UUID]) -> list[UUID]:
-    """The tenants of whom answers wait; one round trip."""
-    pipeline = redis.pipeline(transaction=False)
-    for tenant_id in tenant_ids:
-        pipeline.xlen(redis_keys.given_answers(tenant_id))
-    return [tenant_id for tenant_id, length in zip(tenant_ids, pipeline.execute(), strict=True) if length]
-
-
 def keep(redis: Redis, tenant_id: UUID, embedder: str, embed: Vectors) -> int | None:
     """Bring a batch of a tenant's waiting answers into the table; returns how many were kept, None if none waited.
 

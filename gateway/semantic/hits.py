@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
-from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -27,14 +26,6 @@ logger = logging.getLogger(__name__)
 
 BATCH = 500
 SEMANTIC = "semantic"  # as the log says what a cache did
-
-
-def waiting(redis: Redis, tenant_ids: Sequence[UUID]) -> list[UUID]:
-    """The tenants of whom hits wait; one round trip."""
-    pipeline = redis.pipeline(transaction=False)
-    for tenant_id in tenant_ids:
-        pipeline.xlen(redis_keys.semantic_hits(tenant_id))
-    return [tenant_id for tenant_id, length in zip(tenant_ids, pipeline.execute(), strict=True) if length]
 
 
 def note(redis: Redis, tenant_id: UUID) -> int | None:

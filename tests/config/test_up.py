@@ -56,7 +56,8 @@ class Up:
         children = psutil.Process(self.process.pid).children()
         return next(child for child in children if set(words) <= set(child.cmdline()))
 
-    def finish(self, number: signal.Signals, *, seconds: float = 60) -> int:
+    def finish(self, number: signal.Signals, *, seconds: float = 40) -> int:
+        """Its exit status, after the signal. `seconds`: what its stages may take one after the other, and some."""
         self.pids = sorted({*self.pids, *family(self.process.pid)})
         self.process.send_signal(number)
         return self.process.wait(seconds)

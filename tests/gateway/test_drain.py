@@ -12,7 +12,7 @@ import pytest
 from django.db import connection, connections
 from django_redis import get_redis_connection
 
-from gateway import drain, ledger
+from gateway import drain, emptying, ledger
 from gateway.models import LogChange, RequestLog
 from gateway.pipeline.exchange import new_request_id
 from gateway.stores import usage_record
@@ -173,7 +173,7 @@ def test_takes_records_of_a_tenant_that_is_gone(redis):
 
 def test_tells_which_tenants_have_records_waiting(tenant, redis):
     put(make_record(tenant.id))
-    assert drain.waiting(redis, [uuid4(), tenant.id]) == [tenant.id]
+    assert emptying.waiting(redis, [uuid4(), tenant.id], redis_keys.usage_stream) == [tenant.id]
 
 
 def changes(tenant: Tenant) -> list[tuple[UUID, bool]]:

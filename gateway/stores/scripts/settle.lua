@@ -17,6 +17,7 @@
 --
 -- Returns 'ok', 'corrected', 'again' or 'alive'.
 local MOST_WAITING_CONTENT = 20000
+local MOST_WAITING_BYTES = 268435456
 local id = ARGV[1]
 local requests, tokens, nano = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
 local time = redis.call('TIME')
@@ -144,8 +145,10 @@ if repeated then
   end
 end
 if ARGV[13] ~= '' then
-  -- Bounded, for it is large: where no worker stores it, the memory is needed for what counts money.
-  if redis.call('XLEN', KEYS[7]) < MOST_WAITING_CONTENT then
+  -- Bounded, for it is large: where no worker stores it, the memory is needed for what counts money. The more wait, the smaller is what
+  -- is let in, as if all of them were as large as this one: no count of bytes has to be kept, and large ones cannot fill it by themselves.
+  local waiting = redis.call('XLEN', KEYS[7])
+  if waiting < MOST_WAITING_CONTENT and waiting * #ARGV[13] < MOST_WAITING_BYTES then
     redis.call('XADD', KEYS[7], '*', 'c', ARGV[13])
   else
     redis.call('INCR', KEYS[7] .. ':lost')

@@ -91,7 +91,7 @@ def taken(endpoint: Endpoint, content: bytes) -> dict[str, Any]:
     return body
 
 
-@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(endpoint=endpoints, said=rounds(), chosen=policies)
 async def test_what_goes_on_is_whole_valid_and_within_the_budget(
     endpoint: Endpoint, said: list[tuple[str, Any]], chosen: ContextPolicy
@@ -141,7 +141,7 @@ def _fits_or_is_the_least(endpoint: Endpoint, content: bytes, chosen: ContextPol
     assert tokens_after <= measuring.whole(shortest.body, shortest.content, kind="openai")
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(endpoint=endpoints, said=rounds(), space=st.booleans(), repetition=st.booleans())
 async def test_what_was_tidied_once_is_tidy(
     endpoint: Endpoint, said: list[tuple[str, Any]], space: bool, repetition: bool
@@ -153,7 +153,7 @@ async def test_what_was_tidied_once_is_tidy(
     assert twice is again
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(endpoint=endpoints, said=rounds(), kind=st.sampled_from(("openai", "anthropic")))
 def test_a_request_is_measured_as_the_reserve_step_measures_it(
     endpoint: Endpoint, said: list[tuple[str, Any]], kind: str
@@ -164,7 +164,7 @@ def test_a_request_is_measured_as_the_reserve_step_measures_it(
     assert meter.total == measuring.whole(request.body, request.content, kind=kind)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(endpoint=endpoints, said=rounds(), keep=st.integers(1, 20), block=st.integers(1, 12))
 def test_a_window_keeps_enough_and_stays_while_a_block_grows(
     endpoint: Endpoint, said: list[tuple[str, Any]], keep: int, block: int

@@ -173,3 +173,14 @@ def test_an_answer_that_waits_too_long_is_forgotten(world: World, simulator):
     assert run(timezone.now() + dt.timedelta(minutes=31)) == 0
     row.refresh_from_db()
     assert (row.status, row.why, row.sealed) == ("dropped", "not in time", "")
+
+
+def test_judgements_go_when_the_installations_requests_do(world: World, simulator, settings):
+    settings.REQUEST_LOG_RETENTION_DAYS = 30
+    watched(world)
+    row = waiting(world, simulator)
+    mine = Judgement.objects.filter(tenant=world.tenant)
+    cases.forget(row.answered_at + dt.timedelta(days=30))
+    assert mine.exists()
+    cases.forget(row.answered_at + dt.timedelta(days=30, seconds=1))
+    assert not mine.exists()

@@ -124,7 +124,7 @@ MODELS = st.lists(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=400, deadline=None)
 @given(
     models=MODELS,
     strategy=st.sampled_from(["fixed", "cheapest", "fastest", "weighted", "cascade"]),

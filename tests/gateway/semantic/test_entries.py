@@ -14,6 +14,7 @@ import pytest
 from django.db import connection
 from django_redis import get_redis_connection
 
+from gateway import emptying
 from gateway.caching.semantic import Given
 from gateway.models import SemanticEntry
 from gateway.semantic import entries
@@ -128,7 +129,7 @@ def test_answers_of_a_tenant_that_is_gone_are_dropped(memory: Memory):
     gone = uuid4()
     redis = get_redis_connection("default")
     redis.xadd(redis_keys.given_answers(gone), {"r": msgspec.msgpack.encode(memory.given())})
-    assert entries.waiting(redis, [gone, memory.id]) == [gone]
+    assert emptying.waiting(redis, [gone, memory.id], redis_keys.given_answers) == [gone]
     assert entries.keep(redis, gone, EMBEDDER, embed) == 0
     assert redis.xlen(redis_keys.given_answers(gone)) == 0
 

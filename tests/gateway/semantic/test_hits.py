@@ -9,6 +9,7 @@ import pytest
 from django.db import connection
 from django_redis import get_redis_connection
 
+from gateway import emptying
 from gateway.caching.semantic import Asked
 from gateway.models import SemanticCheck, SemanticEntry, SemanticHit, SemanticLabel
 from gateway.semantic import hits
@@ -119,4 +120,4 @@ def test_waiting_names_those_who_have_some(memory: Memory, neighbour: Memory, en
         redis_keys.semantic_hits(memory.id),
         {"r": msgspec.msgpack.encode(memory.hit(entry, at_ms=int(time.time() * 1000)))},
     )
-    assert hits.waiting(redis, [neighbour.id, memory.id]) == [memory.id]
+    assert emptying.waiting(redis, [neighbour.id, memory.id], redis_keys.semantic_hits) == [memory.id]

@@ -30,11 +30,12 @@ WORK = """
 import django; django.setup()
 from uuid import UUID
 from django_redis import get_redis_connection
-from gateway import drain, reconciliation, sweeper
+from gateway import drain, emptying, reconciliation, sweeper
+from tenants import redis_keys
 redis = get_redis_connection("default")
 tenants = [UUID(name) for name in {tenants}]
 swept = sum(sweeper.sweep(redis, tenant) for tenant in sweeper.with_expired(redis, tenants))
-drained = sum(drain.drain(redis, tenant).inserted for tenant in drain.waiting(redis, tenants))
+drained = sum(drain.drain(redis, tenant).inserted for tenant in emptying.waiting(redis, tenants, redis_keys.usage_stream))
 drift = [str(tenant) for tenant in tenants if reconciliation.reconcile(tenant)]
 print([swept, drained, drift])
 """

@@ -60,3 +60,19 @@ async def test_what_a_process_remembers_of_it_is_bounded(accounts, monkeypatch):
     assert [len(kept.content) for _, _, kept in accounts._recent] == [10, 10, 0]
     assert all(kept.records for _, _, kept in accounts._recent)
     assert waiting(tenant_id) == [b"x" * 10] * 3
+
+
+async def test_the_more_waits_the_smaller_is_what_is_let_in(accounts):
+    """No worker stores it: Redis's memory is for what counts money."""
+    tenant_id, redis = uuid4(), get_redis_connection("default")
+    stream = redis_keys.content_stream(tenant_id)
+    pipeline = redis.pipeline(transaction=False)
+    for _ in range(9000):
+        pipeline.xadd(stream, {"c": b"x"})
+    pipeline.execute()
+    large, small = b"y" * 30_000, b"z" * 29_000
+    await accounts.settle(settlement(tenant_id, large))
+    assert (redis.xlen(stream), int(redis.get(f"{stream}:lost"))) == (9000, 1)
+    assert redis.xlen(redis_keys.usage_stream(tenant_id)) == 1
+    await accounts.settle(settlement(tenant_id, small))
+    assert waiting(tenant_id)[-1] == small

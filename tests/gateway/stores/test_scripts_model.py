@@ -399,4 +399,4 @@ class Books(RuleBasedStateMachine):
 
 
 TestBooks = Books.TestCase
-TestBooks.settings = settings(max_examples=35, stateful_step_count=25, deadline=None, derandomize=True)
+TestBooks.settings = settings(max_examples=60, stateful_step_count=25, deadline=None, derandomize=True)

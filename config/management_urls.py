@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.urls import path
+from django.urls import path, re_path
 from rest_framework.routers import SimpleRouter
 
 from billing import months  # noqa: F401  (the converter in an address below)
@@ -56,5 +56,5 @@ urlpatterns = [
     path("limits", budgets.Limits.as_view(), name="limits"),
     path("statements", statements.Statements.as_view(), name="statements"),
     path("statements/<month:month>", statements.Statement.as_view(), name="statement"),
-    path("<path:rest>", views.Nothing.as_view()),
+    re_path(r"(?P<rest>[\s\S]*)", views.Nothing.as_view()),  # also where the address has a line break, which `path` does not take
 ]

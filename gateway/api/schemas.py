@@ -87,7 +87,7 @@ def _body(required: list[str], **properties: Any) -> dict[str, Any]:
     }
 
 
-def _answers(error: str) -> dict[Any, Any]:
+def _answers(error: str, *, streams: bool = False) -> dict[Any, Any]:
     failures = {
         400: "The request is at fault; the message says where.",
         401: "No valid key.",
@@ -103,8 +103,14 @@ def _answers(error: str) -> dict[Any, Any]:
         status: OpenApiResponse(_JSON, description=f"{text} The body is in {error}'s error format.")
         for status, text in failures.items()
     }
-    described[200] = OpenApiResponse(_JSON, description=f"As {error} answers; with `stream`, server-sent events.")
-    return described
+    if not streams:
+        return {200: OpenApiResponse(_JSON, description=f"As {error} answers."), **described}
+    text = f"As {error} answers; with `stream`, server-sent events."
+    return {
+        (200, "application/json"): OpenApiResponse(_JSON, description=text),
+        (200, "text/event-stream"): OpenApiResponse(OpenApiTypes.STR, description=text),
+        **described,
+    }
 
 
 chat_completions = extend_schema(
@@ -119,7 +125,7 @@ chat_completions = extend_schema(
         max_completion_tokens={"type": "integer", "minimum": 1, "nullable": True},
         tools=_TOOLS,
     ),
-    responses=_answers("OpenAI"),
+    responses=_answers("OpenAI", streams=True),
     examples=[
         OpenApiExample(
             "By task",
@@ -140,7 +146,7 @@ messages = extend_schema(
         stream={"type": "boolean", "nullable": True},
         tools=_TOOLS,
     ),
-    responses=_answers("Anthropic"),
+    responses=_answers("Anthropic", streams=True),
 )
 count_tokens = extend_schema(
     operation_id="count_message_tokens",

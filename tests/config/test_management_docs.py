@@ -72,3 +72,13 @@ def test_in_a_console_the_addresses_are_its_tenants(cast: Cast):
     assert yaml.safe_load(vera.get(f"{home}api/v1/schema/").content)["servers"] == [{"url": home.rstrip("/")}]
     assert escapejs(f"{home}api/v1/schema/") in vera.get(f"{home}api/v1/docs/?script=").content.decode()
     assert b"/api/v1/schema/" in Client().get("/api/v1/docs/?script=").content
+
+
+def test_streams_are_in_the_applications_document():
+    paths = yaml.safe_load(Client().get("/api/schema/").content)["paths"]
+    for path, kinds in (
+        ("/v1/chat/completions", {"application/json", "text/event-stream"}),
+        ("/v1/messages", {"application/json", "text/event-stream"}),
+        ("/v1/embeddings", {"application/json"}),
+    ):
+        assert set(paths[path]["post"]["responses"]["200"]["content"]) == kinds

@@ -163,3 +163,10 @@ def test_a_method_that_there_is_not_is_said_to_be_none(cast: Cast, path: str):
     for method in ("OPTIONS", "PUT", "TRACE"):
         response = client.client.generic(method, client.home + path, headers=client.headers)
         assert error_of(response, 405)["code"] == "method_not_allowed"
+
+
+@pytest.mark.parametrize("path", ["nothing", "keys/%0A", "rules/a%0Ab/c", ""])
+def test_an_address_that_there_is_not_is_said_in_json(cast: Cast, path: str):
+    assert error_of(script(cast.acme.tenant).get(path), 404)["code"] == "not_found"
+    within = Script(client=in_console(cast.ada, cast.acme.tenant), home=f"/t/{cast.acme.tenant.slug}/api/v1/")
+    assert error_of(within.get(path), 404)["code"] == "not_found"

@@ -56,5 +56,6 @@ urlpatterns = [
     path("limits", budgets.Limits.as_view(), name="limits"),
     path("statements", statements.Statements.as_view(), name="statements"),
     path("statements/<month:month>", statements.Statement.as_view(), name="statement"),
-    re_path(r"(?P<rest>[\s\S]*)", views.Nothing.as_view()),  # also where the address has a line break, which `path` does not take
+    # Whatever is left, also where it has a line break, which `path` does not take.
+    re_path(r"(?P<rest>[\s\S]*)", views.Nothing.as_view()),
 ]

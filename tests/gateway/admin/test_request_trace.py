@@ -193,7 +193,7 @@ def test_an_end_user_s_content_is_deleted_after_a_question(cast: Cast):
     ada = at_work(cast.ada)
     asked = ada.get(f"{ada.home}content/delete/", {"end_user": row.end_user})
     assert "Delete the prompt and answer of 1 request" in asked.content.decode()
-    assert RequestContent.objects.count() == 1
+    assert RequestContent.objects.filter(tenant=cast.acme.tenant).count() == 1
     assert ada.post(f"{ada.home}content/delete/", {"end_user": row.end_user}).status_code == 302
-    assert RequestContent.objects.count() == 0
-    assert ContentErasure.objects.get().end_user == row.end_user
+    assert not RequestContent.objects.filter(tenant=cast.acme.tenant).exists()
+    assert ContentErasure.objects.get(tenant=cast.acme.tenant).end_user == row.end_user

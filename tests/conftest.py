@@ -12,6 +12,7 @@ import uvloop
 
 from config.settings import PASSWORD_HASHERS
 from tests import services
+from tests.gateway.live import forget_worlds
 from tests.slow import LONG, SLOW
 
 QUICK = "django.contrib.auth.hashers.MD5PasswordHasher"
@@ -41,6 +42,13 @@ def _quick_passwords(settings: Any) -> None:
 @pytest.fixture
 def slow_passwords(_quick_passwords: None, settings: Any) -> None:
     settings.PASSWORD_HASHERS = PASSWORD_HASHERS
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _worlds_are_forgotten(django_db_blocker: Any) -> Iterator[None]:
+    yield
+    with django_db_blocker.unblock():
+        forget_worlds()
 
 
 @pytest.fixture(scope="session")

@@ -132,19 +132,26 @@ async def _connect_guarded(origin: Origin, make: Callable[[], Connection], conte
 
 
 _runtimes: WeakKeyDictionary[asyncio.AbstractEventLoop, Runtime] = WeakKeyDictionary()
+_last: tuple[asyncio.AbstractEventLoop, Runtime] | None = None
 
 
 def current() -> Runtime:
     """The running event loop's."""
+    global _last
     loop = asyncio.get_running_loop()
+    if _last is not None and _last[0] is loop:  # a server has one loop
+        return _last[1]
     runtime = _runtimes.get(loop)
     if runtime is None:
         runtime = _runtimes[loop] = Runtime()
+    _last = loop, runtime
     return runtime
 
 
 async def close() -> None:
     """Close the running event loop's, if there is one."""
+    global _last
+    _last = None
     runtime = _runtimes.pop(asyncio.get_running_loop(), None)
     if runtime is not None:
         await runtime.close()

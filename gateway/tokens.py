@@ -22,13 +22,13 @@ _PER_MILLE = (
     (b"jkqxz", 2_500),  # seldom in words, often in what only looks like them: random letters, base64
     (b"ABCDEFGHIJKLMNOPQRSTUVWXYZ", 750),
     (b"0123456789", 1_300),
-    (b" \t\n\r", 700),
-    (bytes(byte for byte in range(0x21, 0x7F) if not bytes((byte,)).isalnum()), 700),
+    (b" \t\n\r" + bytes(byte for byte in range(0x21, 0x7F) if not bytes((byte,)).isalnum()), 700),
     (bytes(range(0xC0, 0xE0)), 1_250),  # first bytes of two: Cyrillic, Greek, Arabic, letters with accents
     (bytes(range(0xE0, 0xF0)), 2_000),  # of three: Chinese, Japanese, Korean, Thai, Hindi
     (bytes(range(0xF0, 0x100)), 4_000),  # of four: emoji, rare characters
 )
 _DELETIONS = tuple((bytes(set(range(256)) - set(members)), weight) for members, weight in _PER_MILLE)
+_ASCII_DELETIONS = tuple(_DELETIONS[place] for place, (members, _) in enumerate(_PER_MILLE) if members.isascii())
 
 # Claude's newest tokenizer makes up to 35 % more tokens of a text: https://platform.claude.com/docs/en/about-claude/models/migration-guide
 _ANTHROPIC_PERCENT = 135
@@ -116,7 +116,8 @@ def likely(body: Any, bound: int) -> int:
 
 def weight(text: bytes) -> int:
     """Thousandths of a token of a text."""
-    return sum(weight * len(text.translate(None, others)) for others, weight in _DELETIONS)
+    deletions = _ASCII_DELETIONS if text.isascii() else _DELETIONS
+    return sum([weight * len(text.translate(None, others)) for others, weight in deletions])
 
 
 def weight_of_name(text: str) -> int:

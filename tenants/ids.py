@@ -13,9 +13,11 @@ _RANDOM_A = (1 << 12) - 1
 _RANDOM_B = (1 << 62) - 1
 
 
-def uuid7(unix_ms: int | None = None) -> UUID:
-    """A new UUID whose first 48 bits are `unix_ms` (milliseconds since 1970; now by default) and the rest random."""
+def uuid7(unix_ms: int | None = None, *, without: int = 0) -> UUID:
+    """A new UUID whose first 48 bits are `unix_ms` (milliseconds since 1970; now by default) and the rest random, but for the bits of
+    `without`, which are 0."""
     if unix_ms is None:
         unix_ms = time.time_ns() // 1_000_000
     random = int.from_bytes(os.urandom(10), "big")
-    return UUID(int=unix_ms << 80 | _VERSION_7 | (random >> 62 & _RANDOM_A) << 64 | _VARIANT | random & _RANDOM_B)
+    number = unix_ms << 80 | _VERSION_7 | (random >> 62 & _RANDOM_A) << 64 | _VARIANT | random & _RANDOM_B
+    return UUID(int=number & ~without)

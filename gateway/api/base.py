@@ -7,7 +7,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework import exceptions
@@ -79,7 +79,6 @@ class GatewayView(APIView):
         surface = rendering.surface_of(request.path, "anthropic-version" in headers)
         request_id = new_request_id()
         public_id = f"req_{request_id.hex}"
-        self.request = self.initialize_request(request, *args, **kwargs)
         self.headers = headers
         self.surface = surface
         self.request_id = request_id
@@ -113,7 +112,7 @@ class GatewayView(APIView):
         snapshot, digest = await ApiKeyAuthentication().identify(self.headers, self.scope)
         return await handler(snapshot, digest, *args, **kwargs)
 
-    def _not_allowed(self, request: HttpRequest, public_id: str) -> HttpResponse:
+    def _not_allowed(self, request: HttpRequest, public_id: str) -> HttpResponseBase:
         methods = [method.upper() for method in ("get", "post") if hasattr(self, method)]
         error = MethodNotAllowed(f"{request.method} is not possible here, only {' and '.join(methods)}.")
         response = rendering.error_response(error, self.surface, public_id)
@@ -129,7 +128,7 @@ def lower_headers(request: HttpRequest) -> dict[str, str]:
     return {name.lower(): value for name, value in request.headers.items()}
 
 
-async def not_found(request: HttpRequest, path: str = "") -> HttpResponse:
+async def not_found(request: HttpRequest, path: str = "") -> HttpResponseBase:
     """Any other address under /v1/."""
     headers = lower_headers(request)
     error = NotFound(f"There is nothing at {request.path}.", code="unknown_address")

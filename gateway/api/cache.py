@@ -8,12 +8,12 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from django.http import HttpResponse
 from drf_spectacular.utils import extend_schema_view
 
 from gateway import runtime, selectors
 from gateway.api import rendering, schemas
 from gateway.api.base import GatewayView
+from gateway.api.lean import WholeResponse
 from gateway.errors import InvalidRequest, NotFound
 from gateway.pipeline import credentials
 from gateway.pipeline.validator import MAX_END_USER, MAX_TAG
@@ -42,7 +42,7 @@ class _CacheView(GatewayView):
 class CacheView(_CacheView):
     """What the tenant's caches hold, what they were worth, and by which policies."""
 
-    async def get(self, snapshot: Snapshot, digest: str) -> HttpResponse:
+    async def get(self, snapshot: Snapshot, digest: str) -> WholeResponse:
         snapshot = await self.current(snapshot, digest)
         state, tenant_id = runtime.current(), snapshot.tenant_id
         found = await cache.stats(state.redis, tenant_id)
@@ -115,9 +115,9 @@ _wishes = msgspec.json.Decoder(_Wish)
 class PurgeView(_CacheView):
     """From now on no answer is given again that was asked for before."""
 
-    async def post(self, snapshot: Snapshot, digest: str) -> HttpResponse:
+    async def post(self, snapshot: Snapshot, digest: str) -> WholeResponse:
         snapshot = await self.current(snapshot, digest)
-        what = await _what(self.request._request.body, snapshot)
+        what = await _what(self.request.body, snapshot)
         state = runtime.current()
         at = await cache.purge(state.redis, snapshot.tenant_id, what)
         forget = partial(entries.forget, snapshot.tenant_id, what.kind, what.subject)
@@ -179,5 +179,5 @@ def _time(at: dt.datetime | None) -> str | None:
     return at.isoformat(timespec="milliseconds").replace("+00:00", "Z") if at is not None else None
 
 
-def _json(content: dict[str, Any]) -> HttpResponse:
-    return HttpResponse(msgspec.json.encode(content), content_type="application/json")
+def _json(content: dict[str, Any]) -> WholeResponse:
+    return WholeResponse(msgspec.json.encode(content))

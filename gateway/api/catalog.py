@@ -6,12 +6,12 @@ import datetime as dt
 from typing import Any, NamedTuple
 
 import msgspec
-from django.http import HttpResponse
 from drf_spectacular.utils import extend_schema_view
 
 from gateway import runtime
 from gateway.api import schemas
 from gateway.api.base import GatewayView
+from gateway.api.lean import WholeResponse
 from gateway.errors import InvalidRequest, NotFound
 from gateway.pipeline import credentials
 from gateway.pipeline.router import TASK_PREFIX
@@ -60,11 +60,11 @@ class _CatalogView(GatewayView):
 class ModelsView(_CatalogView):
     """The models and tasks that this key may use."""
 
-    async def get(self, snapshot: Snapshot, digest: str) -> HttpResponse:
+    async def get(self, snapshot: Snapshot, digest: str) -> WholeResponse:
         usable = await self.usable(snapshot, digest)
         if self.surface is Surface.OPENAI:
             return _json({"object": "list", "data": [_openai(entry) for entry in usable]})
-        page, has_more = _page(usable, self.request.query_params)
+        page, has_more = _page(usable, self.request.GET)
         return _json(
             {
                 "data": [_anthropic(entry) for entry in page],
@@ -79,7 +79,7 @@ class ModelsView(_CatalogView):
 class ModelView(_CatalogView):
     """One model or task."""
 
-    async def get(self, snapshot: Snapshot, digest: str, name: str) -> HttpResponse:
+    async def get(self, snapshot: Snapshot, digest: str, name: str) -> WholeResponse:
         for entry in await self.usable(snapshot, digest):
             if entry.name == name:
                 return _json(_openai(entry) if self.surface is Surface.OPENAI else _anthropic(entry))
@@ -115,5 +115,5 @@ def _anthropic(entry: Entry) -> dict[str, Any]:
     return {"type": "model", "id": entry.name, "display_name": entry.name, "created_at": created}
 
 
-def _json(content: dict[str, Any]) -> HttpResponse:
-    return HttpResponse(msgspec.json.encode(content), content_type="application/json")
+def _json(content: dict[str, Any]) -> WholeResponse:
+    return WholeResponse(msgspec.json.encode(content))

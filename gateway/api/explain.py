@@ -7,12 +7,12 @@ import time
 from typing import Any
 
 import msgspec
-from django.http import HttpResponse
 from drf_spectacular.utils import extend_schema_view
 
 from gateway import explaining, runtime, standings
 from gateway.api import rendering, schemas
 from gateway.api.base import GatewayView
+from gateway.api.lean import WholeResponse
 from gateway.errors import GatewayError
 from gateway.pipeline import credentials, signals, validator
 from gateway.routing.explain import Explained, Explanation
@@ -26,16 +26,16 @@ class ExplainView(GatewayView):
 
     scope = "chat"
 
-    async def post(self, snapshot: Snapshot, digest: str) -> HttpResponse:
+    async def post(self, snapshot: Snapshot, digest: str) -> WholeResponse:
         state = runtime.current()
         if not await state.snapshots.is_current(snapshot):
             snapshot = await credentials.renewed(snapshot, digest, self.scope, state.snapshots)
         key = snapshot.keys[digest]
         endpoint = Endpoint.MESSAGES if self.surface is Surface.ANTHROPIC else Endpoint.CHAT
-        request = validator.validate(endpoint, self.request._request.body, self.headers)
+        request = validator.validate(endpoint, self.request.body, self.headers)
         known = await _signals(request, snapshot, key, state)
         told = await _explanation(request, snapshot, key, known, state)
-        return HttpResponse(msgspec.json.encode(_json(told)), content_type="application/json")
+        return WholeResponse(msgspec.json.encode(_json(told)))
 
 
 async def _signals(request: Request, snapshot: Snapshot, key: Key, state: Runtime) -> Signals:

@@ -12,13 +12,14 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from drf_spectacular.utils import extend_schema_view
 
 from gateway import runtime, votes
 from gateway.api import schemas
 from gateway.api.base import GatewayView, secret_of
+from gateway.api.lean import WholeResponse
 from gateway.errors import InvalidRequest
 from gateway.models import Feedback
 from gateway.pipeline import credentials
@@ -58,7 +59,7 @@ class FeedbackView(GatewayView):
 
     async def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:  # type: ignore[override]
         if request.method == "OPTIONS":  # a browser asks whether it may
-            response: HttpResponseBase = HttpResponse(status=204)
+            response: HttpResponseBase = WholeResponse(b"", status=204)
         else:
             response = await super().dispatch(request, *args, **kwargs)
         for name, value in CORS.items():
@@ -68,17 +69,17 @@ class FeedbackView(GatewayView):
     async def admit(
         self, handler: Callable[..., Awaitable[HttpResponseBase]], *args: Any, **kwargs: Any
     ) -> HttpResponseBase:
-        self.body = _decode(self.request._request.body)
+        self.body = _decode(self.request.body)
         if not self.body.token:
             return await super().admit(handler, *args, **kwargs)
         if self.body.request_id or self.body.user:
             raise InvalidRequest(
                 "A token says which answer it is and whose vote: send it without request_id and user.", param="token"
             )
-        address = self.request._request.META.get("REMOTE_ADDR") or ""
+        address = self.request.META.get("REMOTE_ADDR") or ""
         return await _cast(partial(votes.by_token, self.body.token, _vote(self.body), address=address))
 
-    async def post(self, snapshot: Snapshot, digest: str) -> HttpResponse:
+    async def post(self, snapshot: Snapshot, digest: str) -> WholeResponse:
         state = runtime.current()
         if not await state.snapshots.is_current(snapshot):
             snapshot = await credentials.renewed(snapshot, digest, self.scope, state.snapshots)
@@ -88,9 +89,9 @@ class FeedbackView(GatewayView):
         )
 
 
-async def _cast(cast: Callable[[], Feedback]) -> HttpResponse:
+async def _cast(cast: Callable[[], Feedback]) -> WholeResponse:
     row = await runtime.current().votes.once(object(), cast)
-    return HttpResponse(msgspec.json.encode(_json(row)), content_type="application/json")
+    return WholeResponse(msgspec.json.encode(_json(row)))
 
 
 def _decode(content: bytes) -> _Body:

@@ -10,17 +10,16 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Awaitable, Callable
-from io import BytesIO
 from typing import Any
 
 from django.conf import settings
-from django.core.handlers.asgi import ASGIRequest
 from django.http.response import HttpResponseBase
 from django.urls import Resolver404, ResolverMatch, get_resolver
 
 from gateway.api import base, rendering
 from gateway.api.feedback import MAX_BODY_BYTES as MAX_FEEDBACK_BYTES
 from gateway.api.inference import EventStreamResponse
+from gateway.api.lean import LeanRequest, encoded
 from gateway.errors import BodyTooLarge, GatewayError, InternalError
 from gateway.pipeline import observability
 from gateway.pipeline.exchange import new_request_id
@@ -47,8 +46,11 @@ class LeanHandler:
         self._smaller = {"/v1/feedback": min(MAX_FEEDBACK_BYTES, self._max_body_bytes)}  # anybody may send one
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
-        with observability.IN_FLIGHT.track_inprogress():
+        observability.IN_FLIGHT.inc()
+        try:
             await self._handle(scope, receive, send)
+        finally:
+            observability.IN_FLIGHT.dec()
 
     async def _handle(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
@@ -63,9 +65,7 @@ class LeanHandler:
             response.headers["connection"] = "close"  # what is left of the body is not read
             await _send_whole(response, send)
             return
-        request = ASGIRequest(scope, BytesIO(body))
-        request._body = body
-        request.lower_headers = headers  # type: ignore[attr-defined]
+        request = LeanRequest(scope, body, headers)
         match = self._match(request.path_info)
         if match is None:
             response = await base.not_found(request)
@@ -122,8 +122,7 @@ def _too_large(most_bytes: int) -> BodyTooLarge:
 
 
 def _start(response: HttpResponseBase) -> dict[str, Any]:
-    headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in response.items()]
-    return {"type": "http.response.start", "status": response.status_code, "headers": headers}
+    return {"type": "http.response.start", "status": response.status_code, "headers": encoded(response.headers)}
 
 
 async def _send_whole(response: Any, send: Send) -> None:

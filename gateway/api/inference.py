@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import quote
 
-from django.http import HttpResponse, StreamingHttpResponse
-from django.http.response import HttpResponseBase
 from drf_spectacular.utils import extend_schema_view
 
 from gateway import runtime
 from gateway.api import rendering, schemas
 from gateway.api.base import GatewayView
+from gateway.api.lean import LeanResponse, WholeResponse
 from gateway.errors import GatewayError
 from gateway.pipeline import run as pipeline
 from gateway.pipeline.exchange import STALE, Exchange
@@ -21,13 +20,13 @@ from gateway.quality import feedback_tokens
 from gateway.types import Endpoint, Snapshot, Surface
 
 
-class EventStreamResponse(StreamingHttpResponse):
+class EventStreamResponse(LeanResponse):
     """A stream of server-sent events. Whoever sends it awaits `answer.close()` at its end, whichever way it ends."""
 
     def __init__(self, answer: AnswerStream, surface: Surface) -> None:
+        super().__init__("text/event-stream; charset=utf-8")
         self.answer = answer
         self.surface = surface
-        super().__init__(self.events(), content_type="text/event-stream; charset=utf-8")
         self.headers["cache-control"] = "no-cache"
         self.headers["x-accel-buffering"] = "no"
 
@@ -43,7 +42,7 @@ class EventStreamResponse(StreamingHttpResponse):
 class InferenceView(GatewayView):
     endpoint: Endpoint
 
-    async def post(self, snapshot: Snapshot, digest: str) -> HttpResponseBase:
+    async def post(self, snapshot: Snapshot, digest: str) -> LeanResponse:
         exchange = Exchange(
             request_id=self.request_id,
             endpoint=self.endpoint,
@@ -52,9 +51,9 @@ class InferenceView(GatewayView):
             started_ns=self.started_ns,
         )
         exchange.lap("authenticate")
-        response: HttpResponseBase
+        response: LeanResponse
         try:
-            answer = await pipeline.run(exchange, self.request._request.body, self.headers, runtime.current())
+            answer = await pipeline.run(exchange, self.request.body, self.headers, runtime.current())
         except GatewayError as error:
             response = rendering.error_response(error, self.surface, exchange.public_id)
             response.headers["x-tollgate-cost-usd"] = rendering.dollars(exchange.cost_nanousd)
@@ -68,21 +67,21 @@ class InferenceView(GatewayView):
         _describe(response, exchange, self.surface)
         return response
 
-    def _render(self, answer: Answer | AnswerStream | Repeat, exchange: Exchange) -> HttpResponseBase:
+    def _render(self, answer: Answer | AnswerStream | Repeat, exchange: Exchange) -> LeanResponse:
         if isinstance(answer, AnswerStream):
             return EventStreamResponse(answer, self.surface)
         if isinstance(answer, Repeat):
             return _repeated(answer, exchange)
-        response = HttpResponse(answer.body, content_type="application/json")
+        response = WholeResponse(answer.body)
         if answer.cost_nanousd is not None:
             response.headers["x-tollgate-cost-usd"] = rendering.dollars(answer.cost_nanousd)
         return response
 
 
-def _repeated(answer: Repeat, exchange: Exchange) -> HttpResponse:
+def _repeated(answer: Repeat, exchange: Exchange) -> WholeResponse:
     """An answer given before; of a stream, all of it at once."""
     content_type = "text/event-stream; charset=utf-8" if answer.is_stream else "application/json"
-    response = HttpResponse(answer.body, content_type=content_type)
+    response = WholeResponse(answer.body, content_type)
     headers = response.headers
     if answer.is_stream:
         headers["cache-control"] = "no-cache"
@@ -103,7 +102,7 @@ def _repeated(answer: Repeat, exchange: Exchange) -> HttpResponse:
     return response
 
 
-def _describe(response: HttpResponseBase, exchange: Exchange, surface: Surface) -> None:
+def _describe(response: LeanResponse, exchange: Exchange, surface: Surface) -> None:
     """Who answered, whether from a cache, whether the output was capped, and what is left of the limits per minute."""
     headers = response.headers
     answered_by = exchange.settled_for or exchange.attempt

@@ -7,8 +7,8 @@ import math
 from typing import Any
 
 import msgspec
-from django.http import HttpResponse
 
+from gateway.api.lean import WholeResponse
 from gateway.errors import GatewayError
 from gateway.pipeline.exchange import PaceLeft, PrefixCached
 from gateway.types import ContextChange, Surface
@@ -34,11 +34,9 @@ def surface_of(path: str, has_anthropic_version: bool) -> Surface:
     return Surface.OPENAI
 
 
-def error_response(error: GatewayError, surface: Surface, request_id: str) -> HttpResponse:
+def error_response(error: GatewayError, surface: Surface, request_id: str) -> WholeResponse:
     """`error` as the surface's own SDK expects it."""
-    response = HttpResponse(
-        error_body(error, surface, request_id), status=error.status, content_type="application/json"
-    )
+    response = WholeResponse(error_body(error, surface, request_id), status=error.status)
     put_request_id(response, surface, request_id)
     if error.retry_after_seconds is not None:
         response.headers["retry-after"] = str(max(1, math.ceil(error.retry_after_seconds)))

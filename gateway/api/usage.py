@@ -9,13 +9,13 @@ from functools import partial
 from typing import Any
 
 import msgspec
-from django.http import HttpResponse
 from drf_spectacular.utils import extend_schema_view
 
 from billing import limits
 from gateway import runtime, standings
 from gateway.api import schemas
 from gateway.api.base import GatewayView
+from gateway.api.lean import WholeResponse
 from gateway.errors import InvalidRequest, PermissionDenied
 from gateway.pipeline import credentials
 from gateway.pipeline.refusals import shown
@@ -42,7 +42,7 @@ class BudgetsView(_StandingView):
     """The budgets that apply to this key, and with `?user=`, `?task=`, `?model=` and `?tag=` to those: limit, used, held, left, and when
     they reset."""
 
-    async def get(self, snapshot: Snapshot, digest: str) -> HttpResponse:
+    async def get(self, snapshot: Snapshot, digest: str) -> WholeResponse:
         snapshot = await self.current(snapshot, digest)
         falls = Falls(
             end_user="".join(self._given("user")[-1:]),
@@ -56,7 +56,7 @@ class BudgetsView(_StandingView):
 
     def _given(self, name: str) -> tuple[str, ...]:
         """A parameter's values, once each."""
-        values = dict.fromkeys(value.strip() for value in self.request.query_params.getlist(name) if value.strip())
+        values = dict.fromkeys(value.strip() for value in self.request.GET.getlist(name) if value.strip())
         if len(values) > MAX_TAGS:
             raise InvalidRequest(f"{name} is given at most {MAX_TAGS} times.", param=name)
         for value in values:
@@ -89,10 +89,10 @@ def _budget(item: Standing) -> dict[str, Any]:
 class UsageView(_StandingView):
     """What was used, by day of the tenant's time zone: this key's own, or with the scope “usage” the whole tenant's by what one likes."""
 
-    async def get(self, snapshot: Snapshot, digest: str) -> HttpResponse:
+    async def get(self, snapshot: Snapshot, digest: str) -> WholeResponse:
         snapshot = await self.current(snapshot, digest)
         key = snapshot.keys[digest]
-        query = self.request.query_params
+        query = self.request.GET
         today = dt.datetime.now(snapshot.clock.zone).date()
         first = _day(query.get("from"), "from", today.replace(day=1))
         last = _day(query.get("to"), "to", today)
@@ -169,5 +169,5 @@ def _time(seconds: int) -> str:
     return dt.datetime.fromtimestamp(seconds, dt.UTC).isoformat().replace("+00:00", "Z")
 
 
-def _json(content: dict[str, Any]) -> HttpResponse:
-    return HttpResponse(msgspec.json.encode(content), content_type="application/json")
+def _json(content: dict[str, Any]) -> WholeResponse:
+    return WholeResponse(msgspec.json.encode(content))

@@ -55,7 +55,7 @@ class OpenedStream:
             self.relay.end()
             return False
         try:
-            self.out.extend(self.relay.feed(event) for event in self.splitter.feed(chunk))
+            self.out.extend(map(self.relay.feed, self.splitter.feed(chunk)))
         except EventTooLarge as error:
             raise UpstreamFailed("The provider sent an event larger than 16 MiB.") from error
         return True

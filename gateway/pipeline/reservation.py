@@ -177,7 +177,9 @@ def _accept(exchange: Exchange, terms: Terms, hold: Hold, verdict: list[Any]) ->
 
 def _accept_hit(exchange: Exchange, terms: Terms, hold: Hold, verdict: list[Any]) -> None:
     exchange.hold = hold
-    exchange.demand = hold.demand = counters.encode(counters.light(terms.demand))
+    held = counters.light(terms.demand)
+    if held is not terms.demand:
+        exchange.demand = hold.demand = counters.encode(held)
     exchange.output_cap, exchange.held_nanousd = None, 0
     _note_pace(exchange, terms, verdict)
 

@@ -169,7 +169,8 @@ def _labels(body: Any, headers: Mapping[str, str]) -> Labels:
         or ""
     )
     feature = _header(headers, "x-tollgate-feature") or _text(metadata, "feature")
-    tags = _tags(_header(headers, "x-tollgate-tags") or metadata.get("tags") or ())
+    given = _header(headers, "x-tollgate-tags") or metadata.get("tags")
+    tags = _tags(given) if given else ()
     if not (end_user or feature or tags):
         return _NO_LABELS
     _check("end user", end_user, MAX_END_USER, "user")

@@ -5,12 +5,12 @@ Follows the WHATWG HTML standard, "Parsing an event stream": lines end in LF, CR
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import msgspec
 
 MAX_EVENT_BYTES = 16 * 1024 * 1024
 
 
-class Event(NamedTuple):
+class Event(msgspec.Struct, frozen=True, gc=False):
     """`raw` is the event as it came, its empty line included. `data` is empty for a comment."""
 
     name: str

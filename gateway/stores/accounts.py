@@ -52,7 +52,7 @@ class Accounts:
         self._holds: dict[str, Hold] = {}
         self._restoring: dict[str, asyncio.Future[None]] = {}
         self._waiting: defaultdict[UUID, deque[asyncio.Future[None]]] = defaultdict(deque)
-        self._recent: deque[tuple[float, UUID, Settlement]] = deque()
+        self._recent: defaultdict[str, deque[tuple[float, Settlement]]] = defaultdict(deque)  # by tenant
         self._recent_content_bytes = 0
         self._epochs: dict[UUID, str] = {}
         self._looking: dict[UUID, asyncio.Task[None]] = {}
@@ -183,12 +183,15 @@ class Accounts:
     async def look_after(self) -> None:
         """One beat. Raises `StoreUnavailable` if Redis is away."""
         now = time.monotonic()
-        while self._recent and now - self._recent[0][0] > RECENT_SECONDS:
-            self._recent_content_bytes -= len(self._recent.popleft()[2].content)
+        for owner, recent in list(self._recent.items()):
+            while recent and now - recent[0][0] > RECENT_SECONDS:
+                self._recent_content_bytes -= len(recent.popleft()[1].content)
+            if not recent:
+                del self._recent[owner]
         was_cut_off = self.is_cut_off
         if was_cut_off:
             await self.redis.call("PING")
-        tenants = {hold.tenant_id for hold in self._holds.values()} | {item[1] for item in self._recent}
+        tenants = {hold.tenant_id for hold in self._holds.values()} | {UUID(owner) for owner in self._recent}
         for tenant_id in tenants:
             await self._look_after_tenant(tenant_id, now)
         for tenant_id in self._epochs.keys() - tenants:
@@ -218,7 +221,7 @@ class Accounts:
 
     async def _put_back(self, tenant_id: UUID, epoch: str, lost: list[Hold]) -> None:
         """Redis has lost of the tenant's data. What this process knows goes back, before requests are admitted again."""
-        recent = [settlement for _, owner, settlement in self._recent if owner == tenant_id]
+        recent = [settlement for _, settlement in self._recent.get(str(tenant_id), ())]
         logger.warning("tenant %s: %s holds and %s settlements go back to Redis", tenant_id, len(lost), len(recent))
         # All at once: one after the other could take longer than requests are kept waiting. A settlement is made again rather than its
         # records alone, as the hold that it released may be there again.
@@ -258,7 +261,7 @@ class Accounts:
             if self._recent_content_bytes + len(kept.content) > MOST_RECENT_CONTENT_BYTES:
                 kept = msgspec.structs.replace(kept, content=b"")
             self._recent_content_bytes += len(kept.content)
-        self._recent.append((time.monotonic(), UUID(settlement.tenant_id), kept))
+        self._recent[settlement.tenant_id].append((time.monotonic(), kept))
 
     async def close(self) -> None:
         """Stop looking after the books; what the spool holds stays for the next process."""

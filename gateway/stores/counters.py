@@ -119,6 +119,8 @@ def without(demand: Demand, models: Collection[int]) -> Demand:
 
 def light(demand: Demand) -> Demand:
     """The demand as the script holds it for a request that was given a cached answer: one request, in what counts no model."""
+    if demand.is_light and not demand.slots and not any(line.model for line in demand.counters):
+        return demand
     return msgspec.structs.replace(
         demand,
         input_tokens=0,
@@ -164,6 +166,18 @@ async def reserve(redis: RedisStore, hold: Hold, version: int, lookup: Lookup | 
     return verdict
 
 
+@lru_cache(maxsize=8192)
+def _settle_keys(tenant_id: str) -> tuple[str, str, str, str, str, str]:
+    return (
+        redis_keys.usage_stream(tenant_id),
+        redis_keys.counters(tenant_id),
+        redis_keys.holds(tenant_id),
+        redis_keys.leases(tenant_id),
+        redis_keys.swept(tenant_id),
+        redis_keys.content_stream(tenant_id),
+    )
+
+
 class Settlement(msgspec.Struct, array_like=True, frozen=True):
     """Everything the settle script is called with; what the spool keeps while Redis is away. `content`: what is stored of the request's
     prompt and answer; empty: nothing."""
@@ -191,16 +205,9 @@ class Settlement(msgspec.Struct, array_like=True, frozen=True):
         return msgspec.structs.replace(self, digest="", cache=b"", entry=b"") if self.digest else self
 
     def keys(self) -> list[str]:
-        own = redis_keys.counters(self.tenant_id)
-        keys = [
-            redis_keys.usage_stream(self.tenant_id),
-            own,
-            redis_keys.holds(self.tenant_id),
-            redis_keys.leases(self.tenant_id),
-            redis_keys.user_counters(self.tenant_id, self.end_user) if self.end_user else own,
-            redis_keys.swept(self.tenant_id),
-            redis_keys.content_stream(self.tenant_id),
-        ]
+        usage, own, holds, leases, swept, content = _settle_keys(self.tenant_id)
+        user = redis_keys.user_counters(self.tenant_id, self.end_user) if self.end_user else own
+        keys = [usage, own, holds, leases, user, swept, content]
         if self.digest:
             keys += [
                 redis_keys.cached(self.tenant_id),

@@ -57,8 +57,8 @@ async def test_what_a_process_remembers_of_it_is_bounded(accounts, monkeypatch):
     tenant_id = uuid4()
     for _ in range(3):
         await accounts.settle(settlement(tenant_id, b"x" * 10))
-    assert [len(kept.content) for _, _, kept in accounts._recent] == [10, 10, 0]
-    assert all(kept.records for _, _, kept in accounts._recent)
+    assert [len(kept.content) for recent in accounts._recent.values() for _, kept in recent] == [10, 10, 0]
+    assert all(kept.records for recent in accounts._recent.values() for _, kept in recent)
     assert waiting(tenant_id) == [b"x" * 10] * 3
 
 

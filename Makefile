@@ -52,8 +52,11 @@ format: $(TEST_STAMP)  ## Rewrite Python and templates in the house style
 	@if [ -n "$$(find templates -name '*.html' 2>/dev/null | head -n 1)" ]; then \
 		$(BIN)/djlint --reformat templates --quiet; fi
 
-bench: $(RUN_STAMP)  ## Measure Tollgate beside its peers; ARGS="--help" for the choices
+bench: $(RUN_STAMP)  ## Measure what Tollgate adds to a call, beside calling directly; ARGS="--help" for the choices
 	$(BIN)/python -m benchmarks $(ARGS)
+
+bench-peers: $(TEST_STAMP)  ## Measure Tollgate beside nginx, Portkey and LiteLLM, which it installs apart; ARGS="--help"
+	$(BIN)/python -m benchmarks.peers --peers $(VENV)/peers $(ARGS)
 
 eval-cascade: $(RUN_STAMP)  ## Measure the cascade's classifier; DATA=file.jsonl TRAIN=other.jsonl ARGS="--help"
 	$(BIN)/python -m benchmarks.cascade $(if $(DATA),--data "$(DATA)") $(if $(TRAIN),--train "$(TRAIN)") $(ARGS)

@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import math
 import time
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 import psutil
 from redis import Redis
+
+from benchmarks.trees import cpu_seconds
 
 _numbers = itertools.count()
 
@@ -44,13 +47,27 @@ class Result:
     redis_us: float
     scripts: float
     failed: int = 0
+    first_bytes: list[float] = field(default_factory=list)  # of streams: until the first bytes of the answer itself
 
     def percentile(self, share: float) -> float:
-        return self.latencies[min(len(self.latencies) - 1, int(len(self.latencies) * share))]
+        return _percentile(self.latencies, share)
+
+    def first_byte(self, share: float) -> float:
+        return _percentile(self.first_bytes, share)
 
     @property
     def per_second(self) -> float:
         return len(self.latencies) / self.elapsed
+
+
+def _percentile(ordered: list[float], share: float) -> float:
+    return ordered[min(len(ordered) - 1, int(len(ordered) * share))] if ordered else math.nan
+
+
+class Meter(Protocol):
+    """CPU seconds of the gateway, of what else counts, and scripts that Redis has run, so far."""
+
+    def read(self) -> tuple[float, float, float]: ...
 
 
 class Watched:
@@ -64,10 +81,14 @@ class Watched:
     def read(self) -> tuple[float, float, float]:
         """CPU seconds of the gateway and of Redis, and scripts that Redis has run."""
         calls: Any = self._client.info("commandstats")
-        return _cpu(self._gateway), _cpu(self._redis), float(calls.get("cmdstat_evalsha", {}).get("calls", 0))
+        return (
+            cpu_seconds(self._gateway),
+            cpu_seconds(self._redis),
+            float(calls.get("cmdstat_evalsha", {}).get("calls", 0)),
+        )
 
 
-async def run(load: Load, watched: Watched) -> Result:
+async def run(load: Load, watched: Meter) -> Result:
     """Send it all; raises RuntimeError on any answer but 200, unless the load may fail."""
     address = urlsplit(load.url)
     lines = [f"POST {load.path} HTTP/1.1", f"host: {address.netloc}", f"content-length: {len(load.body)}"]
@@ -75,6 +96,7 @@ async def run(load: Load, watched: Watched) -> Result:
     head = "\r\n".join([*lines, "", ""]).encode()
     place = load.body.find(b"word word ")
     latencies: list[float] = []
+    first_bytes: list[float] = []
     failed = 0
     connections = [await asyncio.open_connection(address.hostname, address.port) for _ in range(load.clients)]
 
@@ -87,10 +109,12 @@ async def run(load: Load, watched: Watched) -> Result:
             request = head + body
             began = time.perf_counter()
             writer.write(request)
-            problem = await _answer(reader)
+            problem, first_byte = await _answer(reader)
             if problem and not load.may_fail:
                 raise RuntimeError(problem)
             failed += bool(problem)
+            if first_byte:
+                first_bytes.append(first_byte - began)
             latencies.append(time.perf_counter() - began)
 
     before, began = watched.read(), time.perf_counter()
@@ -100,22 +124,26 @@ async def run(load: Load, watched: Watched) -> Result:
     for _, writer in connections:
         writer.close()
     count = len(latencies)
-    return Result(sorted(latencies), elapsed, cpu / count * 1e6, redis_cpu / count * 1e6, scripts / count, failed)
+    return Result(
+        sorted(latencies),
+        elapsed,
+        cpu / count * 1e6,
+        redis_cpu / count * 1e6,
+        scripts / count,
+        failed,
+        sorted(first_bytes),
+    )
 
 
-def _cpu(process: psutil.Process) -> float:
-    times = process.cpu_times()
-    return float(times.user + times.system)
-
-
-async def _answer(reader: asyncio.StreamReader) -> str:
-    """Read an answer to its end; returns what it says if it is not a 200."""
+async def _answer(reader: asyncio.StreamReader) -> tuple[str, float]:
+    """Read an answer to its end; returns what it says if it is not a 200, and when a stream's first bytes came, or 0."""
     head = (await reader.readuntil(b"\r\n\r\n")).lower()
     body = b""
+    first_byte = 0.0
     if b"transfer-encoding: chunked" in head:
         while not (await reader.readuntil(b"\r\n")).startswith(b"0\r\n"):
-            pass
+            first_byte = first_byte or time.perf_counter()
         await reader.readuntil(b"\r\n")
     else:
         body = await reader.readexactly(int(head.partition(b"content-length:")[2].partition(b"\r\n")[0]))
-    return "" if head.startswith(b"http/1.1 200") else (head + body).decode(errors="replace")
+    return "" if head.startswith(b"http/1.1 200") else (head + body).decode(errors="replace"), first_byte

@@ -25,6 +25,16 @@ def main(simulator_url: str) -> None:
     ):
         provider = Provider.objects.create(name=kind, kind=kind, base_url=base_url, credential="sk-bench")
         Model.objects.create(provider=provider, name=name, capabilities=["chat", "streaming", "tools"])
+        if kind == "openai":
+            for chunks in (50, 500):  # the first and the last say nothing
+                upstream = f"gpt-4o?output_tokens={chunks - 2}"
+                Model.objects.create(
+                    provider=provider,
+                    name=f"gpt-4o-{chunks}",
+                    upstream_id=upstream,
+                    price_ref="openai:gpt-4o",
+                    capabilities=["chat", "streaming"],
+                )
     tenant = Tenant.objects.create(name="Bench", slug="bench")
     key = api_keys.create(tenant, name="bench", requests_per_minute=LOTS, max_concurrency=10_000)
     caching = Tenant.objects.create(name="Cached", slug="cached")

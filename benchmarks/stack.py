@@ -37,6 +37,8 @@ class Stack:
     gateway_log: Path = Path(os.devnull)
     keys: dict[str, str] = field(default_factory=dict)  # more of them, by name
     environment: dict[str, str] = field(default_factory=dict)  # of its processes, besides one's own
+    store_pids: tuple[int, ...] = ()  # PostgreSQL's and Redis's
+    gateway_seconds: float = 0.0  # until the gateway answered
 
 
 def free_port() -> int:
@@ -109,7 +111,9 @@ def running(seed: str = "benchmarks.seed", other: dict[str, str] | None = None) 
             ]
             children.append(process.start("simulator", simulator, log=folder / "simulator.log", env=env, cwd=ROOT))
             _wait(f"{simulator_url}/healthz", children[-1])
+            began = time.perf_counter()
             gateway_pid = _start_gateway(gateway_url, children, folder, env)
+            gateway_seconds = time.perf_counter() - began
             if other is not None:
                 _start_gateway(other_url, children, folder, {**env, **other})
             redis_pid = next(child.pid for child in services.children if child.name.lower().startswith("redis"))
@@ -122,6 +126,8 @@ def running(seed: str = "benchmarks.seed", other: dict[str, str] | None = None) 
                 other_url=other_url if other is not None else "",
                 gateway_log=folder / f"gateway-{gateway_url.rpartition(':')[2]}.log",
                 environment=own,
+                store_pids=tuple(child.pid for child in services.children),
+                gateway_seconds=gateway_seconds,
                 **keys,
             )
         finally:

@@ -1,0 +1,1 @@
+"""Tollgate beside its peers, in one run."""

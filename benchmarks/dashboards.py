@@ -7,6 +7,7 @@ CPU time that is measured, of whole pages as a browser gets them.
 from __future__ import annotations
 
 import argparse
+import datetime as dt
 import os
 import statistics
 import subprocess
@@ -34,30 +35,47 @@ def main() -> None:
         "--here", action="store_true", help="in DATABASE_URL as it is, instead of a throw-away database"
     )
     parser.add_argument(
+        "--keep", type=Path, help="a folder to keep the database in, and to find it in again the next time"
+    )
+    parser.add_argument(
         "--cpu", action="store_true", help="CPU time, of this process and a database without parallel workers"
     )
     options = parser.parse_args()
     if options.here:
         _measure(options)
-        return
-    with tempfile.TemporaryDirectory(prefix="tollgate-bench-") as name:
-        folder = Path(name)
-        folder.chmod(0o711)  # the database's own user must get to its files
-        services = session.start(folder / "services", durable=False)
-        try:
-            os.environ |= {
-                "DATABASE_URL": services.database_url,
-                "REDIS_URL": services.redis_url,
-                "TOLLGATE_VAR": str(folder / "var"),
-                "TOLLGATE_LOG_LEVEL": "WARNING",
-            }
-            traffic = ["seed_traffic", "--days", str(options.days), "--requests", str(options.requests)]
-            for command in (["migrate", "-v0"], ["seed_demo", "--json"], traffic):
-                quiet = subprocess.DEVNULL if command[0] != "seed_traffic" else None
-                subprocess.run([sys.executable, "manage.py", *command], cwd=ROOT, check=True, stdout=quiet)
-            _measure(options)
-        finally:
-            services.stop()
+    elif options.keep is not None:
+        options.keep.mkdir(parents=True, exist_ok=True)
+        _measure_in(options.keep.resolve(), options)
+    else:
+        with tempfile.TemporaryDirectory(prefix="tollgate-bench-") as name:
+            _measure_in(Path(name), options)
+
+
+def _measure_in(folder: Path, options: argparse.Namespace) -> None:
+    """On services below the folder, whose history is made unless it is there: of days that have come since, only those."""
+    folder.chmod(0o711)  # the database's own user must get to its files
+    services = session.start(folder / "services", durable=options.keep is not None)
+    try:
+        os.environ |= {
+            "DATABASE_URL": services.database_url,
+            "REDIS_URL": services.redis_url,
+            "TOLLGATE_VAR": str(folder / "var"),
+            "TOLLGATE_LOG_LEVEL": "WARNING",
+        }
+        made, wanted = folder / "made", f"{options.days} {options.requests} {dt.datetime.now(dt.UTC):%Y-%m-%d}"
+        _manage("migrate", "-v0")
+        if not made.exists() or made.read_text() != wanted:
+            _manage("seed_demo", "--json")
+            _manage("seed_traffic", "--days", str(options.days), "--requests", str(options.requests), says=True)
+            made.write_text(wanted)
+        _measure(options)
+    finally:
+        services.stop()
+
+
+def _manage(*command: str, says: bool = False) -> None:
+    quiet = None if says else subprocess.DEVNULL
+    subprocess.run([sys.executable, "manage.py", *command], cwd=ROOT, check=True, stdout=quiet)
 
 
 def _measure(options: argparse.Namespace) -> None:

@@ -258,6 +258,7 @@ CELERY_BEAT_SCHEDULE = {
     },
     "judge answers": {"task": "gateway.tasks.judge_answers", "schedule": 5.0, "options": {"expires": 10}},
     "measure quality": {"task": "gateway.tasks.measure_quality", "schedule": 600.0, "options": {"expires": 600}},
+    "add up ratings": {"task": "gateway.tasks.add_up_ratings", "schedule": 30.0, "options": {"expires": 30}},
     "note breaker changes": {
         "task": "gateway.tasks.note_breaker_changes",
         "schedule": 5.0,

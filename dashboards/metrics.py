@@ -27,6 +27,7 @@ class Unit(enum.Enum):
     MS = "ms"
     TOKENS_PER_SECOND = "tokens/s"
     USD = "usd"
+    SCORE = "score"  # 1 to 5
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,7 @@ class Reply(enum.Enum):
 
 
 class Collector:
-    """As the OTEL_EXPORTER_OTLP_* variables say: endpoint, headers, timeout, certificate, compression. The SDK logs what it does not take."""
+    """As the OTEL_EXPORTER_OTLP_* variables say: endpoint, headers, timeout, certificate, compression. The SDK logs what is not taken."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

@@ -13,6 +13,7 @@ from billing.models import AlertDelivery, AlertSettings, AlertsSeen, BudgetRaise
 from dashboards.models import Calendar, Cell, Series
 from gateway.content import sealing
 from gateway.content.sealing import Content
+from gateway.judging import ratings
 from gateway.models import (
     CachePolicy,
     ContentErasure,
@@ -23,6 +24,8 @@ from gateway.models import (
     JudgePolicy,
     LogChange,
     MeasuredQuality,
+    RatingChange,
+    RatingDay,
     RequestContent,
     SemanticCheck,
     SemanticEntry,
@@ -113,6 +116,11 @@ _MAKERS: dict[Any, Any] = {
     RequestContent: lambda company, cast: RequestContent.objects.create(
         id=company.request.request_id, tenant=company.tenant, accepted_at=timezone.now(), prompt_bytes=16, answer_bytes=2, is_cut=False,
         sealed=sealing.close(row_of(ContentPolicy, company, cast).secret, Content('{"messages": []}', "{}")),
+    ),
+    RatingChange: lambda company, cast: RatingChange.objects.create(tenant=company.tenant, at=timezone.now()),
+    RatingDay: lambda company, cast: RatingDay.objects.create(
+        tenant=company.tenant, zone="UTC", day=timezone.now().date(), band=-1,
+        **dict.fromkeys(ratings.ALL, 0),
     ),
     TraceExport: lambda company, cast: TraceExport.objects.create(
         tenant=company.tenant, accepted_at=timezone.now(), request_id=company.request.request_id

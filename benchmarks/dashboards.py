@@ -16,6 +16,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -30,6 +31,7 @@ def main() -> None:
     parser.add_argument("--requests", type=int, default=2_000_000)
     parser.add_argument("--rounds", type=int, default=15, help="(default: %(default)s)")
     parser.add_argument("--only", default="", help="only pages whose name contains this")
+    parser.add_argument("--pages", action="store_true", help="whole pages alone, not their questions")
     parser.add_argument("--questions", action="store_true", help="each question by itself, too")
     parser.add_argument(
         "--here", action="store_true", help="in DATABASE_URL as it is, instead of a throw-away database"
@@ -86,11 +88,13 @@ def _measure(options: argparse.Namespace) -> None:
     from django.db import connection
     from django.utils import timezone
 
-    from benchmarks import pages, whole_pages
+    from benchmarks import whole_pages
     from tenants.models import Tenant
 
     with connection.cursor() as cursor:
-        cursor.execute("ANALYZE dashboards_cell, dashboards_series")
+        cursor.execute(
+            "ANALYZE dashboards_cell, dashboards_series, gateway_ratingday, gateway_feedback, gateway_judgement"
+        )
         cursor.execute(
             "SELECT count(*), pg_size_pretty(sum(pg_total_relation_size(relid))) FROM pg_partition_tree('dashboards_cell')"
         )
@@ -111,14 +115,22 @@ def _measure(options: argparse.Namespace) -> None:
 
     now = timezone.now()
     tenant = Tenant.objects.get(slug="acme")
+    if not options.pages:
+        _measure_questions(options, tenant, now, clock)
+    if not options.cpu:
+        whole_pages.measure(options.rounds, options.only)
+    print("load average", os.getloadavg())
+
+
+def _measure_questions(options: argparse.Namespace, tenant: Any, now: dt.datetime, clock: Callable[[], float]) -> None:
+    from benchmarks import pages
+
     print(f"{'':38}{'median ms':>12}{'p95 ms':>10}")
     for name, view in pages.views(tenant, now).items():
         wanted = [*pages.PAGES, *([pages.month_outlook(tenant, now)] if name == "24h" else [])]
         _print(name, view, wanted, options, clock)
     for name, view in pages.views_across(now).items():
         _print(f"all tenants, {name}", view, [pages.OPERATOR], options, clock)
-    if not options.cpu:
-        whole_pages.measure(options.rounds, options.only)
 
 
 def _print(

@@ -10,7 +10,7 @@ from django.apps import apps
 from django.utils import timezone
 
 from billing.models import AlertDelivery, AlertSettings, AlertsSeen, BudgetRaise, DailyUsage
-from dashboards.models import Calendar, Cell, Series
+from dashboards.models import Calendar, Cell, Series, UserDay
 from gateway.content import sealing
 from gateway.content.sealing import Content
 from gateway.judging import ratings
@@ -127,6 +127,9 @@ _MAKERS: dict[Any, Any] = {
     ),
     Series: lambda company, cast: Series.objects.create(tenant=company.tenant, shape=1, labels=["x"]),
     Calendar: lambda company, cast: Calendar.objects.create(tenant=company.tenant, zone="UTC"),
+    UserDay: lambda company, cast: UserDay.objects.create(
+        level=3, tenant=company.tenant, bucket=timezone.now(), entries=b""
+    ),
     Cell: lambda company, cast: Cell.objects.create(
         level=1, tenant=company.tenant, shape=1, bucket=timezone.now(), series_id=1
     ),

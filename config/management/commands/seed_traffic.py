@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from config import traffic
 from config.management import traffic_quality, traffic_room, traffic_rows, traffic_writer
-from dashboards import rolling
+from dashboards import packing, rolling
 from gateway import partitions
 from tenants.models import Tenant
 
@@ -68,6 +68,9 @@ class Command(BaseCommand):
         if adder.error is not None:
             raise adder.error
         self._say("rolled up", begun)
+        while packing.pack(now, seconds=60):
+            pass
+        self._say("end users packed", begun)
         for tenant in tenants.values():
             votes, scores = traffic_quality.rate(tenant.pk)
             self.stdout.write(f"{tenant}: {votes:,} votes, {scores:,} scores")

@@ -12,14 +12,15 @@ RATED = {
     "feedback": ("asked_at", "matched_at IS NOT NULL"),
     "judgement": ("answered_at", "status IN ('scored', 'invalid')"),
 }
+# In order, so that what is added up at once is of few days.
 FUNCTION = """
 CREATE FUNCTION tollgate_note_{table}() RETURNS trigger LANGUAGE plpgsql {definer} AS $$
 BEGIN
     IF TG_OP <> 'DELETE' THEN
-        INSERT INTO gateway_ratingchange (tenant_id, at) SELECT DISTINCT tenant_id, {quarter} FROM now_there WHERE {counts};
+        INSERT INTO gateway_ratingchange (tenant_id, at) SELECT DISTINCT tenant_id, {quarter} FROM now_there WHERE {counts} ORDER BY 1, 2;
     END IF;
     IF TG_OP <> 'INSERT' THEN
-        INSERT INTO gateway_ratingchange (tenant_id, at) SELECT DISTINCT tenant_id, {quarter} FROM was_there WHERE {counts};
+        INSERT INTO gateway_ratingchange (tenant_id, at) SELECT DISTINCT tenant_id, {quarter} FROM was_there WHERE {counts} ORDER BY 1, 2;
     END IF;
     RETURN NULL;
 END $$;
@@ -29,7 +30,7 @@ CREATE TRIGGER note_updated AFTER UPDATE ON gateway_{table} REFERENCING OLD TABL
     FOR EACH STATEMENT EXECUTE FUNCTION tollgate_note_{table}();
 CREATE TRIGGER note_deleted AFTER DELETE ON gateway_{table} REFERENCING OLD TABLE AS was_there
     FOR EACH STATEMENT EXECUTE FUNCTION tollgate_note_{table}();
-INSERT INTO gateway_ratingchange (tenant_id, at) SELECT DISTINCT tenant_id, {quarter} FROM gateway_{table} WHERE {counts};
+INSERT INTO gateway_ratingchange (tenant_id, at) SELECT DISTINCT tenant_id, {quarter} FROM gateway_{table} WHERE {counts} ORDER BY 1, 2;
 """
 # A day of UTC lies in two days of another zone at most: in those of its first moment and of its last. The lock waits for a worker that adds days
 # up by the old zone, and has the next one wait until the new one is there.
@@ -38,7 +39,7 @@ CREATE FUNCTION tollgate_note_time_zone() RETURNS trigger LANGUAGE plpgsql {defi
 BEGIN
     LOCK TABLE gateway_ratingday IN ROW EXCLUSIVE MODE;
     INSERT INTO gateway_ratingchange (tenant_id, at) SELECT DISTINCT NEW.id, (day + time) AT TIME ZONE 'UTC'
-        FROM gateway_ratingday CROSS JOIN (VALUES (time '00:00'), (time '23:59')) AS of (time) WHERE tenant_id = NEW.id AND zone = 'UTC';
+        FROM gateway_ratingday CROSS JOIN (VALUES (time '00:00'), (time '23:59')) AS of (time) WHERE tenant_id = NEW.id AND zone = 'UTC' ORDER BY 2;
     RETURN NULL;
 END $$;
 CREATE TRIGGER note_time_zone AFTER UPDATE OF timezone ON tenants_tenant FOR EACH ROW

@@ -8,6 +8,7 @@ import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 from django.db import connection
@@ -87,7 +88,7 @@ def leading(view: View, measure: str, limit: int) -> tuple[str, ...] | None:
 def _days(view: View, level: Level, days: tuple[dt.date, dt.date]) -> tuple[list[bytes], set[dt.date]]:
     """The strings of the days that all of the tenants have packed, and which days have traffic of one that has not."""
     first, after = (dt.datetime.combine(day, dt.time(), dt.UTC) for day in days)
-    of = {"level": int(level), "tenants": list(view.scope.tenant_ids), "first": first, "after": after}
+    of: dict[str, Any] = {"level": int(level), "tenants": list(view.scope.tenant_ids), "first": first, "after": after}
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT DISTINCT c.bucket FROM dashboards_cell AS c WHERE c.level = %(level)s AND c.tenant_id = ANY(%(tenants)s) "  # noqa: S608

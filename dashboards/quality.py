@@ -30,8 +30,7 @@ WEEKS = 13
 PROMPT = "prompt"  # the dimension of prompt versions: tags that begin with `PROMPT_PREFIX`
 
 
-_BOTH = len(Counts._fields) - 1
-_WIDTH = _BOTH + len(Confusion._fields)
+_WIDTH = len(Counts._fields) - 1 + len(Confusion._fields)
 
 
 @dataclass(frozen=True)
@@ -102,7 +101,11 @@ class Known:
                 total[step] = [
                     one + other for one, other in zip(total[step], (*counts[:-1], *counts.both), strict=True)
                 ]
-        return [Counts(*numbers[:_BOTH], Confusion(*numbers[_BOTH:])) for numbers in total]
+        return [_counts(*numbers) for numbers in total]
+
+
+def _counts(up: int, down: int, good: int, judged: int, invalid: int, *both: int) -> Counts:
+    return Counts(up, down, good, judged, invalid, Confusion(*both))
 
 
 def known(view: View) -> Known:

@@ -20,7 +20,6 @@ from dashboards.reading import View
 from gateway import judge_policies
 from gateway.caching import evidence
 from gateway.judging.ratings import BANDS
-from gateway.models import JudgePolicy
 from gateway.quality import judge, lengths
 from gateway.quality.agreement import Estimate
 from gateway.quality.figures import Scores
@@ -80,15 +79,13 @@ def _band(band: int) -> str:
 
 
 def spending(answers: Answers) -> Table | None:
-    """Of a tenant that has judges, or had: what they cost beside what they may, and in the page's range."""
+    """Of one tenant: what its judges cost beside what they may, and in the page's range."""
     tenant = answers.tenant
     if tenant is None:
         return None
     budget = judge_policies.budget(tenant)
     view = answers.view
     day, month, here = (_cost(replace(view, range=span)) for span in (*_so_far(view.range), view.range))
-    if not (day or month or here or JudgePolicy.objects.filter(tenant=tenant).exists()):
-        return None
     lines = [
         _budget_line(_("Today"), day, budget.usd_per_day),
         _budget_line(_("This month"), month, budget.usd_per_month),
@@ -104,7 +101,7 @@ def spending(answers: Answers) -> Table | None:
 
 def _budget_line(name: str, spent: Decimal, budget: Decimal) -> Line:
     used = float(spent / budget) if budget else None
-    is_spent = spent >= budget
+    is_spent = spent >= budget > 0
     return Line(name, (spent, budget, used), note=_("spent") if is_spent else "", tone="warn" if is_spent else "")
 
 

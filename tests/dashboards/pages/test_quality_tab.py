@@ -135,13 +135,14 @@ def test_scores_stand_by_the_length_of_answers_beside_what_people_say(ada: Conso
 
 def test_what_judging_costs_stands_beside_its_budget(ada: ConsoleClient, cast: Cast, history: list[Record]):
     tenant = cast.acme.tenant
-    assert "judges-cost" not in panels(ada.get(f"{ada.home}dashboards/quality/"))
+    before = panels(ada.get(f"{ada.home}dashboards/quality/"))["judges-cost"].panel
+    assert [line.values for line in before.lines] == [(0, 1, 0), (0, 20, 0), (0, None, None)]
     judge_policies.save(JudgeBudget(tenant=tenant, usd_per_day=Decimal(2), usd_per_month=Decimal(20)))
     now = timezone.now()
     asked = records.record(tenant.pk, now, tags=(judge.TAG,), feature=judge.FEATURE, cost_usd=Decimal("2.5"))
     records.put([asked, records.record(tenant.pk, now, cost_usd=Decimal(100))])
     rolling.roll_up(now + HOUR)
-    table = panels(ada.get(f"{ada.home}dashboards/quality/", {"task": "help"}))["judges-cost"].panel
+    table = panels(ada.get(f"{ada.home}dashboards/quality/", {"task": "sum"}))["judges-cost"].panel
     assert [(line.name, line.values, line.note) for line in table.lines] == [
         ("Today", (Decimal("2.5"), Decimal(2), 1.25), "spent"),
         ("This month", (Decimal("2.5"), Decimal(20), 0.125), ""),

@@ -15,6 +15,7 @@ from django.db import connection
 
 from billing import windows
 from dashboards import entries, planning, reading
+from dashboards.figures import Sums
 from dashboards.planning import Source
 from dashboards.ranges import Range
 from dashboards.reading import Each, Leader, View
@@ -76,12 +77,12 @@ def leading(view: View, measure: str, limit: int) -> tuple[str, ...] | None:
     """The names that have most of a measure, and "" for all requests without one, as one among them. None as with `read`."""
     if measure not in MEASURES or view.scope.is_across or (found := read(view)) is None:
         return None
-    answer = reading.ask(view, measures=(measure,))
-    whole = getattr(answer.rows[0].sums, measure) if answer.rows else 0
-    of_people = found.cost_usd if measure == "cost_usd" else int(found.sums.requests.sum())
+    answer = reading.ask(view, measures=tuple(MEASURES))
+    whole = answer.rows[0].sums if answer.rows else Sums()
+    others = {"requests": whole.requests - int(found.sums.requests.sum()), "cost_usd": whole.cost_usd - found.cost_usd}
     ranked = [(-getattr(one, measure), one.value) for one in found.leaders(measure, limit)]
-    if whole != of_people:
-        ranked.append((of_people - whole, ""))
+    if any(others.values()):
+        ranked.append((-others[measure], ""))
     return tuple(name for _value, name in sorted(ranked)[:limit])
 
 

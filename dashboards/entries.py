@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 NANO = 1_000_000_000
+LARGEST_TABLE = 5_000_000
 _ENTRY = np.dtype([("series", ">i4"), ("user", ">i4"), ("requests", ">i4"), ("cost", ">i8")])
 
 
@@ -60,9 +61,23 @@ def added(days: Sequence[bytes], series: Sequence[int] | None, more: Sequence[tu
     users = np.concatenate([found["user"].astype(np.int64), rest[:, 0]])
     requests = np.concatenate([found["requests"].astype(np.int64), rest[:, 1]])
     costs = np.concatenate([found["cost"].astype(np.int64), rest[:, 2]])
-    order = np.argsort(users, kind="stable")
-    users = users[order]
-    begins = np.flatnonzero(np.diff(users, prepend=users[0] - 1)) if len(users) else np.arange(0)
-    if not len(begins):
-        return Sums(users, requests, costs)
-    return Sums(users[begins], np.add.reduceat(requests[order], begins), np.add.reduceat(costs[order], begins))
+    numbers, places = _numbered(users)
+    sums = Sums(numbers, np.zeros(len(numbers), np.int64), np.zeros(len(numbers), np.int64))
+    np.add.at(sums.requests, places, requests)
+    np.add.at(sums.costs, places, costs)
+    return sums
+
+
+def _numbered(users: Any) -> tuple[Any, Any]:
+    """Each user once, and at which place each entry's user is. By a table where that is small: sorting takes ten times as long."""
+    least = int(users.min()) if len(users) else 0
+    size = int(users.max()) - least + 1 if len(users) else 0
+    if size > LARGEST_TABLE:
+        found: tuple[Any, Any] = np.unique(users, return_inverse=True)
+        return found
+    is_there = np.zeros(size, dtype=bool)
+    is_there[users - least] = True
+    offsets = np.flatnonzero(is_there)
+    places = np.zeros(size, dtype=np.int64)
+    places[offsets] = np.arange(len(offsets))
+    return offsets + least, places[users - least]

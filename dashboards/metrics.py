@@ -13,6 +13,7 @@ from decimal import Decimal
 
 from dashboards import errors, figures, people, reading
 from dashboards.figures import Row, Sums
+from dashboards.people import People
 from dashboards.planning import Source
 from dashboards.reading import Top, View
 
@@ -163,26 +164,35 @@ def table(
     order: str = "requests",
     limit: int = 100,
     then: tuple[str, ...] = (),
+    known: People | None = None,
 ) -> Chart:
     """Metrics by the values of a dimension (and of those in `then`, joined by a tab), the groups first that have most of the measure
-    `order`.
+    `order`. `known`: the view's end users, if somebody has read them.
     """
     wanted = _wanted([*names, order])
     by = (dimension, *then)
-    if dimension == people.DIMENSION and (names_of_most := people.leading(view, order, limit)) is not None:
+    if dimension == people.DIMENSION and (names_of_most := people.leading(view, order, limit, known)) is not None:
         view = _narrowed(view, names_of_most)
     answer = reading.ask(view, measures=wanted.measures, kinds=wanted.kinds, by=by, order=order, limit=limit)
     lines = tuple(Line("\t".join(value or "" for value in row.group), _values(row, names), {}) for row in answer.rows)
     return Chart(lines, answer.source)
 
 
-def chart(view: View, names: Sequence[str], by: str = "", *, order: str = "requests", top: int = TOP) -> Chart:
+def chart(
+    view: View,
+    names: Sequence[str],
+    by: str = "",
+    *,
+    order: str = "requests",
+    top: int = TOP,
+    known: People | None = None,
+) -> Chart:
     """Metrics by steps of the range, and by a dimension if one is named: the `top` values that have most of the measure `order`, the
-    others as one. Values of the whole range are from the same rows, so they belong together.
+    others as one. Values of the whole range are from the same rows, so they belong together. `known` as with `table`.
     """
     wanted = _wanted(names)
     values: tuple[str, ...] = ()
-    if by == people.DIMENSION and not wanted.kinds and (found := people.leading(view, order, top)) is not None:
+    if by == people.DIMENSION and not wanted.kinds and (found := people.leading(view, order, top, known)) is not None:
         return _of_people(view, names, wanted, found)
     if by:
         most = reading.ask(view, measures=(order,), by=(by,), order=order, limit=top)

@@ -73,9 +73,10 @@ def read(view: View) -> People | None:
     return People(entries.added(packed, series, more), newcomers, _source([source for _rows, source in asked]))
 
 
-def leading(view: View, measure: str, limit: int) -> tuple[str, ...] | None:
-    """The names that have most of a measure, and "" for all requests without one, as one among them. None as with `read`."""
-    if measure not in MEASURES or view.scope.is_across or (found := read(view)) is None:
+def leading(view: View, measure: str, limit: int, known: People | None = None) -> tuple[str, ...] | None:
+    """The names that have most of a measure, and "" for all requests without one, as one among them. None as with `read`, which is not
+    asked again where `known` is what it said."""
+    if measure not in MEASURES or view.scope.is_across or (found := known or read(view)) is None:
         return None
     answer = reading.ask(view, measures=tuple(MEASURES))
     whole = answer.rows[0].sums if answer.rows else Sums()

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from django.db import connection
+from django.db import connection, transaction
 
 from gateway.judging import days, ratings
 from gateway.judging.ratings import BOTH, SCORES, VOTES
@@ -107,10 +107,12 @@ def _rows(
         dates, begins, ends = (list(column) for column in zip(*whole, strict=True))
         parameters |= {"zone": asked.zone.key, "days": dates, "day_begins": begins, "day_ends": ends}
         parameters |= {"begins": begins[0], "ends": ends[-1]}
-    with connection.cursor() as cursor:
-        cursor.execute("SET LOCAL jit = off")
+    with transaction.atomic(savepoint=False), connection.cursor() as cursor:
+        cursor.execute(f"SET LOCAL jit = off; {ratings.BY_INDEX}")
         cursor.execute(_sql(asked, by, parts, has_days=bool(whole), has_steps=bool(edges)), parameters)
-        return list(cursor.fetchall())
+        found = list(cursor.fetchall())
+        cursor.execute(ratings.AS_USUAL)  # for what the caller's transaction asks else
+    return found
 
 
 def _sql(asked: Asked, by: Sequence[str], parts: Sequence[str], *, has_days: bool, has_steps: bool) -> str:

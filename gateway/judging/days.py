@@ -45,7 +45,7 @@ def add_up() -> int:
         )  # before the state is chosen that is seen
         cursor.execute(f"CREATE TEMP TABLE IF NOT EXISTS rated_days ({_DAYS}) ON COMMIT DELETE ROWS")
         cursor.execute("TRUNCATE rated_days")
-        cursor.execute("SET LOCAL jit = off")
+        cursor.execute(f"SET LOCAL jit = off; {ratings.BY_INDEX}")
         cursor.execute(_TAKE, [AT_ONCE])
         taken = cursor.fetchall()
         if taken:
@@ -55,6 +55,7 @@ def add_up() -> int:
             cursor.execute(_FORGET_ZONES)
             cursor.execute(_added(ratings.COLUMNS, str(ratings.ALL_LENGTHS)), {"with_self": True})
             cursor.execute(_added((ratings.SCORES, ratings.BOTH), "t.band"), {"with_self": True})
+        cursor.execute(ratings.AS_USUAL)
     return len(taken)
 
 

@@ -80,7 +80,10 @@ def leading(view: View, measure: str, limit: int, known: People | None = None) -
         return None
     answer = reading.ask(view, measures=tuple(MEASURES))
     whole = answer.rows[0].sums if answer.rows else Sums()
-    others = {"requests": whole.requests - int(found.sums.requests.sum()), "cost_usd": whole.cost_usd - found.cost_usd}
+    others: dict[str, Any] = {
+        "requests": whole.requests - int(found.sums.requests.sum()),
+        "cost_usd": whole.cost_usd - found.cost_usd,
+    }
     ranked = [(-getattr(one, measure), one.value) for one in found.leaders(measure, limit)]
     if any(others.values()):
         ranked.append((-others[measure], ""))

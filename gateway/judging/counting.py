@@ -1,8 +1,7 @@
 """Counts what is known of answers: votes, scores, and answers that have both; by task, model, provider and tags, and by steps of time.
 
 Of whole days it reads what they add up to (`gateway.judging.days`), and of everything else, days that have changed since among it, the rows
-themselves: in one statement, so that nothing is missed or counted twice. An answer counts when it was asked for, whenever it was rated or
-judged.
+themselves. An answer counts when it was asked for, whenever it was rated or judged.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from zoneinfo import ZoneInfo
 from django.db import connection, transaction
 
 from gateway.judging import days, ratings
-from gateway.judging.ratings import BOTH, SCORES, VOTES
+from gateway.judging.ratings import BOTH, SCORES, VOTES, Source, Span
 from gateway.quality.agreement import Confusion
 from gateway.quality.figures import Counts, Scores
 
@@ -94,69 +93,70 @@ def _rows(
 ) -> list[tuple[Any, ...]]:
     """Step (0 without edges), what it is grouped by, and every column of `ratings.ALL`: 0 where its part was not asked for."""
     whole = _whole_days(asked, edges)
-    parameters: dict[str, Any] = {
-        "tenants": list(asked.tenant_ids),
-        "with_self": asked.with_self,
-        "edges": list(edges),
-        "since": asked.since,
-        "until": asked.until,
-        **{f"of_{name}": list(values) for name, values in asked.filters.items()},
-    }
+    days_of: dict[str, Any] = {}
     if whole:
         assert asked.zone is not None
         dates, begins, ends = (list(column) for column in zip(*whole, strict=True))
-        parameters |= {"zone": asked.zone.key, "days": dates, "day_begins": begins, "day_ends": ends}
-        parameters |= {"begins": begins[0], "ends": ends[-1]}
+        days_of = {"zone": asked.zone.key, "days": dates, "day_begins": begins, "day_ends": ends}
+        days_of |= {"begins": begins[0], "ends": ends[-1]}
+    parameters: dict[str, Any] = {
+        "tenants": list(asked.tenant_ids),
+        "edges": list(edges),
+        **days_of,
+        **{f"of_{name}": list(values) for name, values in asked.filters.items()},
+    }
     with transaction.atomic(savepoint=False), connection.cursor() as cursor:
-        cursor.execute(f"SET LOCAL jit = off; {ratings.BY_INDEX}")
-        cursor.execute(_sql(asked, by, parts, has_days=bool(whole), has_steps=bool(edges)), parameters)
-        found = list(cursor.fetchall())
-        cursor.execute(ratings.AS_USUAL)  # for what the caller's transaction asks else
-    return found
+        cursor.execute("SET LOCAL jit = off")
+        spans = _around(asked, whole)
+        if whole:  # what changes from here on is not seen, or is in the sums already
+            cursor.execute(_STALE, parameters)
+            stale = cursor.fetchall()
+            spans += [Span(tenant_id, begins, ends) for tenant_id, _day, begins, ends in stale]
+            parameters |= {"stale_tenants": [row[0] for row in stale], "stale_days": [row[1] for row in stale]}
+        source = Source(spans, with_self=asked.with_self)
+        sql = _sql(asked, by, parts, source, has_days=bool(whole), has_steps=bool(edges))
+        cursor.execute(sql, parameters | source.parameters)
+        return list(cursor.fetchall())
 
 
-def _sql(asked: Asked, by: Sequence[str], parts: Sequence[str], *, has_days: bool, has_steps: bool) -> str:
-    """`spans`: what is counted row by row. Of whole days the `stale`: they have changed, or their zone is the tenant's no more."""
+def _around(asked: Asked, whole: Sequence[tuple[dt.date, dt.datetime, dt.datetime]]) -> list[Span]:
+    """What is no whole day: everything, or what lies before and after the days."""
+    edges = [(asked.since, asked.until)]
+    if whole:
+        edges = [(asked.since, whole[0][1]), (whole[-1][2], asked.until)]
+    return [Span(tenant_id, begins, ends) for tenant_id in asked.tenant_ids for begins, ends in edges if begins < ends]
+
+
+def _sql(
+    asked: Asked, by: Sequence[str], parts: Sequence[str], source: Source, *, has_days: bool, has_steps: bool
+) -> str:
     columns = [name for part in parts for name in ratings.COLUMNS[part]]
-    tables, sources = [], [_source(part, columns) for part in parts]
+    sources = [_of_rows(part, columns, source) for part in parts]
     if has_days:
-        tables = [f"calendar AS MATERIALIZED ({_CALENDAR})", f"stale AS MATERIALIZED ({_STALE})"]
-        tables.append(
-            f"spans AS MATERIALIZED ({_AROUND} UNION ALL SELECT tenant_id, begins, ends, '', NULL FROM stale)"  # noqa: S608
-        )
         bands = "d.band >= 0" if "band" in by else f"d.band = {ratings.ALL_LENGTHS}"
         sources.append(
             f"SELECT c.begins AS at, {_labels('d')}, d.band, {', '.join(f'd.{name}' for name in columns)} FROM gateway_ratingday AS d "  # noqa: S608
-            "JOIN calendar AS c ON c.day = d.day WHERE d.tenant_id = ANY(%(tenants)s) AND d.zone = %(zone)s "
-            f"AND d.day = ANY(%(days)s::date[]) AND {bands} "
-            "AND NOT EXISTS (SELECT FROM stale AS s WHERE s.tenant_id = d.tenant_id AND s.day = d.day)"
+            f"JOIN {_CALENDAR} AS c (day, begins, ends) ON c.day = d.day WHERE d.tenant_id = ANY(%(tenants)s) AND d.zone = %(zone)s "
+            f"AND d.day = ANY(%(days)s::date[]) AND {bands} AND NOT EXISTS (SELECT FROM unnest(%(stale_tenants)s::uuid[], "
+            "%(stale_days)s::date[]) AS s (tenant_id, day) WHERE s.tenant_id = d.tenant_id AND s.day = d.day)"
         )
-    else:
-        tables = [f"spans AS MATERIALIZED ({_ALL})"]
     wanted = [_condition(name) for name in asked.filters]
     keys = ["width_bucket(t.at, %(edges)s::timestamptz[])" if has_steps else "0", *(f"t.{name}" for name in by)]
     sums = [f"sum(t.{name})::bigint" if name in columns else "0" for name in ratings.ALL]
     return (
-        f"WITH {', '.join(tables)} SELECT {', '.join([*keys, *sums])} FROM ({' UNION ALL '.join(sources)}) AS t "  # noqa: S608
+        f"WITH {source.table} SELECT {', '.join([*keys, *sums])} FROM ({' UNION ALL '.join(sources)}) AS t "  # noqa: S608
         f"{'WHERE ' + ' AND '.join(wanted) if wanted else ''} GROUP BY {', '.join(str(1 + place) for place in range(len(keys)))}"
     )
 
 
-_TENANTS = "unnest(%(tenants)s::uuid[]) AS t (tenant_id)"
-_ALL = (
-    "SELECT tenant_id, %(since)s::timestamptz AS begins, %(until)s::timestamptz AS ends, ''::text AS zone, NULL::date AS day "  # noqa: S608
-    f"FROM {_TENANTS}"
-)
-_AROUND = (
-    f"SELECT tenant_id, begins, ends, ''::text AS zone, NULL::date AS day FROM {_TENANTS}, (VALUES (%(since)s::timestamptz, "  # noqa: S608
-    "%(begins)s::timestamptz), (%(ends)s::timestamptz, %(until)s::timestamptz)) AS around (begins, ends) WHERE begins < ends"
-)
-_CALENDAR = "SELECT * FROM unnest(%(days)s::date[], %(day_begins)s::timestamptz[], %(day_ends)s::timestamptz[]) AS of (day, begins, ends)"
+_CALENDAR = "unnest(%(days)s::date[], %(day_begins)s::timestamptz[], %(day_ends)s::timestamptz[])"
+# Days that have changed since they were added up; or all of them, where their zone is the tenant's no more.
 _STALE = (
     "SELECT DISTINCT n.tenant_id, c.day, c.begins, c.ends FROM gateway_ratingchange AS n "  # noqa: S608
-    "JOIN calendar AS c ON n.at >= c.begins AND n.at < c.ends "
+    f"JOIN {_CALENDAR} AS c (day, begins, ends) ON n.at >= c.begins AND n.at < c.ends "
     "WHERE n.tenant_id = ANY(%(tenants)s) AND n.at >= %(begins)s AND n.at < %(ends)s "
-    f"UNION SELECT t.tenant_id, c.day, c.begins, c.ends FROM {_TENANTS}, calendar AS c WHERE %(zone)s <> 'UTC' AND NOT EXISTS "
+    "UNION SELECT t.tenant_id, c.day, c.begins, c.ends "
+    f"FROM unnest(%(tenants)s::uuid[]) AS t (tenant_id), {_CALENDAR} AS c (day, begins, ends) WHERE %(zone)s <> 'UTC' AND NOT EXISTS "
     "(SELECT FROM tenants_tenant AS known WHERE known.id = t.tenant_id AND known.timezone = %(zone)s)"
 )
 
@@ -165,11 +165,11 @@ def _labels(alias: str) -> str:
     return ", ".join(f"{alias}.{name}" for name in ratings.LABELS)
 
 
-def _source(part: str, columns: Sequence[str]) -> str:
+def _of_rows(part: str, columns: Sequence[str], source: Source) -> str:
     """One part's rows, with 0 in the columns of the others."""
     mine = ratings.COLUMNS[part]
     values = [f"r.{name}" if name in mine else f"0 AS {name}" for name in columns]
-    return f"SELECT r.at, {_labels('r')}, r.band, {', '.join(values)} FROM ({ratings.rows(part, 'spans')}) AS r"  # noqa: S608
+    return f"SELECT r.at, {_labels('r')}, r.band, {', '.join(values)} FROM ({source.rows(part)}) AS r"  # noqa: S608
 
 
 def _whole_days(asked: Asked, edges: Sequence[dt.datetime]) -> list[tuple[dt.date, dt.datetime, dt.datetime]]:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable
-from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -19,18 +18,18 @@ from django.db import connection, transaction
 
 from billing import windows
 from gateway.judging import ratings
+from gateway.judging.ratings import BOTH, SCORES, Source, Span
 from tenants.models import Tenant
 
 AT_ONCE = 5000  # notes
 _DAY = dt.timedelta(days=1)
 
-_DAYS = "tenant_id uuid, zone text, day date, begins timestamptz, ends timestamptz"
 _TAKE = "DELETE FROM gateway_ratingchange WHERE seq IN (SELECT seq FROM gateway_ratingchange ORDER BY seq LIMIT %s) RETURNING tenant_id, at"
 _FORGET = """
-DELETE FROM gateway_ratingday AS d USING rated_days AS p WHERE d.tenant_id = p.tenant_id AND d.zone = p.zone AND d.day = p.day
+DELETE FROM gateway_ratingday AS d USING spans AS p WHERE d.tenant_id = p.tenant_id AND d.zone = p.zone AND d.day = p.day
 """
 _FORGET_ZONES = """
-DELETE FROM gateway_ratingday AS d WHERE d.tenant_id IN (SELECT tenant_id FROM rated_days)
+DELETE FROM gateway_ratingday AS d WHERE d.tenant_id IN (SELECT tenant_id FROM spans)
     AND d.zone <> 'UTC' AND NOT EXISTS (SELECT FROM tenants_tenant AS t WHERE t.id = d.tenant_id AND t.timezone = d.zone)
 """
 
@@ -43,19 +42,15 @@ def add_up() -> int:
         cursor.execute(
             "LOCK TABLE gateway_ratingday IN SHARE ROW EXCLUSIVE MODE"
         )  # before the state is chosen that is seen
-        cursor.execute(f"CREATE TEMP TABLE IF NOT EXISTS rated_days ({_DAYS}) ON COMMIT DELETE ROWS")
-        cursor.execute("TRUNCATE rated_days")
-        cursor.execute(f"SET LOCAL jit = off; {ratings.BY_INDEX}")
+        cursor.execute("SET LOCAL jit = off")
         cursor.execute(_TAKE, [AT_ONCE])
         taken = cursor.fetchall()
         if taken:
-            cursor.executemany("INSERT INTO rated_days VALUES (%s, %s, %s, %s, %s)", _days_of(taken))
-            cursor.execute("ANALYZE rated_days")
-            cursor.execute(_FORGET)
-            cursor.execute(_FORGET_ZONES)
-            cursor.execute(_added(ratings.COLUMNS, str(ratings.ALL_LENGTHS)), {"with_self": True})
-            cursor.execute(_added((ratings.SCORES, ratings.BOTH), "t.band"), {"with_self": True})
-        cursor.execute(ratings.AS_USUAL)
+            source = Source(_days_of(taken), with_self=True)
+            cursor.execute(f"WITH {source.table} {_FORGET}", source.parameters)
+            cursor.execute(f"WITH {source.table} {_FORGET_ZONES}", source.parameters)
+            for parts, band in ((tuple(ratings.COLUMNS), str(ratings.ALL_LENGTHS)), ((SCORES, BOTH), "t.band")):
+                cursor.execute(_added(source, parts, band), source.parameters)
     return len(taken)
 
 
@@ -63,7 +58,7 @@ def midnight(day: dt.date, zone: ZoneInfo) -> dt.datetime:
     return dt.datetime.fromtimestamp(windows.midnight(day, zone), dt.UTC)
 
 
-def _days_of(notes: Iterable[tuple[UUID, dt.datetime]]) -> list[tuple[Any, ...]]:
+def _days_of(notes: Iterable[tuple[UUID, dt.datetime]]) -> list[Span]:
     """The days that the notes lie in, of each zone. Whoever is gone has UTC's."""
     times: dict[UUID, set[dt.datetime]] = {}
     for tenant_id, at in notes:
@@ -74,27 +69,25 @@ def _days_of(notes: Iterable[tuple[UUID, dt.datetime]]) -> list[tuple[Any, ...]]
         for name in {"UTC", names.get(tenant_id, "UTC")}:
             zone = ZoneInfo(name)
             for day in {at.astimezone(zone).date() for at in all_times}:
-                found.append((tenant_id, name, day, midnight(day, zone), midnight(day + _DAY, zone)))
+                found.append(Span(tenant_id, midnight(day, zone), midnight(day + _DAY, zone), name, day))
     return found
 
 
-def _added(parts: Iterable[str], band: str) -> str:
+def _added(source: Source, parts: Iterable[str], band: str) -> str:
     """The parts' rows by day and labels, and by `band`: of all lengths together, or scores by length, which are a table of their own."""
     keys = ["tenant_id", "zone", "day", *ratings.LABELS]
     groups = ", ".join(f"t.{name}" for name in keys) + f", {band}"
     sums = [f"sum({name})" for name in ratings.ALL]
-    sources = [_padded(part) for part in parts]
+    sources = [_padded(source, part) for part in parts]
     return (
-        f"INSERT INTO gateway_ratingday ({', '.join([*keys, 'band', *ratings.ALL])}) "  # noqa: S608
+        f"WITH {source.table} INSERT INTO gateway_ratingday ({', '.join([*keys, 'band', *ratings.ALL])}) "  # noqa: S608
         f"SELECT {groups}, {', '.join(sums)} FROM ({' UNION ALL '.join(sources)}) AS t "
         f"GROUP BY {', '.join(str(1 + place) for place in range(len(keys) + 1))}"
     )
 
 
-def _padded(part: str) -> str:
+def _padded(source: Source, part: str) -> str:
     mine = ratings.COLUMNS[part]
     values = [f"r.{name}" if name in mine else f"0 AS {name}" for name in ratings.ALL]
     keys = ["tenant_id", "zone", "day", *ratings.LABELS, "band"]
-    return (
-        f"SELECT {', '.join([*(f'r.{name}' for name in keys), *values])} FROM ({ratings.rows(part, 'rated_days')}) AS r"  # noqa: S608
-    )
+    return f"SELECT {', '.join([*(f'r.{name}' for name in keys), *values])} FROM ({source.rows(part)}) AS r"  # noqa: S608

@@ -18,7 +18,6 @@ from dashboards.pages.panels import Column, Line, Table
 from dashboards.ranges import Range
 from dashboards.reading import View
 from gateway import judge_policies
-from gateway.caching import evidence
 from gateway.judging.ratings import BANDS
 from gateway.quality import judge, lengths
 from gateway.quality.agreement import Estimate
@@ -31,7 +30,7 @@ def by_length(answers: Answers) -> Table:
     columns = (
         Column(_("Scores"), Unit.COUNT),
         Column(_("Mean score"), Unit.SCORE), Column(_("from"), Unit.SCORE), Column(_("to"), Unit.SCORE),
-        Column(_("Good, by judges"), Unit.SHARE), Column(_("from"), Unit.SHARE), Column(_("to"), Unit.SHARE),
+        Column(_("Good, by judges"), Unit.SHARE),
         Column(_("With votes"), Unit.COUNT),
         Column(_("Judge above people"), Unit.SHARE), Column(_("from"), Unit.SHARE), Column(_("to"), Unit.SHARE),
     )  # fmt: skip
@@ -41,14 +40,16 @@ def by_length(answers: Answers) -> Table:
             "length more than people do: say in the rubric what is too long, or choose another judge."
         ),
     )
-    return Table("lengths", _("Do judges like long answers?"), _("Characters"), columns, lines, _slope(found), 1, notes)
+    return Table(
+        "lengths", _("Do judges like long answers?"), _("Characters"), columns, lines, _slope(found), notes=notes
+    )
 
 
 def _slope(found: dict[int, Scores]) -> str:
     slope = lengths.slope(found)
     if slope is None:
         return _("There are too few scores to tell.")
-    told = {name: f"{getattr(slope, name):+.2f}".replace("-", "−") for name in ("value", "low", "high")}
+    told = {name: _points(getattr(slope, name)) for name in ("value", "low", "high")}
     text = (
         _("With each doubling of an answer's length, scores change by %(value)s points of 5 (%(low)s to %(high)s).")
         % told
@@ -58,12 +59,15 @@ def _slope(found: dict[int, Scores]) -> str:
     return text
 
 
+def _points(value: float) -> str:
+    return f"{value:+.2f}".replace("-", "−") if round(value, 2) else "0.00"
+
+
 def _length_values(one: Scores) -> tuple[Value, ...]:
     mean = lengths.mean(one)
     good = one.counts.good / one.judged if one.judged else None
-    low, high = evidence.wilson(one.counts.good, one.judged) if one.judged else (None, None)
     above = lengths.above_people(one.counts.both)
-    return (one.judged, *_three(mean), good, low, high, one.counts.both.total, *_three(above))
+    return (one.judged, *_three(mean), good, one.counts.both.total, *_three(above))
 
 
 def _three(found: Estimate | None) -> tuple[Value, ...]:

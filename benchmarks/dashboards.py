@@ -127,7 +127,8 @@ def _measure_questions(options: argparse.Namespace, tenant: Any, now: dt.datetim
 
     print(f"{'':38}{'median ms':>12}{'p95 ms':>10}")
     for name, view in pages.views(tenant, now).items():
-        wanted = [*pages.PAGES, *([pages.month_outlook(tenant, now)] if name == "24h" else [])]
+        wanted = [*pages.PAGES, *([] if view.filters.stream else [pages.QUALITY])]
+        wanted += [pages.month_outlook(tenant, now)] if name == "24h" else []
         _print(name, view, wanted, options, clock)
     for name, view in pages.views_across(now).items():
         _print(f"all tenants, {name}", view, [pages.OPERATOR], options, clock)

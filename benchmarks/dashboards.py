@@ -7,6 +7,7 @@ CPU time that is measured, of whole pages as a browser gets them.
 from __future__ import annotations
 
 import argparse
+import datetime as dt
 import os
 import statistics
 import subprocess
@@ -15,6 +16,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -29,9 +31,13 @@ def main() -> None:
     parser.add_argument("--requests", type=int, default=2_000_000)
     parser.add_argument("--rounds", type=int, default=15, help="(default: %(default)s)")
     parser.add_argument("--only", default="", help="only pages whose name contains this")
+    parser.add_argument("--pages", action="store_true", help="whole pages alone, not their questions")
     parser.add_argument("--questions", action="store_true", help="each question by itself, too")
     parser.add_argument(
         "--here", action="store_true", help="in DATABASE_URL as it is, instead of a throw-away database"
+    )
+    parser.add_argument(
+        "--keep", type=Path, help="a folder to keep the database in, and to find it in again the next time"
     )
     parser.add_argument(
         "--cpu", action="store_true", help="CPU time, of this process and a database without parallel workers"
@@ -39,25 +45,39 @@ def main() -> None:
     options = parser.parse_args()
     if options.here:
         _measure(options)
-        return
-    with tempfile.TemporaryDirectory(prefix="tollgate-bench-") as name:
-        folder = Path(name)
-        folder.chmod(0o711)  # the database's own user must get to its files
-        services = session.start(folder / "services", durable=False)
-        try:
-            os.environ |= {
-                "DATABASE_URL": services.database_url,
-                "REDIS_URL": services.redis_url,
-                "TOLLGATE_VAR": str(folder / "var"),
-                "TOLLGATE_LOG_LEVEL": "WARNING",
-            }
-            traffic = ["seed_traffic", "--days", str(options.days), "--requests", str(options.requests)]
-            for command in (["migrate", "-v0"], ["seed_demo", "--json"], traffic):
-                quiet = subprocess.DEVNULL if command[0] != "seed_traffic" else None
-                subprocess.run([sys.executable, "manage.py", *command], cwd=ROOT, check=True, stdout=quiet)
-            _measure(options)
-        finally:
-            services.stop()
+    elif options.keep is not None:
+        options.keep.mkdir(parents=True, exist_ok=True)
+        _measure_in(options.keep.resolve(), options)
+    else:
+        with tempfile.TemporaryDirectory(prefix="tollgate-bench-") as name:
+            _measure_in(Path(name), options)
+
+
+def _measure_in(folder: Path, options: argparse.Namespace) -> None:
+    """On services below the folder, whose history is made unless it is there: of days that have come since, only those."""
+    folder.chmod(0o711)  # the database's own user must get to its files
+    services = session.start(folder / "services", durable=options.keep is not None)
+    try:
+        os.environ |= {
+            "DATABASE_URL": services.database_url,
+            "REDIS_URL": services.redis_url,
+            "TOLLGATE_VAR": str(folder / "var"),
+            "TOLLGATE_LOG_LEVEL": "WARNING",
+        }
+        made, wanted = folder / "made", f"{options.days} {options.requests} {dt.datetime.now(dt.UTC):%Y-%m-%d}"
+        _manage("migrate", "-v0")
+        if not made.exists() or made.read_text() != wanted:
+            _manage("seed_demo", "--json")
+            _manage("seed_traffic", "--days", str(options.days), "--requests", str(options.requests), says=True)
+            made.write_text(wanted)
+        _measure(options)
+    finally:
+        services.stop()
+
+
+def _manage(*command: str, says: bool = False) -> None:
+    quiet = None if says else subprocess.DEVNULL
+    subprocess.run([sys.executable, "manage.py", *command], cwd=ROOT, check=True, stdout=quiet)
 
 
 def _measure(options: argparse.Namespace) -> None:
@@ -68,11 +88,13 @@ def _measure(options: argparse.Namespace) -> None:
     from django.db import connection
     from django.utils import timezone
 
-    from benchmarks import pages, whole_pages
+    from benchmarks import whole_pages
     from tenants.models import Tenant
 
     with connection.cursor() as cursor:
-        cursor.execute("ANALYZE dashboards_cell, dashboards_series")
+        cursor.execute(
+            "ANALYZE dashboards_cell, dashboards_series, gateway_ratingday, gateway_feedback, gateway_judgement"
+        )
         cursor.execute(
             "SELECT count(*), pg_size_pretty(sum(pg_total_relation_size(relid))) FROM pg_partition_tree('dashboards_cell')"
         )
@@ -93,14 +115,23 @@ def _measure(options: argparse.Namespace) -> None:
 
     now = timezone.now()
     tenant = Tenant.objects.get(slug="acme")
+    if not options.pages:
+        _measure_questions(options, tenant, now, clock)
+    if not options.cpu:
+        whole_pages.measure(options.rounds, options.only)
+    print("load average", os.getloadavg())
+
+
+def _measure_questions(options: argparse.Namespace, tenant: Any, now: dt.datetime, clock: Callable[[], float]) -> None:
+    from benchmarks import pages
+
     print(f"{'':38}{'median ms':>12}{'p95 ms':>10}")
     for name, view in pages.views(tenant, now).items():
-        wanted = [*pages.PAGES, *([pages.month_outlook(tenant, now)] if name == "24h" else [])]
+        wanted = [*pages.PAGES, *([] if view.filters.stream else [pages.QUALITY])]
+        wanted += [pages.month_outlook(tenant, now)] if name == "24h" else []
         _print(name, view, wanted, options, clock)
     for name, view in pages.views_across(now).items():
         _print(f"all tenants, {name}", view, [pages.OPERATOR], options, clock)
-    if not options.cpu:
-        whole_pages.measure(options.rounds, options.only)
 
 
 def _print(

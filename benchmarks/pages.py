@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
-from dashboards import forecast, metrics, ranges, requests, savings, scopes, steps, users
+from dashboards import forecast, metrics, quality, ranges, requests, savings, scopes, steps, users
 from dashboards.filters import Filters
 from dashboards.reading import View
 from tenants.models import Tenant
@@ -104,6 +104,7 @@ PAGES = (
     ),
     Page("requests", (requests.page, lambda view: metrics.chart(view, ("requests", "errors")))),
 )
+QUALITY = Page("quality", (quality.known, quality.last_weeks, quality.by_length))  # of tasks, models, providers, tags
 OPERATOR = Page(
     "operator",
     (

@@ -258,6 +258,7 @@ CELERY_BEAT_SCHEDULE = {
     },
     "judge answers": {"task": "gateway.tasks.judge_answers", "schedule": 5.0, "options": {"expires": 10}},
     "measure quality": {"task": "gateway.tasks.measure_quality", "schedule": 600.0, "options": {"expires": 600}},
+    "add up ratings": {"task": "gateway.tasks.add_up_ratings", "schedule": 30.0, "options": {"expires": 30}},
     "note breaker changes": {
         "task": "gateway.tasks.note_breaker_changes",
         "schedule": 5.0,
@@ -281,6 +282,7 @@ CELERY_BEAT_SCHEDULE = {
     "forget requests": {"task": "gateway.tasks.forget_requests", "schedule": 600.0, "options": {"expires": 600}},
     "roll up": {"task": "dashboards.tasks.roll_up", "schedule": 5.0, "options": {"expires": 5}},
     "forget rollups": {"task": "dashboards.tasks.forget_rollups", "schedule": 3600.0, "options": {"expires": 3600}},
+    "pack end users": {"task": "dashboards.tasks.pack_end_users", "schedule": 600.0, "options": {"expires": 600}},
     "follow time zones": {"task": "dashboards.tasks.follow_time_zones", "schedule": 60.0, "options": {"expires": 60}},
     "watch": {"task": "dashboards.tasks.watch", "schedule": 60.0, "options": {"expires": 60}},
     "train quality models": {

@@ -115,5 +115,13 @@ def merged(rows: Collection[Row]) -> Row:
     )
 
 
+def without(row: Row, others: Collection[Row]) -> Row:
+    """What is left of a row's sums when those of others, which are among them, are taken away."""
+    gone = merged(others).sums
+    left = {name: getattr(row.sums, name) - getattr(gone, name) for name in _KINDS}
+    steps = {step: value - gone.steps_us.get(step, 0) for step, value in row.sums.steps_us.items()}
+    return Row(row.step, row.group, Sums(**left, steps_us=steps))
+
+
 def sketch(kind: str, data: bytes | None) -> Sketch:
     return Sketch(bytes(data or b""), UNITS[kind])

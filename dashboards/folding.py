@@ -12,9 +12,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from dashboards import facts, sketches
+from dashboards import entries, facts, sketches
 from dashboards.measures import MEASURES, NAMES, Measure
-from dashboards.shapes import CUBE, NARROW, PARENTS, SHAPES, Level, Shape, kept_from
+from dashboards.shapes import CUBE, NARROW, PARENTS, SHAPES, USER_NUMBERS, Level, Shape, kept_from
 
 
 def _summed(*, is_last: bool) -> str:
@@ -47,6 +47,7 @@ _TABLES = {
     "rolled_links": "no int, base int",
     "rolled_parents": "base int, tenant_id uuid, shape smallint, series_id int",
     "rolled_base": f"base int, minute timestamptz, {_COLUMNS}",
+    "rolled_late": "level smallint, bucket timestamptz, tenant_id uuid, minute timestamptz",
     "rolled_long": f"{_CELL.replace(',', ' uuid,', 1).replace('shape', 'shape smallint').replace('bucket', 'bucket timestamptz')} int",
 }
 _GRAINS = {
@@ -102,6 +103,39 @@ def _know_calendars(cursor: Any) -> None:
         "INSERT INTO dashboards_calendar (tenant_id, zone) SELECT f.tenant_id, coalesce(t.timezone, 'UTC') "
         "FROM (SELECT DISTINCT tenant_id FROM rolled_facts) AS f LEFT JOIN tenants_tenant AS t ON t.id = f.tenant_id "
         "ON CONFLICT DO NOTHING"
+    )
+
+
+def number_users(cursor: Any, users: str, parameters: dict[str, Any] | None = None) -> None:
+    """Give those of the SELECT `users` (tenant_id, end_user) numbers that have none yet."""
+    cursor.execute(
+        f"INSERT INTO dashboards_series (tenant_id, shape, labels) SELECT DISTINCT w.tenant_id, {USER_NUMBERS}, ARRAY[w.end_user] "  # noqa: S608
+        f"FROM ({users}) AS w WHERE NOT EXISTS (SELECT FROM dashboards_series AS s "
+        f"WHERE s.tenant_id = w.tenant_id AND s.shape = {USER_NUMBERS} AND s.labels = ARRAY[w.end_user]) ON CONFLICT DO NOTHING",
+        parameters,
+    )
+
+
+def append_users(cursor: Any) -> None:
+    """Of facts that came too late for the strings in which their days' end users are packed, append these. After `add`."""
+    days = ", ".join(f"({int(level)}, {_BUCKETS[level]})" for level in (Level.DAY, Level.UTC_DAY))
+    cursor.execute(
+        "INSERT INTO rolled_late SELECT d.level, d.bucket, x.tenant_id, x.minute "  # noqa: S608
+        "FROM (SELECT DISTINCT tenant_id, minute FROM rolled_facts) AS x JOIN dashboards_calendar AS z USING (tenant_id) "
+        f"JOIN dashboards_userday AS d ON d.tenant_id = x.tenant_id AND (d.level, d.bucket) IN ({days})"
+    )
+    if not cursor.rowcount:
+        return
+    late = "rolled_late AS b JOIN rolled_facts AS f USING (tenant_id, minute)"
+    number_users(cursor, f"SELECT f.tenant_id, f.end_user FROM {late} WHERE f.end_user <> ''")  # noqa: S608
+    entry = entries.entry_sql("c.id", "u.id", "f.requests", "f.cost_usd")
+    cursor.execute(
+        "UPDATE dashboards_userday AS d SET entries = d.entries || more.entries FROM ("  # noqa: S608
+        f"SELECT b.level, b.bucket, f.tenant_id, string_agg({entry}, '') AS entries FROM {late} "
+        f"JOIN rolled_links AS l USING (no) JOIN rolled_series AS c ON c.id = l.base AND c.shape = {CUBE.code} "
+        f"JOIN dashboards_series AS u ON u.tenant_id = f.tenant_id AND u.shape = {USER_NUMBERS} AND u.labels = ARRAY[f.end_user] "
+        "WHERE f.end_user <> '' GROUP BY 1, 2, 3) AS more "
+        "WHERE d.level = more.level AND d.tenant_id = more.tenant_id AND d.bucket = more.bucket"
     )
 
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
-from dashboards import errors, figures, reading
+from dashboards import errors, figures, people, reading
 from dashboards.figures import Row, Sums
+from dashboards.people import People
 from dashboards.planning import Source
 from dashboards.reading import Top, View
 
@@ -27,6 +28,7 @@ class Unit(enum.Enum):
     MS = "ms"
     TOKENS_PER_SECOND = "tokens/s"
     USD = "usd"
+    SCORE = "score"  # 1 to 5
 
 
 @dataclass(frozen=True)
@@ -162,23 +164,36 @@ def table(
     order: str = "requests",
     limit: int = 100,
     then: tuple[str, ...] = (),
+    known: People | None = None,
 ) -> Chart:
     """Metrics by the values of a dimension (and of those in `then`, joined by a tab), the groups first that have most of the measure
-    `order`.
+    `order`. `known`: the view's end users, if somebody has read them.
     """
     wanted = _wanted([*names, order])
     by = (dimension, *then)
+    if dimension == people.DIMENSION and (names_of_most := people.leading(view, order, limit, known)) is not None:
+        view = _narrowed(view, names_of_most)
     answer = reading.ask(view, measures=wanted.measures, kinds=wanted.kinds, by=by, order=order, limit=limit)
     lines = tuple(Line("\t".join(value or "" for value in row.group), _values(row, names), {}) for row in answer.rows)
     return Chart(lines, answer.source)
 
 
-def chart(view: View, names: Sequence[str], by: str = "", *, order: str = "requests", top: int = TOP) -> Chart:
+def chart(
+    view: View,
+    names: Sequence[str],
+    by: str = "",
+    *,
+    order: str = "requests",
+    top: int = TOP,
+    known: People | None = None,
+) -> Chart:
     """Metrics by steps of the range, and by a dimension if one is named: the `top` values that have most of the measure `order`, the
-    others as one. Values of the whole range are from the same rows, so they belong together.
+    others as one. Values of the whole range are from the same rows, so they belong together. `known` as with `table`.
     """
     wanted = _wanted(names)
     values: tuple[str, ...] = ()
+    if by == people.DIMENSION and not wanted.kinds and (found := people.leading(view, order, top, known)) is not None:
+        return _of_people(view, names, wanted, found)
     if by:
         most = reading.ask(view, measures=(order,), by=(by,), order=order, limit=top)
         values = tuple(row.group[0] or "" for row in most.rows)
@@ -195,6 +210,26 @@ def chart(view: View, names: Sequence[str], by: str = "", *, order: str = "reque
         groups.setdefault(row.group[0] if by else "", {})[row.step] = row
     count = len(view.range.edges)
     return Chart(tuple(_line(name, rows, names, count) for name, rows in groups.items()), answer.source)
+
+
+def _of_people(view: View, names: Sequence[str], wanted: _Wanted, most: tuple[str, ...]) -> Chart:
+    """By end user: those that have most are looked up, and the others are what is left of all."""
+    answer = reading.ask(view, measures=wanted.measures, by_steps=True)
+    few = reading.ask(_narrowed(view, most), measures=wanted.measures, by=(people.DIMENSION,), by_steps=True)
+    groups: dict[str | None, dict[int, Row]] = {value: {} for value in most}
+    by_step: dict[int, list[Row]] = {}
+    for row in few.rows:
+        groups[row.group[0]][row.step] = row
+        by_step.setdefault(row.step, []).append(row)
+    rest = {row.step: figures.without(row, by_step.get(row.step, [])) for row in answer.rows}
+    if any(row.sums != Sums() for row in rest.values()):
+        groups[None] = rest
+    count = len(view.range.edges)
+    return Chart(tuple(_line(name, rows, names, count) for name, rows in groups.items()), answer.source)
+
+
+def _narrowed(view: View, end_users: tuple[str, ...]) -> View:
+    return replace(view, filters=replace(view.filters, end_user=end_users))
 
 
 @dataclass(frozen=True)

@@ -55,3 +55,18 @@ class Cell(TenantOwned):
 
     def __str__(self) -> str:
         return f"{self.bucket} {self.series_id}"
+
+
+class UserDay(TenantOwned):
+    """The end users of a day that is over, as a string: see `dashboards.entries`. `level` and `bucket` are as in the rollups."""
+
+    pk = models.CompositePrimaryKey("level", "tenant_id", "bucket")
+    level = models.SmallIntegerField()
+    tenant = models.ForeignKey(
+        Tenant, on_delete=models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+"
+    )
+    bucket = models.DateTimeField()
+    entries = models.BinaryField()
+
+    def __str__(self) -> str:
+        return f"{self.bucket}"

@@ -113,14 +113,14 @@ def _cut(scope: Scope, span: Range, shape: Shape, by_steps: bool) -> Plan:
     parts: list[Part] = []
     notes: list[str] = []
     rest = [(span.start, span.end)]
-    day_level = _day_level(scope, span, shape)
+    level_of_days = day_level(scope, span, shape)
     days = span.whole_days
-    if day_level and days and (span.step.is_whole_days or not by_steps):
+    if level_of_days and days and (span.step.is_whole_days or not by_steps):
         first, after = (dt.datetime.combine(day, dt.time(), dt.UTC) for day in days)
-        parts.append(Part(day_level, ((first, after),)))
+        parts.append(Part(level_of_days, ((first, after),)))
         begins, ends = span.bounds_of_days
         rest = [(start, end) for start, end in ((span.start, begins), (ends, span.end)) if start < end]
-        if day_level is Level.DAY and scope.days_from and days[0] < scope.days_from:
+        if level_of_days is Level.DAY and scope.days_from and days[0] < scope.days_from:
             notes.append(
                 _("Days before %(date)s are those of the time zone that was set then.")
                 % {"date": scope.days_from.isoformat()}
@@ -132,7 +132,8 @@ def _cut(scope: Scope, span: Range, shape: Shape, by_steps: bool) -> Plan:
     return Plan(shape, tuple(parts), tuple(rest), tuple(notes))
 
 
-def _day_level(scope: Scope, span: Range, shape: Shape) -> Level | None:
+def day_level(scope: Scope, span: Range, shape: Shape) -> Level | None:
+    """Which rollups by the day are of the range's days; None: none."""
     if span.zone.key == scope.day_zone:
         return Level.DAY
     return Level.UTC_DAY if span.zone.key == UTC and Level.UTC_DAY in shape.levels else None

@@ -1,7 +1,7 @@
 """How good answers are, as people and judges say: shares with intervals, over time and side by side, and what became worse for weeks.
 
-Asked of votes and judgements themselves (`gateway.judging.counting`), not of rollups. An interval is Wilson's at 95 %, a corrected figure's
-is its own (`gateway.quality.agreement`).
+Counted by `gateway.judging.counting`: whole days from sums, anything else from the votes and judgements themselves. An interval is Wilson's
+at 95 %, a corrected figure's is its own (`gateway.quality.agreement`).
 """
 
 from __future__ import annotations
@@ -18,16 +18,19 @@ from dashboards.planning import Unanswerable
 from dashboards.ranges import Range, Step
 from dashboards.reading import View
 from gateway.caching import evidence
-from gateway.judging import counting
+from gateway.judging import counting, ratings
 from gateway.judging.counting import FILTERS, PROMPT_PREFIX, Labels
 from gateway.quality import agreement
-from gateway.quality.agreement import Estimate
-from gateway.quality.figures import Counts
+from gateway.quality.agreement import Confusion, Estimate
+from gateway.quality.figures import Counts, Scores
 
 # Votes and scores are few, and finer steps would show chance.
 MOST_STEPS, LEAST_STEPS, EACH_STEP = 32, 6, 15
 WEEKS = 13
 PROMPT = "prompt"  # the dimension of prompt versions: tags that begin with `PROMPT_PREFIX`
+
+
+_WIDTH = len(Counts._fields) - 1 + len(Confusion._fields)
 
 
 @dataclass(frozen=True)
@@ -91,11 +94,18 @@ class Known:
         return sorted(added, key=lambda item: (-sum(one.votes + one.judged for one in item[1]), item[0]))
 
     def _added(self, cells: Iterable[Mapping[int, Counts]]) -> list[Counts]:
-        total = [Counts()] * len(self.edges)
+        """By step. As plain numbers: there may be some ten thousand of them."""
+        total = [[0] * _WIDTH for _edge in self.edges]
         for steps in cells:
             for step, counts in steps.items():
-                total[step] = total[step] + counts
-        return total
+                total[step] = [
+                    one + other for one, other in zip(total[step], (*counts[:-1], *counts.both), strict=True)
+                ]
+        return [_counts(*numbers) for numbers in total]
+
+
+def _counts(up: int, down: int, good: int, judged: int, invalid: int, *both: int) -> Counts:
+    return Counts(up, down, good, judged, invalid, Confusion(*both))
 
 
 def known(view: View) -> Known:
@@ -107,7 +117,12 @@ def last_weeks(view: View) -> tuple[Range, Known]:
     """The last weeks, whatever the view's range is; this one, as far as it has come, is the last. Without answers that have both."""
     span = weeks(view.range)
     asked = _asked(View(view.scope, span, view.filters))
-    return span, Known(span.edges, counting.cells(asked, span.edges, parts=(counting.VOTES, counting.SCORES)))
+    return span, Known(span.edges, counting.cells(asked, span.edges, parts=(ratings.VOTES, ratings.SCORES)))
+
+
+def by_length(view: View) -> dict[int, Scores]:
+    """Scores by how long the answers were (bands of `gateway.judging.ratings`)."""
+    return counting.by_length(_asked(view))
 
 
 def together(steps: int, answers: int) -> int:
@@ -144,4 +159,4 @@ def _asked(view: View) -> counting.Asked:
                 "Votes and scores are kept by task, model, provider and tag. Remove the other filters, or look at the requests with them."
             )
         )
-    return counting.Asked(view.scope.tenant_ids, view.range.start, view.range.end, values)
+    return counting.Asked(view.scope.tenant_ids, view.range.start, view.range.end, values, zone=view.range.zone)

@@ -35,6 +35,8 @@ _STILL = (
     "SELECT 1, l.* FROM gateway_logchange AS w, LATERAL jsonb_populate_record(NULL::gateway_requestlog, w.was) AS l "
     "WHERE w.was IS NOT NULL AND w.tenant_id = %(tenant)s AND l.accepted_at >= %(since)s AND l.accepted_at < %(until)s"
 )
+# The records that have been rolled up; the parameters are `tenant`, `since` and `until`.
+ROLLED_UP = f"{facts.log(_KNOWN)} UNION ALL {_STILL}"
 
 
 def rebuild(tenant: Tenant, now: dt.datetime, levels: Collection[Level] = tuple(Level)) -> int:
@@ -44,22 +46,22 @@ def rebuild(tenant: Tenant, now: dt.datetime, levels: Collection[Level] = tuple(
         if not connection.savepoint_ids:
             cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         cursor.execute(
-            "LOCK TABLE dashboards_cell IN SHARE ROW EXCLUSIVE MODE"
+            "LOCK TABLE dashboards_cell, dashboards_userday IN SHARE ROW EXCLUSIVE MODE"
         )  # before the state is chosen that is seen
         cursor.execute("SET LOCAL jit = off")
         starts = _starts(tenant, since, levels)
         _set_calendar(cursor, tenant, starts.get(Level.DAY))
         for level, start in starts.items():
-            cursor.execute(
-                "DELETE FROM dashboards_cell WHERE level = %s AND tenant_id = %s AND bucket >= %s",
-                [int(level), tenant.id, start],
-            )
+            for table in ("cell", "userday"):  # end users' days are packed anew by and by
+                cursor.execute(
+                    f"DELETE FROM dashboards_{table} WHERE level = %s AND tenant_id = %s AND bucket >= %s",  # noqa: S608
+                    [int(level), tenant.id, start],
+                )
         count = 0
         for begin, end in _chunks(cursor, tenant.id, since):
             folding.begin(cursor)
-            source = f"{facts.log(_KNOWN)} UNION ALL {_STILL}"
             grain = Level.MINUTE if Level.MINUTE in levels else Level.QUARTER
-            count += folding.collect(cursor, source, since=begin, until=end, grain=grain, tenant=tenant.id)
+            count += folding.collect(cursor, ROLLED_UP, since=begin, until=end, grain=grain, tenant=tenant.id)
             folding.add(cursor, levels, now, starts)
     return count
 

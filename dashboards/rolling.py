@@ -54,6 +54,7 @@ def roll_up(now: dt.datetime, limit: int = BATCH) -> int | None:
                 cursor, source, since=day, until=day + DAY, grain=Level.MINUTE if has_minutes else Level.QUARTER
             )
         folding.add(cursor, Level if has_minutes else COARSE, now)
+        folding.append_users(cursor)
     return taken
 
 

@@ -101,6 +101,7 @@ NARROW = (
     Shape(13, "tag", ("tag", "task", "model", "provider"), False, _SHORT),
 )
 SHAPES = (*PARENTS, CUBE, *NARROW)
+USER_NUMBERS = 14  # of series that are no rollup's: they give each end user a number (see `dashboards.entries`)
 BY_CODE = {shape.code: shape for shape in SHAPES}
 
 

@@ -7,7 +7,7 @@ import time
 from celery import shared_task
 from django.utils import timezone
 
-from dashboards import forgetting, rebuilding, rolling
+from dashboards import forgetting, packing, rebuilding, rolling
 from dashboards.alarms import watching
 
 ROLL_SECONDS = 30
@@ -30,6 +30,12 @@ def roll_up() -> int:
 def forget_rollups() -> int:
     """Delete rollups that are older than they are kept; returns how many rows."""
     return forgetting.forget(timezone.now())
+
+
+@shared_task
+def pack_end_users() -> int:
+    """Pack the end users of days that are over; returns how many days. Stops after 30 s, the next run goes on."""
+    return packing.pack(timezone.now(), seconds=ROLL_SECONDS)
 
 
 @shared_task

@@ -26,7 +26,7 @@ from redis.exceptions import RedisError
 from billing import live_counters, windows
 from billing import selectors as billing
 from billing.models import Budget
-from gateway import log_changes, selectors
+from gateway import log_changes, selectors, trace_exports
 from gateway.models import Model, TraceExport
 from tenants import redis_keys, tenancy
 
@@ -112,12 +112,16 @@ def _rollups(_redis: Redis) -> Iterable[Metric]:
     )
 
 
-def _traces(_redis: Redis) -> Iterable[Metric]:
+def _traces(redis: Redis) -> Iterable[Metric]:
     waiting = TraceExport.objects.count()
     oldest = TraceExport.objects.aggregate(oldest=Min("noted_at"))["oldest"]
     lag = 0.0 if oldest is None else max(0.0, (timezone.now() - oldest).total_seconds())
     yield GaugeMetricFamily("tollgate_traces_waiting", "Traces that the collector has not taken yet.", value=waiting)
     yield GaugeMetricFamily("tollgate_trace_lag_seconds", "How long the oldest of them has waited.", value=lag)
+    dropped = CounterMetricFamily("tollgate_traces_dropped", "Traces that were never sent, by why.", labels=["why"])
+    for why, count in trace_exports.dropped(redis).items():
+        dropped.add_metric([why], count)
+    yield dropped
 
 
 def _breakers(redis: Redis) -> Iterable[Metric]:

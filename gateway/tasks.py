@@ -32,7 +32,7 @@ from gateway import (
     votes,
 )
 from gateway.content import erasing, keeping
-from gateway.judging import cases, measured, taking
+from gateway.judging import cases, days, measured, taking
 from gateway.quality import versions
 from gateway.semantic import entries, hits, tending
 from gateway.stores import cache
@@ -161,6 +161,19 @@ def measure_quality() -> int:
         except DatabaseError:
             logger.exception("the quality of tenant %s could not be measured; the next run tries again", tenant_id)
     return changed
+
+
+@shared_task
+def add_up_ratings() -> int:
+    """Add up votes and judgements of days that have changed; returns how many changes. Stops after 30 s, the next run goes on."""
+    end = time.monotonic() + DRAIN_SECONDS
+    added = 0
+    while time.monotonic() < end:
+        taken = days.add_up()
+        added += taken
+        if taken < days.AT_ONCE:
+            break
+    return added
 
 
 @shared_task

@@ -132,6 +132,11 @@ def management_strangers(address: str) -> str:
     return f"tg:management:strangers:{address}"
 
 
+def dropped_traces() -> str:
+    """Hash: why traces were not sent to the collector -> how many."""
+    return "tg:traces:dropped"
+
+
 BREAKERS = "tg:{breakers}:"
 
 

@@ -33,6 +33,8 @@ SLOW = (
     "tests/config/test_up.py::test_it_serves_heals_its_worker_and_ends_in_order_on_ctrl_c",
     "tests/config/test_up.py::test_it_ends_with_its_parent_when_asked_to",
     "tests/e2e/test_hard_stop_stores.py::test_redis_killed_and_restarted_lets_no_more_through[nothing",
+    "tests/dashboards/alarms/test_a_year_of_rows.py::test_52_weeks",
+    "tests/dashboards/alarms/test_a_year_of_rows.py::test_a_drop",
     "tests/gateway/admin/test_pages.py::test_every_filter_of_a_list_answers",
     "tests/gateway/caching/verify/test_evaluation.py::test_cross_validates_on_the_sample",
     "tests/gateway/caching/verify/test_evaluation.py::test_replays_a_stream_through_a_gateway_and_its_database",

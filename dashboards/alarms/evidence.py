@@ -7,13 +7,11 @@ what is late is like what is there. Sums may not: while records of the last hour
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
 from django.db import connection
-from django.db.models import Count, Q
-from django.db.models.functions import TruncDate
 
 from billing import windows
 from dashboards import ranges, reading, scopes
@@ -24,8 +22,9 @@ from dashboards.ranges import Step
 from dashboards.reading import View
 from dashboards.shapes import TOTAL, Level
 from dashboards.sketches import UNITS, Sketch
-from gateway.judging import counting
-from gateway.models import Feedback, LogChange
+from gateway.judging import counting, ratings
+from gateway.models import LogChange
+from gateway.quality.figures import Counts
 from tenants.models import Tenant
 
 MINUTE, HOUR, DAY = dt.timedelta(minutes=1), dt.timedelta(hours=1), dt.timedelta(days=1)
@@ -129,35 +128,22 @@ def hours(tenant: Tenant, now: dt.datetime) -> Hours | None:
 
 def votes(tenant: Tenant, now: dt.datetime) -> dict[str, list[Votes]]:
     """Of each task, the weeks that end with yesterday and those before, as many as are judged and are usual; the newest last."""
-    zone = ZoneInfo(tenant.timezone)
-    today = now.astimezone(zone).date()
-    count = drops.USUAL_WEEKS + drops.WEEKS.begins_after
-    first = today - count * WEEK_DAYS * DAY
-    since, until = (dt.datetime.fromtimestamp(windows.midnight(day, zone), dt.UTC) for day in (first, today))
-    rows = (
-        Feedback.objects.filter(tenant_id=tenant.pk, asked_at__gte=since, asked_at__lt=until)
-        .exclude(matched_at=None)
-        .order_by()
-        .values("task", day=TruncDate("asked_at", tzinfo=zone))
-        .annotate(given=Count("pk"), up=Count("pk", filter=Q(rating=Feedback.Rating.UP)))
-    )
-    found: dict[str, list[Votes]] = {}
-    for row in rows:
-        weeks = found.setdefault(row["task"], [Votes()] * count)
-        week = (row["day"] - first).days // WEEK_DAYS
-        weeks[week] = weeks[week] + Votes(row["given"], row["up"])
-    return found
+    return _by_week(tenant, now, ratings.VOTES, lambda counts: Votes(counts.votes, counts.up))
 
 
 def scores(tenant: Tenant, now: dt.datetime) -> dict[str, list[Votes]]:
     """The same of judges: answers that they scored, and found good."""
+    return _by_week(tenant, now, ratings.SCORES, lambda counts: Votes(counts.judged, counts.good))
+
+
+def _by_week(tenant: Tenant, now: dt.datetime, part: str, of: Callable[[Counts], Votes]) -> dict[str, list[Votes]]:
     found: dict[str, list[Votes]] = {}
     edges = _weeks(tenant, now)
-    asked = counting.Asked([tenant.pk], edges[0], edges[-1])
-    for labels, weeks in counting.cells(asked, edges[:-1], parts=(counting.SCORES,)).items():
+    asked = counting.Asked([tenant.pk], edges[0], edges[-1], zone=ZoneInfo(tenant.timezone))
+    for labels, weeks in counting.cells(asked, edges[:-1], parts=(part,)).items():
         of_task = found.setdefault(labels.task, [Votes()] * (len(edges) - 1))
         for week, counts in weeks.items():
-            of_task[week] = of_task[week] + Votes(counts.judged, counts.good)
+            of_task[week] = of_task[week] + of(counts)
     return {task: weeks for task, weeks in found.items() if any(week.of for week in weeks)}
 
 

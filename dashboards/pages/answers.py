@@ -9,12 +9,13 @@ from typing import Any, TypeVar
 
 from django.utils.translation import gettext as _
 
-from dashboards import metrics
+from dashboards import metrics, people
 from dashboards.metrics import METRICS, Value
 from dashboards.pages import words
 from dashboards.pages.asked import NONE, Asked
 from dashboards.pages.names import names_of
 from dashboards.pages.panels import OTHERS, Chart, Column, Line, Mark, Series, Shape, Table
+from dashboards.people import People
 from dashboards.reading import View
 from tenants.models import Tenant
 
@@ -59,6 +60,14 @@ class Answers:
     @property
     def before(self) -> Mapping[str, Value] | None:
         return self._before.whole if self._before is not None else None
+
+    @cached_property
+    def people(self) -> People | None:
+        """Each end user of the view, as far as that is packed."""
+        return people.read(self.view)
+
+    def _known(self, dimension: str) -> People | None:
+        return self.people if dimension == people.DIMENSION else None
 
     def over_time(
         self,
@@ -105,7 +114,7 @@ class Answers:
         top: int = COLOURS - 1,
     ) -> Chart:
         """One metric by steps and by the values of a dimension that have most of `order`, all others as one."""
-        found = metrics.chart(self.view, [name], by=dimension, order=order, top=top)
+        found = metrics.chart(self.view, [name], by=dimension, order=order, top=top, known=self._known(dimension))
         lines = [
             line for line in found.lines if any(line.steps[name] if line.name is None else _known(line.steps[name]))
         ]
@@ -136,7 +145,7 @@ class Answers:
         labels: Mapping[str, Any] | None = None,
     ) -> Table:
         """Metrics by the values of a dimension, each of which leads to its requests."""
-        found = metrics.table(self.view, dimension, names, order=order, limit=limit + 1)
+        found = metrics.table(self.view, dimension, names, order=order, limit=limit + 1, known=self._known(dimension))
         if len(found.lines) > limit:
             more = _("The first %(count)s, by %(metric)s.") % {"count": limit, "metric": words.metric(order).lower()}
             text = f"{text} {more}".strip()

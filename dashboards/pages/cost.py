@@ -120,7 +120,7 @@ def _table(answers: Answers) -> Table:
 
 
 def _users(answers: Answers) -> list[Tile]:
-    found = users.users(answers.view)
+    found = users.users(answers.view, known=answers.people)
     per_user = found.cost_per_user
     return [
         Tile(_("End users"), words.written(found.count, Unit.COUNT)),

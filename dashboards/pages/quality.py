@@ -15,7 +15,7 @@ from dashboards.alarms import drops, evidence
 from dashboards.alarms.deciding import Verdict
 from dashboards.alarms.drops import Votes
 from dashboards.metrics import Unit, Value
-from dashboards.pages import words
+from dashboards.pages import judging, words
 from dashboards.pages.answers import COLOURS, MOST_LINES, Answers
 from dashboards.pages.asked import NONE
 from dashboards.pages.panels import Chart, Column, Line, Series, Table, Tile
@@ -257,7 +257,9 @@ TAB = Tab(
         "by": _table,
         "prompts": _prompts,
         "agreement": _agreement,
+        "lengths": judging.by_length,
         "drops": _drops,
+        "judges-cost": judging.spending,
     },
     dimensions=("task", "model", quality.PROMPT, "tag", "provider"),
     verdicts={},

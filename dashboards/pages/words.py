@@ -227,5 +227,6 @@ _WRITERS: Mapping[Unit, Callable[[Any], str]] = {
     Unit.MS: _ms,
     Unit.TOKENS_PER_SECOND: lambda value: f"{value:,.1f}/s",
     Unit.USD: _usd,
+    Unit.SCORE: lambda value: f"{value:.2f}",
 }
 assert set(_WRITERS) == set(metrics.Unit)

@@ -9,6 +9,7 @@ from gateway.models.feedback import Feedback
 from gateway.models.judging import JudgeBudget, Judgement, JudgePolicy, MeasuredQuality
 from gateway.models.log_changes import LogChange
 from gateway.models.quality import LabeledAnswer, QualityModel
+from gateway.models.rating_days import RatingChange, RatingDay
 from gateway.models.request_log import RequestLog
 from gateway.models.routing import Task, TaskFallback
 from gateway.models.rules import RoutingRule, RoutingTarget
@@ -32,6 +33,8 @@ __all__ = [
     "Model",
     "Provider",
     "QualityModel",
+    "RatingChange",
+    "RatingDay",
     "RequestContent",
     "RequestLog",
     "RoutingRule",

@@ -39,6 +39,15 @@ class Counts(NamedTuple):
         )  # fmt: skip
 
 
+class Scores(NamedTuple):
+    """Scores of 1 to 5, added up, and their squares; `counts` are those of the same answers."""
+
+    judged: int = 0
+    points: int = 0
+    squares: int = 0
+    counts: Counts = Counts()
+
+
 class Figure(NamedTuple):
     """`quality` is in percent, rounded down."""
 

@@ -87,6 +87,7 @@ SHOTS = (
     Shot("dashboards-errors", f"{ACME}dashboards/errors/?range=7d"),
     Shot("dashboards-cache", f"{ACME}dashboards/cache/?range=7d"),
     Shot("dashboards-quality", f"{ACME}dashboards/quality/?range=30d"),
+    Shot("dashboards-quality-judges", f"{ACME}dashboards/quality/?range=30d#panel-agreement"),
     Shot("dashboards-requests", f"{ACME}dashboards/requests/"),
     Shot("dashboards-tenants", "/admin/dashboards/?range=7d", OPERATOR),
     Shot("request-log", f"{ACME}gateway/requestlog/"),

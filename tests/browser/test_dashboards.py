@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import datetime as dt
 import re
 from collections.abc import Callable, Iterator
@@ -115,7 +116,9 @@ def test_new_requests_come_into_the_list_by_themselves_and_the_keyboard_stays_wh
     expect(page.get_by_role("button", name="Go on")).to_be_visible()
 
 
-def test_dragging_zooms_in_and_back_leads_out_again(visit: Callable[..., Visitor], traffic: Cast):
+def test_dragging_zooms_in_back_leads_out_again_and_the_csv_has_what_the_chart_shows(
+    visit: Callable[..., Visitor], traffic: Cast
+):
     page = visit(user=traffic.ada).goto(f"/t/{traffic.acme.tenant.slug}/dashboards/cost/?range=6h&task=sum")
     box = page.locator("#panel-cost .u-over").bounding_box()
     y = box["y"] + box["height"] / 2
@@ -133,6 +136,22 @@ def test_dragging_zooms_in_and_back_leads_out_again(visit: Callable[..., Visitor
     page.wait_for_url("**range=6h**")
     expect(page.locator("#range-6h")).to_have_attribute("aria-current", "true")
     expect(page.locator("#panel-cost canvas")).to_be_visible()
+
+    page.locator("#panel-cost").get_by_text("As a table").click()
+    shown = page.locator("#panel-cost tbody tr").evaluate_all(
+        "rows => rows.map(row => [...row.cells].slice(1).map(cell => cell.textContent.trim()))"
+    )
+    drawn = page.locator("#data-cost").evaluate("element => JSON.parse(element.textContent)")
+    with page.expect_download() as download:
+        page.locator("#panel-cost").get_by_role("link", name="CSV").click()
+    head, *rows = csv.reader(download.value.path().read_text("utf-8-sig").splitlines())
+    assert [dt.datetime.fromisoformat(row[0]).timestamp() for row in rows] == drawn["edges"]
+    assert head[1:] == [f"{line['label']} (usd)" for line in drawn["series"]]
+    for place, line in enumerate(drawn["series"], start=1):
+        assert [float(row[place]) if row[place] else None for row in rows] == line["values"]
+    figures = [[Decimal(value or 0) for value in row[1:]] for row in rows]
+    assert sum(sum(row) for row in figures) == 3  # twelve requests, a quarter of a dollar each
+    assert [[Decimal(text.strip("$–") or 0) for text in row] for row in shown] == figures
 
     page.locator("#filters > summary").click()
     page.get_by_label("Model", exact=True).select_option("m1")

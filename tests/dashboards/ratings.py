@@ -26,6 +26,7 @@ class Answer:
     votes: tuple[str, ...] = ()
     score: int | None = None
     is_self: bool = False
+    characters: int = 0
 
 
 def at_random(rng: random.Random, at: dt.datetime) -> Answer:
@@ -59,7 +60,7 @@ def put(tenant_id: UUID, answers: Iterable[Answer]) -> None:
                 Judgement(
                     tenant_id=tenant_id, request_id=request_id, status="scored" if is_scored else "invalid", answered_at=answer.at,
                     score=answer.score if is_scored else None, is_good=answer.score >= 4 if is_scored else None, judged_at=answer.at,
-                    is_self=answer.is_self, judge="judge", **of,
+                    is_self=answer.is_self, judge="judge", answer_characters=answer.characters, **of,
                 )
             )  # fmt: skip
     Feedback.objects.bulk_create(votes)

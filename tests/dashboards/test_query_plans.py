@@ -17,8 +17,8 @@ from django.utils import timezone
 
 from benchmarks import pages
 from config import traffic
-from config.management import traffic_rows, traffic_writer
-from dashboards import ranges, requests, rolling, scopes
+from config.management import traffic_quality, traffic_rows, traffic_writer
+from dashboards import packing, ranges, requests, rolling, scopes, users
 from dashboards.filters import Filters
 from dashboards.reading import View
 from gateway import partitions
@@ -56,7 +56,7 @@ def statements(page: pages.Page, view: View) -> list[tuple[str, Any]]:
     found: list[tuple[str, Any]] = []
 
     def note(execute: Any, sql: str, parameters: Any, many: bool, context: Any) -> Any:
-        if sql.lstrip().startswith("SELECT"):
+        if sql.lstrip().startswith(("SELECT", "WITH")):
             found.append((sql, parameters))
         return execute(sql, parameters, many, context)
 
@@ -121,3 +121,42 @@ def test_an_end_users_requests_are_found_by_their_own_index():
         cursor.execute(f"EXPLAIN (FORMAT JSON) {sql}", parameters)
         plan = json.dumps(cursor.fetchone()[0])
     assert re.search(r"end_user_accepted_at_idx|gateway_requestlog_end_user", plan), plan
+
+
+def test_votes_and_scores_are_read_by_the_time_of_their_answers_and_whole_days_as_sums(now):
+    for tenant in Tenant.objects.filter(slug__in=["acme", "globex"]):
+        traffic_quality.rate(tenant.pk)
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE gateway_feedback, gateway_judgement, gateway_ratingday")
+    views = pages.views(Tenant.objects.get(slug="acme"), now)
+    read = set()
+    for name in ("24h", "30d"):
+        for sql, parameters in statements(pages.QUALITY, views[name]):
+            for kind, table, condition in scans(sql, parameters):
+                read.add(table)
+                if table in ("gateway_feedback", "gateway_judgement"):
+                    assert kind in ("Index Scan", "Index Only Scan", "Bitmap Heap Scan"), (name, kind, sql)
+                    assert "_at" in condition or "request_id" in condition, (name, condition, sql)
+    assert {"gateway_feedback", "gateway_judgement", "gateway_ratingday"} <= read
+
+
+def test_end_users_of_packed_days_are_not_read_row_by_row(now):
+    acme = Tenant.objects.get(slug="acme")
+    view = pages.views(acme, now)["7d"]
+
+    def days_read() -> set[str]:
+        """Which days' rows of end users it reads, by the literals of its statements."""
+        found = set()
+        for sql, parameters in statements(pages.Page("users", (users.users,)), view):
+            if "by_end_user" in sql:
+                found |= {f"{value:%Y-%m-%d}" for value in parameters.values() if isinstance(value, dt.datetime)}
+        return found
+
+    assert len(days_read()) == 2  # from the first day to the last
+    before = users.users(view, leaders=3)
+    assert packing.pack(now, seconds=60) > 2 * (DAYS - 3)
+    today = now.astimezone(ZoneInfo(acme.timezone)).date()
+    yesterday = today - dt.timedelta(days=1)
+    assert min(days_read()) >= f"{yesterday:%Y-%m-%d}"
+    after = users.users(view, leaders=3)
+    assert (after.count, after.cost_usd, after.leaders) == (before.count, before.cost_usd, before.leaders)

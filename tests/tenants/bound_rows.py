@@ -10,9 +10,10 @@ from django.apps import apps
 from django.utils import timezone
 
 from billing.models import AlertDelivery, AlertSettings, AlertsSeen, BudgetRaise, DailyUsage
-from dashboards.models import Calendar, Cell, Series
+from dashboards.models import Calendar, Cell, Series, UserDay
 from gateway.content import sealing
 from gateway.content.sealing import Content
+from gateway.judging import ratings
 from gateway.models import (
     CachePolicy,
     ContentErasure,
@@ -23,6 +24,8 @@ from gateway.models import (
     JudgePolicy,
     LogChange,
     MeasuredQuality,
+    RatingChange,
+    RatingDay,
     RequestContent,
     SemanticCheck,
     SemanticEntry,
@@ -114,11 +117,19 @@ _MAKERS: dict[Any, Any] = {
         id=company.request.request_id, tenant=company.tenant, accepted_at=timezone.now(), prompt_bytes=16, answer_bytes=2, is_cut=False,
         sealed=sealing.close(row_of(ContentPolicy, company, cast).secret, Content('{"messages": []}', "{}")),
     ),
+    RatingChange: lambda company, cast: RatingChange.objects.create(tenant=company.tenant, at=timezone.now()),
+    RatingDay: lambda company, cast: RatingDay.objects.create(
+        tenant=company.tenant, zone="UTC", day=timezone.now().date(), band=-1,
+        **dict.fromkeys(ratings.ALL, 0),
+    ),
     TraceExport: lambda company, cast: TraceExport.objects.create(
         tenant=company.tenant, accepted_at=timezone.now(), request_id=company.request.request_id
     ),
     Series: lambda company, cast: Series.objects.create(tenant=company.tenant, shape=1, labels=["x"]),
     Calendar: lambda company, cast: Calendar.objects.create(tenant=company.tenant, zone="UTC"),
+    UserDay: lambda company, cast: UserDay.objects.create(
+        level=3, tenant=company.tenant, bucket=timezone.now(), entries=b""
+    ),
     Cell: lambda company, cast: Cell.objects.create(
         level=1, tenant=company.tenant, shape=1, bucket=timezone.now(), series_id=1
     ),

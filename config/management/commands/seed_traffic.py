@@ -13,11 +13,16 @@ from django.utils import timezone
 
 from config import traffic
 from config.management import traffic_quality, traffic_room, traffic_rows, traffic_writer
-from dashboards import rolling
+from dashboards import packing, rolling
 from gateway import partitions
 from tenants.models import Tenant
 
 ROLLED_AT_ONCE = rolling.BATCH
+# What pages and roll-ups read, which autovacuum would get round to some minutes later.
+READ = (
+    "gateway_requestlog", "gateway_feedback", "gateway_judgement", "gateway_ratingday", "dashboards_cell", "dashboards_series",
+    "dashboards_userday",
+)  # fmt: skip
 
 
 class Command(BaseCommand):
@@ -68,12 +73,16 @@ class Command(BaseCommand):
         if adder.error is not None:
             raise adder.error
         self._say("rolled up", begun)
+        while packing.pack(now, seconds=60):
+            pass
+        self._say("end users packed", begun)
         for tenant in tenants.values():
             votes, scores = traffic_quality.rate(tenant.pk)
             self.stdout.write(f"{tenant}: {votes:,} votes, {scores:,} scores")
         for plan in plans:
             for line in traffic_room.make(tenants[plan.tenant], now):
                 self.stdout.write(f"{tenants[plan.tenant]}: {line}")
+        _analyze(*READ)
 
     def _say(self, text: str, begun: float) -> None:
         self.stdout.write(f"{text} after {time.monotonic() - begun:.1f} s")
@@ -98,7 +107,9 @@ class _Adder(threading.Thread):
                     time.sleep(0.2)
                     continue
                 if not rolled:
-                    _analyze()  # sooner than PostgreSQL itself would: knowing nothing of new partitions, it plans for hours
+                    _analyze(
+                        "gateway_requestlog"
+                    )  # sooner than PostgreSQL itself would: knowing nothing of new partitions, it plans for hours
                 taken = rolling.roll_up(self.now, limit=ROLLED_AT_ONCE)
                 rolled += taken or 0
                 if taken is None:
@@ -111,6 +122,6 @@ class _Adder(threading.Thread):
             connection.close()
 
 
-def _analyze() -> None:
+def _analyze(*tables: str) -> None:
     with connection.cursor() as cursor:
-        cursor.execute("ANALYZE gateway_requestlog")
+        cursor.execute(f"ANALYZE {', '.join(tables)}")

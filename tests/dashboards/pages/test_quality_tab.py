@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import datetime as dt
 import html
+from decimal import Decimal
 from typing import Any
 
 import pytest
 from django.utils import timezone
 
 from dashboards import rolling
-from gateway.models import BreakerChange, Model, Provider
+from gateway import judge_policies
+from gateway.models import BreakerChange, JudgeBudget, Model, Provider
+from gateway.quality import judge
 from tests.cast import Cast, ConsoleClient
 from tests.dashboards import ratings, records
 from tests.dashboards.pages.conftest import HOUR, read_csv
@@ -108,3 +111,40 @@ def test_errors_say_when_breakers_were_open_of_models_that_one_may_see(
     assert line.values[0] == pytest.approx(20 * 60_000)
     (series,) = shown["breakers"].data["series"]
     assert sum(series["values"]) == pytest.approx(dt.timedelta(minutes=20) / dt.timedelta(milliseconds=1))
+
+
+def test_scores_stand_by_the_length_of_answers_beside_what_people_say(ada: ConsoleClient, cast: Cast, rated: None):
+    now = timezone.now() - HOUR
+    short = [Answer(now, "help", votes=("up",), score=3, characters=100)] * 20
+    long = [Answer(now, "help", votes=("down",), score=5, characters=5000)] * 20
+    ratings.put(cast.acme.tenant.pk, [*short, *long])
+    table = panels(ada.get(f"{ada.home}dashboards/quality/", {"task": "help"}))["lengths"].panel
+    lines = {line.name: line.values for line in table.lines}
+    assert list(lines) == ["under 250", "4,000 and more"]
+    count, mean, low, high, good, both, above, above_low, above_high = lines["4,000 and more"]
+    assert (count, mean, low, high, good, both, above) == (20, 5, 5, 5, 1, 20, 1)
+    assert 0.6 < above_low < above_high <= 1
+    assert lines["under 250"][0] == 90 + 20
+    assert table.text.startswith("With each doubling of an answer's length, scores change by +")
+    assert "That may be chance." not in table.text
+    response = ada.get(f"{ada.home}dashboards/quality/lengths.csv", {"task": "help"})
+    head, *rows = read_csv(response.content)
+    assert head[:3] == ["Characters", "Scores (count)", "Mean score (score)"]
+    assert [row[:3] for row in rows][1] == ["4,000 and more", "20", "5.0"]
+
+
+def test_what_judging_costs_stands_beside_its_budget(ada: ConsoleClient, cast: Cast, history: list[Record]):
+    tenant = cast.acme.tenant
+    before = panels(ada.get(f"{ada.home}dashboards/quality/"))["judges-cost"].panel
+    assert [line.values for line in before.lines] == [(0, 1, 0), (0, 20, 0), (0, None, None)]
+    judge_policies.save(JudgeBudget(tenant=tenant, usd_per_day=Decimal(2), usd_per_month=Decimal(20)))
+    now = timezone.now()
+    asked = records.record(tenant.pk, now, tags=(judge.TAG,), feature=judge.FEATURE, cost_usd=Decimal("2.5"))
+    records.put([asked, records.record(tenant.pk, now, cost_usd=Decimal(100))])
+    rolling.roll_up(now + HOUR)
+    table = panels(ada.get(f"{ada.home}dashboards/quality/", {"task": "sum"}))["judges-cost"].panel
+    assert [(line.name, line.values, line.note) for line in table.lines] == [
+        ("Today", (Decimal("2.5"), Decimal(2), 1.25), "spent"),
+        ("This month", (Decimal("2.5"), Decimal(20), 0.125), ""),
+        ("In the range above", (Decimal("2.5"), None, None), ""),
+    ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import threading
 from collections.abc import Iterator
@@ -13,14 +14,14 @@ import msgspec
 import pytest
 from django.utils import timezone
 from django_redis import get_redis_connection
-from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from gateway import content_policies, drain
+from gateway import content_policies, drain, trace_exports
 from gateway.content import sealing
 from gateway.content.sealing import Content
 from gateway.models import Provider, RequestContent, TraceExport
 from gateway.stores.usage_record import Trail, UsageRecord
+from gateway.telemetry import collector as collecting
 from gateway.telemetry import exporting
 from tenants.models import Tenant
 from tests.gateway.test_drain import make_record, put
@@ -34,16 +35,23 @@ class Collector:
     def __init__(self) -> None:
         self.bodies: list[bytes] = []
         self.headers: list[Any] = []
+        self.statuses: list[int] = []
         self.status = 200
+        self.poison = b""  # what has this in it is refused for good
+        self.breaks_off_after = 1_000_000
         collector = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["content-length"]))
-                if collector.status == 200:
+                is_gone = len(collector.statuses) >= collector.breaks_off_after
+                is_poisoned = collector.poison and collector.poison in body
+                status = 401 if is_gone else 400 if is_poisoned else collector.status
+                collector.statuses.append(status)
+                if status == 200:
                     collector.bodies.append(body)
                     collector.headers.append((self.path, dict(self.headers)))
-                self.send_response(collector.status)
+                self.send_response(status)
                 self.send_header("content-length", "0")
                 self.end_headers()
 
@@ -97,7 +105,7 @@ def logged(tenant: Tenant, *records: UsageRecord) -> None:
 
 
 def export() -> int:
-    return exporting.export(timezone.now(), by=OTLPSpanExporter())
+    return exporting.export(timezone.now(), to=collecting.Collector())
 
 
 def two_calls(tenant: Tenant, **last: Any) -> tuple[UsageRecord, UsageRecord]:
@@ -175,17 +183,68 @@ def test_what_a_cache_answered_is_one_span(collector: Collector, tenant: Tenant)
     assert said(span.attributes)["tollgate.cache"] == "hit"
 
 
-def test_a_collector_that_is_away_gets_them_later_under_the_same_ids(collector: Collector, tenant: Tenant):
-    logged(tenant, make_record(tenant.pk))
-    collector.status = 400
+@pytest.mark.parametrize("status", [401, 404, 500])
+def test_a_collector_that_is_away_gets_them_later_under_the_same_ids(collector: Collector, tenant: Tenant, status: int):
+    logged(tenant, make_record(tenant.pk), make_record(tenant.pk))
+    collector.status = status
     with pytest.raises(exporting.NotTaken):
         export()
-    assert TraceExport.objects.filter(tenant=tenant).count() == 1
+    assert collector.statuses == [status]
+    assert TraceExport.objects.filter(tenant=tenant).count() == 2
     collector.status = 200
-    assert export() == 1
+    assert export() == 2
     assert export() == 0
     assert TraceExport.objects.filter(tenant=tenant).count() == 0
-    assert len(collector.spans()) == 2
+    assert len(collector.spans()) == 4
+
+
+def test_what_is_refused_for_good_holds_up_nothing_and_is_counted(
+    collector: Collector, tenant: Tenant, django_capture_on_commit_callbacks: Any
+):
+    redis = get_redis_connection("default")
+    before = trace_exports.dropped(redis)
+    records = [make_record(tenant.pk) for _ in range(7)]
+    logged(tenant, *records)
+    collector.poison = b"req_" + records[4].request_id.hex.encode()
+    with django_capture_on_commit_callbacks(execute=True):
+        assert export() == 7
+    arrived = {said(span.attributes).get("tollgate.request_id") for span in collector.spans()} - {None}
+    assert arrived == {f"req_{record.request_id.hex}" for record in records if record is not records[4]}
+    assert len(collector.spans()) == 12  # each of them once
+    assert not TraceExport.objects.filter(tenant=tenant).exists()
+    assert trace_exports.dropped(redis) == {**before, "refused": before["refused"] + 1}
+
+
+def test_of_a_batch_that_cannot_be_sent_to_its_end_all_wait_and_nothing_is_counted(
+    collector: Collector, tenant: Tenant, django_capture_on_commit_callbacks: Any, monkeypatch: pytest.MonkeyPatch
+):
+    redis = get_redis_connection("default")
+    before = trace_exports.dropped(redis)
+    records = [make_record(tenant.pk), make_record(tenant.pk)]
+    logged(tenant, *records)
+    collector.poison = b"req_" + records[0].request_id.hex.encode()
+    collector.breaks_off_after = 2  # the whole batch and the first half are refused; then it is gone
+    with django_capture_on_commit_callbacks(execute=True), pytest.raises(exporting.NotTaken):
+        export()
+    assert collector.statuses == [400, 400, 401]
+    assert TraceExport.objects.filter(tenant=tenant).count() == 2
+    assert trace_exports.dropped(redis) == before
+
+
+def test_what_has_waited_for_a_day_is_given_up_and_counted(
+    tenant: Tenant, collector: Collector, django_capture_on_commit_callbacks: Any
+):
+    redis = get_redis_connection("default")
+    before = trace_exports.dropped(redis)
+    logged(tenant, make_record(tenant.pk))
+    mine, now = TraceExport.objects.filter(tenant=tenant), timezone.now()
+    with django_capture_on_commit_callbacks(execute=True):
+        trace_exports.forget(now)
+    assert mine.count() == 1
+    with django_capture_on_commit_callbacks(execute=True):
+        given_up = trace_exports.forget(now + dt.timedelta(hours=25))
+    assert (mine.count(), given_up >= 1) == (0, True)
+    assert trace_exports.dropped(redis)["late"] - before["late"] >= given_up
 
 
 def test_a_record_that_comes_twice_is_exported_once(collector: Collector, tenant: Tenant):

@@ -32,6 +32,7 @@ const WRITERS = {
   ms,
   "tokens/s": (value) => `${value.toFixed(1)}/s`,
   usd,
+  score: (value) => value.toFixed(2),
 };
 
 export function written(value, unit) {

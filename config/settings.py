@@ -234,6 +234,7 @@ CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TIMEZONE = "UTC"
+CELERY_BEAT_SCHEDULER = "config.beat:Scheduler"
 CELERY_BEAT_SCHEDULE = {
     "drain usage records": {"task": "gateway.tasks.drain_usage_records", "schedule": 1.0, "options": {"expires": 5}},
     "publish configuration versions": {

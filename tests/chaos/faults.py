@@ -20,16 +20,17 @@ from tests.chaos.clients import Load
 from tests.chaos.town import Town
 
 BASE = {"latency_ms": 30, "output_tokens": 20, "chunk_ms": 5}
-AWAY = frozenset({"store_unavailable"})
+# Codes; in Anthropic's format, the types that stand for them there.
+AWAY = frozenset({"store_unavailable", "overloaded_error"})
 BROKEN = frozenset({"broken"})
 FAILING = frozenset(
     {
-        "upstream_failed",
         "upstream_timeout",
+        "timeout_error",
         "upstream_broke_off",
-        "upstream_unreachable",
+        "api_error",
         "all_models_failed",
-        "circuit_open",
+        "overloaded_error",
         "torn",
     }
 )

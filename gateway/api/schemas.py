@@ -93,6 +93,7 @@ def _answers(error: str, *, streams: bool = False) -> dict[Any, Any]:
         401: "No valid key.",
         403: "The key may not do this.",
         404: "No such model or task.",
+        408: "The body did not come in time.",
         413: "The body is too large.",
         429: "A limit is reached; see Retry-After.",
         502: "The provider failed.",

@@ -26,20 +26,23 @@ def library() -> str:
 
 @contextlib.contextmanager
 def steppable(town: Town) -> Iterator[None]:
-    """All that has a clock here is started anew, with one that `step` sets; and once more at the end, without."""
+    """All that has a clock here is started anew, with one that `step` sets, and goes on with it, right again, afterwards."""
     step(town, 0)
-    environment = {
+    _restart(town, _environment(town))
+    try:
+        yield
+    finally:
+        step(town, 0)
+
+
+def _environment(town: Town) -> dict[str, str]:
+    return {
         "LD_PRELOAD": library(),
         "FAKETIME_TIMESTAMP_FILE": str(_file(town)),
         "FAKETIME_CACHE_DURATION": str(REREAD_SECONDS),
         "FAKETIME_DONT_FAKE_MONOTONIC": "1",
         "FAKETIME_DISABLE_SHM": "1",
     }
-    _restart(town, environment)
-    try:
-        yield
-    finally:
-        _restart(town, {})
 
 
 def step(town: Town, seconds: int) -> None:

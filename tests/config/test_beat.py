@@ -7,6 +7,7 @@ import pickle
 import time
 
 from celery.schedules import schedule
+from django.conf import settings
 
 from config import beat
 from config.celery import app
@@ -47,5 +48,10 @@ def test_what_is_kept_in_the_schedule_s_file_goes_by_the_same_clock():
     assert kept.schedule == schedule(1.0)
 
 
-def test_beat_uses_it():
+def test_beat_plans_everything_by_it_also_when_it_is_started_again(tmp_path):
     assert app.conf.beat_scheduler == "config.beat:Scheduler"
+    for _ in range(2):
+        scheduler = beat.Scheduler(app=app, schedule_filename=str(tmp_path / "schedule"), lazy=False)
+        assert set(scheduler.schedule) == set(settings.CELERY_BEAT_SCHEDULE)
+        assert all(kept.schedule.nowfun is beat.now for kept in scheduler.schedule.values())
+        scheduler.close()

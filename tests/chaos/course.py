@@ -93,8 +93,12 @@ def look_again(town: Town, result: Result) -> bool:
 
 def _endure(town: Town, simulator: SimulatorClient, fault: Fault, load: Load, result: Result) -> None:
     start = time.monotonic()
-    if not town.wait_until(lambda: load.served_again(start) is not None, seconds=RECOVERY_SECONDS):
-        raise RuntimeError(f"{fault.name}: the load was not served even before the fault: {load.shots[-3:]}")
+
+    def is_well() -> bool:
+        return load.served_again(start) is not None and _is_caught_up(load, result.cast)
+
+    if not town.wait_until(is_well, seconds=RECOVERY_SECONDS):
+        raise RuntimeError(f"{fault.name}: all was not well even before the fault: {load.shots[-3:]}")
     since = time.monotonic()
     with fault.happens(Scene(town, simulator, load)):
         town.wait(fault.seconds)

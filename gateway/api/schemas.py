@@ -328,6 +328,7 @@ feedback = extend_schema(
         401: OpenApiResponse(_JSON, description="Neither a valid key nor a token."),
         403: OpenApiResponse(_JSON, description="The key lacks the scope “feedback”."),
         404: OpenApiResponse(_JSON, description="There is no such request, or the token is none of ours."),
+        408: OpenApiResponse(_JSON, description="The body did not come in time."),
         410: OpenApiResponse(_JSON, description="The answer is too old to be rated."),
         413: OpenApiResponse(_JSON, description="The body is too large."),
         429: OpenApiResponse(_JSON, description="Too many votes by token in a minute."),

@@ -90,6 +90,7 @@ class Load:
         self.cast = cast
         self.shots: list[Shot] = []
         self.owners: dict[str, UUID] = {}  # of all requests, also of those that told nothing yet
+        self.let_go = 0  # guests with whom the gateway lost its patience
         self._under_way: dict[str, tuple[UUID, float]] = {}
         self._loop = asyncio.new_event_loop()
         self._is_over = False

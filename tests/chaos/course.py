@@ -36,6 +36,7 @@ class Result:
     recovered: float | None = None
     caught_up: float | None = None
     are_spent: bool = False
+    let_go: int = 0
     calls: list[Call] = field(default_factory=list)
     told: list[Told] = field(default_factory=list)
     findings: Findings = field(default_factory=Findings)
@@ -54,9 +55,12 @@ class Result:
 
     @property
     def is_good(self) -> bool:
-        return (
-            self.findings.is_clean and not self.unexpected and self.recovered is not None and self.caught_up is not None and self.are_spent
-        )  # fmt: skip
+        has_recovered = self.recovered is not None and self.caught_up is not None
+        return self.findings.is_clean and not self.unexpected and has_recovered and self.are_spent and self.has_let_go
+
+    @property
+    def has_let_go(self) -> bool:
+        return self.let_go >= self.fault.lets_go
 
     def count(self, *outcomes: str) -> int:
         return sum(shot.outcome in outcomes for shot in self.shots)
@@ -77,6 +81,7 @@ def play(town: Town, simulator: SimulatorClient, fault: Fault) -> Result:
             town.wait_until(lambda: all(one.done() for one in spent), seconds=60)
             result.are_spent = all(one.result() for one in spent)
             result.shots = list(load.shots)
+            result.let_go = load.let_go
             _settle(town, simulator, load, result)
         finally:
             load.close()
@@ -84,11 +89,10 @@ def play(town: Town, simulator: SimulatorClient, fault: Fault) -> Result:
 
 
 def look_again(town: Town, result: Result) -> bool:
-    """At the books, long afterwards: whether they are as they were. What is replayed or swept late must not have doubled anything."""
-    before = result.findings
+    """At the books, long afterwards: whether they agree. What is replayed or swept late must not have doubled anything."""
     accounts = reading.accounts(result.cast, town.layout.redis_url)
     result.findings = books.compare(result.calls, result.told, reading.rows(result.cast), accounts)
-    return result.findings == before
+    return result.findings.is_clean
 
 
 def _endure(town: Town, simulator: SimulatorClient, fault: Fault, load: Load, result: Result) -> None:

@@ -47,7 +47,8 @@ class Scene:
 class Fault:
     """`expects`: what clients may be told meanwhile, besides that a budget is spent: codes of refusals, "broken", "torn".
     `mends_itself`: what was killed is started again by Tollgate, so recovery counts from the beginning. `around`: what has to be
-    arranged before the load begins. `missing`: why it cannot be shown here."""
+    arranged before the load begins. `lets_go`: of so many guests the gateways must have
+    rid themselves at the end. `missing`: why it cannot be shown here."""
 
     name: str
     says: str
@@ -55,6 +56,7 @@ class Fault:
     seconds: float = 2.5
     expects: frozenset[str] = frozenset()
     mends_itself: bool = False
+    lets_go: int = 0
     around: Callable[[Town], AbstractContextManager[None]] = field(default=lambda town: contextlib.nullcontext())
     missing: Callable[[], str] = field(default=lambda: "")
 
@@ -227,7 +229,7 @@ FAULTS = [
     Fault("upstream-half-closed", "it closes its side half-way, and keeps the connection", _upstream(fault="half_close"), expects=FAILING),
     Fault("clients-never-read", f"{guests.NEVER_READING} clients never read their streams", _clients_never_read, seconds=4),
     Fault("clients-leave", f"{guests.LEAVING} clients leave again and again", _clients_leave),
-    Fault("clients-slow", f"{guests.SLOW} clients send a byte a second", _clients_send_slowly, seconds=4),
+    Fault("clients-slow", f"{guests.SLOW} clients send a byte a second", _clients_send_slowly, seconds=4, lets_go=guests.SLOW),
     Fault("spool-full", "no room for the spool, while Redis is away", _spool_full, expects=AWAY, missing=_no_limits),
     Fault(
         "clock-stepped",

@@ -56,6 +56,7 @@ async def send_slowly(load: Load) -> None:
             writer.write(body[at : at + 1])
             await asyncio.sleep(BYTE_SECONDS)
             if writer.transport.is_closing():
+                load.let_go += 1
                 return
 
     await asyncio.gather(*(client(number) for number in range(SLOW)))

@@ -51,6 +51,10 @@ def complaints(result: Result) -> list[str]:
         said.append("was not served as before again")
     if result.caught_up is None:
         said.append("the log did not catch up")
+    if not result.has_let_go:
+        said.append(
+            f"{result.fault.lets_go - result.let_go} of {result.fault.lets_go} slow clients are still waited for"
+        )
     if not result.are_spent:
         said.append("a budget could not be used up")
     return said

@@ -173,6 +173,7 @@ GATEWAY_DEFAULT_OUTPUT_TOKENS = env.number("TOLLGATE_DEFAULT_OUTPUT_TOKENS", 819
 GATEWAY_LEAST_OUTPUT_TOKENS = env.number("TOLLGATE_LEAST_OUTPUT_TOKENS", 32, low=1, high=100_000)
 GATEWAY_HOLD_WAIT_SECONDS = env.seconds("TOLLGATE_HOLD_WAIT", 2.0, low=0.0, high=60.0)
 GATEWAY_FLIGHT_WAIT_SECONDS = env.seconds("TOLLGATE_FLIGHT_WAIT", 30.0, low=0.0, high=600.0)
+GATEWAY_CLIENT_SECONDS = env.seconds("TOLLGATE_CLIENT_TIMEOUT", 60.0, low=1.0)
 GATEWAY_LEFT_STREAM_SECONDS = env.seconds("TOLLGATE_LEFT_STREAM_GRACE", 2.0, low=0.0, high=60.0)
 EMBEDDER = env.matching(
     "TOLLGATE_EMBEDDER", "minilm", r"minilm|api https?://\S+ \S+", "minilm, or: api <base URL> <model>"
@@ -233,6 +234,7 @@ CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TIMEZONE = "UTC"
+CELERY_BEAT_SCHEDULER = "config.beat:Scheduler"
 CELERY_BEAT_SCHEDULE = {
     "drain usage records": {"task": "gateway.tasks.drain_usage_records", "schedule": 1.0, "options": {"expires": 5}},
     "publish configuration versions": {

@@ -86,6 +86,11 @@ class BodyTooLarge(InvalidRequest):
     code = "body_too_large"
 
 
+class BodyTooSlow(InvalidRequest):
+    status = 408
+    code = "body_too_slow"
+
+
 class Unauthenticated(GatewayError):
     status = 401
     code = "invalid_api_key"

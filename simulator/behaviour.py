@@ -29,7 +29,7 @@ Finish = Literal["refusal", "content_filter", "length"]
 Fault = Literal[
     "400", "401", "403", "404", "408", "409", "413", "422", "429", "500", "502", "503", "504", "529",
     "insufficient_quota", "credential_echo",
-    "hang", "reset", "cut", "bad_json", "error_event", "slow_first_byte",
+    "hang", "reset", "cut", "half_close", "trickle", "bad_json", "error_event", "slow_first_byte",
     "empty", "garbage_content_type", "wrong_content_type",
 ]  # fmt: skip
 
@@ -85,6 +85,8 @@ class Behaviour(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     fault: Fault | None = None
     fault_after_chunks: Count | None = None
     """Content chunks before a fault inside a stream. Default 3. Set, it also moves `hang` and `reset` into the stream."""
+    trickle_ms: Milliseconds | None = None
+    """Time that each byte of the body takes with the fault `trickle`. Default 500."""
     fault_rate: Rate | None = None
     """The share of requests that meet the fault. Default 1; 0.25 is every fourth."""
     fault_seed: int | None = None

@@ -29,6 +29,8 @@ class Connection:
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self.scope = scope
         self.is_gone = False
+        self.byte_ms = 0.0
+        """Time that each byte of the body takes, if it is to come slowly."""
         self._receive = receive
         self._send = send
         self._watcher: asyncio.Task[None] | None = None
@@ -83,11 +85,30 @@ class Connection:
     async def start(self, status: int, headers: Headers) -> None:
         await self._send({"type": "http.response.start", "status": status, "headers": headers})
 
-    async def write(self, data: bytes) -> None:
+    async def write(self, data: bytes) -> bool:
+        """False if the client left while the bytes came one by one."""
+        if self.byte_ms:
+            return await self._trickle(data)
         await self._send({"type": "http.response.body", "body": data, "more_body": True})
+        return True
 
     async def end(self, data: bytes = b"") -> None:
+        if self.byte_ms:
+            await self._trickle(data)
+            data = b""
         await self._send({"type": "http.response.body", "body": data, "more_body": False})
+
+    async def _trickle(self, data: bytes) -> bool:
+        for at in range(len(data)):
+            await self._send({"type": "http.response.body", "body": data[at : at + 1], "more_body": True})
+            if not await self.pause(self.byte_ms):
+                return False
+        return True
+
+    async def half_close(self) -> None:
+        """Says that nothing more comes, without ending the answer, and leaves the connection open."""
+        self._transport().write_eof()
+        await self.wait_until_gone()
 
     async def cut(self) -> None:
         """Closes after what was written, without ending the answer."""

@@ -15,6 +15,7 @@ from simulator.exchange import JSON, Exchange
 from simulator.usage import Usage
 
 SLOW_FIRST_BYTE_MS = 5000.0
+TRICKLE_MS = 500.0
 
 
 async def send_error(exchange: Exchange, error: ProviderError, outcome: str) -> None:
@@ -68,9 +69,12 @@ async def send_whole(exchange: Exchange, behaviour: Behaviour, make: Callable[[]
     body = make()
     content_type, outcome = JSON, "completed"
     if exchange.is_fault_due:
-        if behaviour.fault == "cut":
-            await _send_half(exchange, body, usage)
+        if behaviour.fault in ("cut", "half_close"):
+            await _send_half(exchange, body, usage, is_cut=behaviour.fault == "cut")
             return
+        if behaviour.fault == "trickle":
+            outcome = "fault:trickle"
+            trickle(exchange, behaviour)
         if behaviour.fault == "bad_json":
             body, outcome = body[: len(body) * 2 // 3], "fault:bad_json"
         elif behaviour.fault == "wrong_content_type":
@@ -82,6 +86,11 @@ def first_byte_ms(exchange: Exchange, behaviour: Behaviour) -> float:
     if behaviour.first_byte_ms is None and exchange.is_fault_due and behaviour.fault == "slow_first_byte":
         return SLOW_FIRST_BYTE_MS
     return behaviour.first_byte_ms or 0
+
+
+def trickle(exchange: Exchange, behaviour: Behaviour) -> None:
+    """From here on the body comes byte by byte."""
+    exchange.connection.byte_ms = TRICKLE_MS if behaviour.trickle_ms is None else behaviour.trickle_ms
 
 
 async def _send(
@@ -109,11 +118,11 @@ async def _send(
     await exchange.connection.end(body)
 
 
-async def _send_half(exchange: Exchange, body: bytes, usage: Usage | None) -> None:
-    """Announces the whole length and closes half-way."""
+async def _send_half(exchange: Exchange, body: bytes, usage: Usage | None, *, is_cut: bool) -> None:
+    """Announces the whole length and closes half-way, the connection or only its own side of it."""
     exchange.entry.status = 200
-    exchange.close("cut", usage)
+    exchange.close("cut" if is_cut else "fault:half_close", usage)
     headers = exchange.response_headers(JSON)
     await exchange.connection.start(200, [*headers, (b"content-length", b"%d" % len(body))])
     await exchange.connection.write(body[: len(body) // 2])
-    await exchange.connection.cut()
+    await (exchange.connection.cut() if is_cut else exchange.connection.half_close())

@@ -7,10 +7,21 @@ from simulator.behaviour import Behaviour
 from simulator.errors import ProviderError
 
 WIRE_FAULTS = frozenset(
-    {"hang", "reset", "cut", "bad_json", "slow_first_byte", "empty", "garbage_content_type", "wrong_content_type"}
+    {
+        "hang",
+        "reset",
+        "cut",
+        "half_close",
+        "trickle",
+        "bad_json",
+        "slow_first_byte",
+        "empty",
+        "garbage_content_type",
+        "wrong_content_type",
+    }
 )
 """Faults that are no error body. `error_event` is one inside a stream and an error body outside it."""
-MID_STREAM_FAULTS = frozenset({"cut", "bad_json", "error_event", "hang", "reset"})
+MID_STREAM_FAULTS = frozenset({"cut", "half_close", "bad_json", "error_event", "hang", "reset"})
 DEFAULT_AFTER_CHUNKS = 3
 HTML_PAGE = (
     b"<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body>\r\n<center><h1>502 Bad Gateway</h1></center>\r\n"

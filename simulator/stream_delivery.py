@@ -47,6 +47,8 @@ class Stream:
         if (wait := delivery.first_byte_ms(self._exchange, self._behaviour)) and not await self._connection.pause(wait):
             self._close("client_disconnected")
             return
+        if is_faulty and self._behaviour.fault == "trickle":
+            delivery.trickle(self._exchange, self._behaviour)
         fault_at = self._fault_at() if is_faulty and self._behaviour.fault in faults.MID_STREAM_FAULTS else None
         waiting = list(events)
         content_seen = 0
@@ -70,7 +72,9 @@ class Stream:
     async def _flush(self) -> bool:
         chunks = sum(event.is_content for event in self._buffer)
         if self._buffer and not self._connection.is_gone:
-            await self._connection.write(b"".join([event.data for event in self._buffer]))
+            if not await self._connection.write(b"".join([event.data for event in self._buffer])):
+                self._close("client_disconnected")
+                return False
             self._tokens_sent += sum(event.tokens for event in self._buffer)
             self._exchange.entry.chunks_sent += chunks
             self._writes += 1
@@ -91,7 +95,7 @@ class Stream:
         self._exchange.entry.chunks_sent += sum(event.is_content for event in self._buffer)
         fault = self._behaviour.fault if self._exchange.is_fault_due else None
         self._exchange.close(
-            f"fault:{fault}" if fault in ("bad_json", "wrong_content_type") else "completed", self._usage
+            f"fault:{fault}" if fault in ("bad_json", "trickle", "wrong_content_type") else "completed", self._usage
         )
         await self._connection.end(b"".join([event.data for event in self._buffer]) + last.data)
 
@@ -114,6 +118,8 @@ class Stream:
             await self._connection.wait_until_gone()
         elif fault == "reset":
             await self._connection.reset()
+        elif fault == "half_close":
+            await self._connection.half_close()
         else:
             await self._connection.cut()
         return True

@@ -16,11 +16,11 @@ from django.conf import settings
 from django.http.response import HttpResponseBase
 from django.urls import Resolver404, ResolverMatch, get_resolver
 
-from gateway.api import base, rendering
+from gateway.api import base, patience, rendering
 from gateway.api.feedback import MAX_BODY_BYTES as MAX_FEEDBACK_BYTES
 from gateway.api.inference import EventStreamResponse
 from gateway.api.lean import LeanRequest, encoded
-from gateway.errors import BodyTooLarge, GatewayError, InternalError
+from gateway.errors import BodyTooLarge, BodyTooSlow, GatewayError, InternalError
 from gateway.pipeline import observability
 from gateway.pipeline.exchange import new_request_id
 
@@ -42,6 +42,7 @@ class LeanHandler:
     def __init__(self) -> None:
         self._resolver = get_resolver()
         self._known: dict[str, ResolverMatch] = {}
+        self._client_seconds: float = settings.GATEWAY_CLIENT_SECONDS
         self._max_body_bytes: int = settings.GATEWAY_MAX_BODY_BYTES
         self._smaller = {"/v1/feedback": min(MAX_FEEDBACK_BYTES, self._max_body_bytes)}  # anybody may send one
 
@@ -56,7 +57,7 @@ class LeanHandler:
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         try:
             most = self._smaller.get(scope["path"], self._max_body_bytes)
-            body = await self._read_body(headers, receive, most)
+            body = await self._take_body(headers, receive, most)
         except ClientLeft:
             return
         except GatewayError as error:
@@ -72,7 +73,7 @@ class LeanHandler:
         else:
             response = await match.func(request, *match.args, **match.kwargs)
         if isinstance(response, EventStreamResponse):
-            await _send_stream(response, receive, send)
+            await _send_stream(response, receive, send, self._client_seconds)
         else:
             await _send_whole(response, send)
 
@@ -88,7 +89,22 @@ class LeanHandler:
                 self._known[path] = match
         return match
 
-    async def _read_body(self, headers: dict[str, str], receive: Receive, most_bytes: int) -> bytes:
+    async def _take_body(self, headers: dict[str, str], receive: Receive, most_bytes: int) -> bytes:
+        """The whole body. Raises what `_read_body` does, and `BodyTooSlow`."""
+        deadline = patience.Deadline(self._client_seconds)
+        try:
+            return await self._read_body(headers, receive, most_bytes, deadline)
+        except asyncio.CancelledError:
+            if not deadline.has_passed:
+                raise
+            asyncio.current_task().uncancel()  # type: ignore[union-attr]
+            raise BodyTooSlow("The request's body did not come in time.") from None
+        finally:
+            deadline.end()
+
+    async def _read_body(
+        self, headers: dict[str, str], receive: Receive, most_bytes: int, deadline: patience.Deadline
+    ) -> bytes:
         """The whole body. Raises `BodyTooLarge`, or `ClientLeft` if it never comes whole.
 
         A body that is somewhat too large is read to its end and thrown away, because a client that is still sending would see a broken
@@ -115,6 +131,7 @@ class LeanHandler:
                 if size > most_bytes:
                     raise _too_large(most_bytes)
                 return parts[0] if len(parts) == 1 else b"".join(parts)
+            deadline.extend(size)
 
 
 def _too_large(most_bytes: int) -> BodyTooLarge:
@@ -133,8 +150,9 @@ async def _send_whole(response: Any, send: Send) -> None:
     await send({"type": "http.response.body", "body": content})
 
 
-async def _send_stream(response: EventStreamResponse, receive: Receive, send: Send) -> None:
-    """Send the stream while listening for the client's leaving; settle it whichever of the two comes first."""
+async def _send_stream(response: EventStreamResponse, receive: Receive, send: Send, client_seconds: float) -> None:
+    """Send the stream while listening for the client's leaving; settle it whichever of the two comes first. A client that takes nothing for
+    so many seconds counts as one that has left."""
     pump = asyncio.current_task()
     assert pump is not None
     has_left = False
@@ -147,21 +165,27 @@ async def _send_stream(response: EventStreamResponse, receive: Receive, send: Se
         pump.cancel()
 
     listener = asyncio.ensure_future(listen())
+    watch = patience.Watch(client_seconds)
     try:
         await send(_start(response))
         async for chunk in response.events():
-            await send({"type": "http.response.body", "body": chunk, "more_body": True})
+            await watch.send(send, {"type": "http.response.body", "body": chunk, "more_body": True})
+        watch.end()
         listener.cancel()
         cost = await response.answer.close(client_left=False)
         if comments := rendering.ending(cost, response.answer.exchange.prefix_cache):
             await send({"type": "http.response.body", "body": comments, "more_body": True})
         await send({"type": "http.response.body", "body": b""})
     except asyncio.CancelledError:
+        has_left = has_left or watch.has_given_up
         if not has_left:
             await _say_stopped(response, send)
             raise
         pump.uncancel()
+        if watch.has_given_up:
+            patience.hang_up(send)
     finally:
+        watch.end()
         listener.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await asyncio.shield(response.answer.close(client_left=has_left))

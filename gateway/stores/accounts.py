@@ -2,7 +2,7 @@
 
 Once a second it prolongs the leases of requests under way. Where Redis has lost data, or may have (it was started again), it puts their
 holds back and repeats the settlements of the last seconds (the drain drops records that the log has). Where Redis has been away it
-replays the spool.
+replays the spool. What the disk does not take either, memory keeps until one of the two is back.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from gateway.stores.counters import Hold, Settlement
 from gateway.stores.lookups import Lookup
 from gateway.stores.redis import RedisStore
 from gateway.stores.spool import Spool, SpoolError
+from gateway.stores.unkept import Unkept
 
 logger = logging.getLogger(__name__)
 
@@ -48,6 +49,7 @@ class Accounts:
         self.redis = redis
         self.lease_ms = int(lease_seconds * 1000)
         self._spool = spool
+        self._unkept = Unkept()
         self._reopen = reopen
         self._holds: dict[str, Hold] = {}
         self._restoring: dict[str, asyncio.Future[None]] = {}
@@ -60,7 +62,6 @@ class Accounts:
         self._allowances: dict[UUID, list[int]] = {}
         self._beating: asyncio.Task[None] | None = None
         self.is_cut_off = False
-        self.lost_settlements = 0
 
     async def reserve(self, hold: Hold, version: int, lookup: Lookup | None = None) -> list[Any]:
         """The reserve script's verdict; a request that is let in is on the books from then on. Raises `StoreUnavailable`."""
@@ -99,7 +100,10 @@ class Accounts:
             await self._look_after_tenant(tenant_id, time.monotonic())
 
     def take_allowance(self, tenant_id: UUID, allowance: Allowance, nanousd: int) -> bool:
-        """Let a request through while limits cannot be checked, if the tenant's allowance in this process has room for it."""
+        """Let a request through while limits cannot be checked, if the tenant's allowance in this process has room for it, and the disk for
+        what it will have used."""
+        if self._unkept:
+            return False
         left = self._allowances.setdefault(tenant_id, [allowance.requests, allowance.nanousd])
         if left[0] < 1 or left[1] < nanousd:
             return False
@@ -161,10 +165,14 @@ class Accounts:
 
     async def _keep(self, settlement: Settlement) -> None:
         try:
-            await self._spool.append(msgspec.msgpack.encode(settlement.without_cache()))
-        except SpoolError:
-            self.lost_settlements += 1
-            logger.exception("a settlement could be kept nowhere: %s", settlement)
+            await self._spool_one(settlement)
+        except SpoolError as error:
+            if not self._unkept:
+                logger.error("%s. Settlements wait in memory until Redis or the disk takes them.", error)
+            self._unkept.add(settlement.without_cache())
+
+    async def _spool_one(self, settlement: Settlement) -> None:
+        await self._spool.append(msgspec.msgpack.encode(settlement.without_cache()))
 
     def _begin_beating(self) -> None:
         if self._beating is None:
@@ -176,6 +184,8 @@ class Accounts:
                 await self.look_after()
             except StoreUnavailable:
                 self.is_cut_off = True
+                with contextlib.suppress(SpoolError):
+                    await self._unkept.hand_on(self._spool_one)
             except Exception:
                 logger.exception("looking after the books failed")
             await asyncio.sleep(BEAT_SECONDS)
@@ -197,6 +207,7 @@ class Accounts:
         for tenant_id in self._epochs.keys() - tenants:
             del self._epochs[tenant_id]
         await self._spool.replay(self._replay)
+        await self._unkept.hand_on(self._settle_again)
         if was_cut_off:
             # Not before: what waited in the spool is used up, and Redis has to know before more is let in.
             self.is_cut_off = False
@@ -251,6 +262,9 @@ class Accounts:
         except msgspec.MsgspecError:
             logger.exception("the spool holds something that is no settlement")
             return
+        await self._settle_again(settlement)
+
+    async def _settle_again(self, settlement: Settlement) -> None:
         await counters.settle(self.redis, settlement)
         self._note(settlement)
 
@@ -271,6 +285,10 @@ class Accounts:
             self._beating.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._beating
+        if self._unkept:
+            with contextlib.suppress(SpoolError):
+                await self._unkept.hand_on(self._spool_one)
+            self._unkept.give_up()
         await self._spool.close()
 
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import socket
 import time
 
 import anthropic
@@ -88,6 +89,29 @@ def test_cuts_a_whole_answer_short_of_its_length(post, simulator):
         post("/v1/chat/completions", CHAT)
     assert caught.value.expected > 0
     assert last_entry(simulator)["outcome"] == "cut"
+
+
+def test_closes_its_side_half_way_and_keeps_the_connection(simulator):
+    simulator.client.behave(fault="half_close")
+    for body in (CHAT, {**CHAT, "stream": True}):
+        with socket.create_connection(("127.0.0.1", int(simulator.base_url.rpartition(":")[2])), timeout=10) as client:
+            content = json.dumps(body).encode()
+            head = f"POST /v1/chat/completions HTTP/1.1\r\nhost: s\r\nauthorization: Bearer sk\r\ncontent-length: {len(content)}\r\n\r\n"
+            client.sendall(head.encode() + content)
+            received = b"".join(iter(lambda: client.recv(65_536), b""))
+            assert received.startswith(b"HTTP/1.1 200")
+            assert b"[DONE]" not in received
+            client.sendall(b"x")  # it is still there
+        assert last_entry(simulator)["outcome"] == "fault:half_close"
+
+
+def test_sends_its_answers_byte_by_byte(post, simulator):
+    simulator.client.behave(fault="trickle", trickle_ms=0.01, output_tokens=2)
+    for body in (CHAT, {**CHAT, "stream": True}):
+        status, _, _ = post("/v1/chat/completions", body)
+        assert status == 200
+        assert last_entry(simulator)["outcome"] == "fault:trickle"
+        assert last_entry(simulator)["usage"]["output_tokens"] == 2
 
 
 def test_reports_an_error_in_the_middle_of_a_stream(gpt, claude, simulator, post):

@@ -3,7 +3,8 @@
 GatewayError
 ├── InvalidRequest 400            the caller's request is at fault; `param` says where
 │   ├── Unsupported 400           right in itself, but the chosen model or provider cannot do it
-│   └── BodyTooLarge 413
+│   ├── BodyTooLarge 413
+│   └── BodyEncoded 415           compressed: how large it is would be known too late
 ├── Unauthenticated 401           no key, or one that is unknown, expired or revoked
 ├── PermissionDenied 403          the key may not do this
 ├── NotFound 404                  no such model, task or address (or not yours)
@@ -84,6 +85,11 @@ class Unsupported(InvalidRequest):
 class BodyTooLarge(InvalidRequest):
     status = 413
     code = "body_too_large"
+
+
+class BodyEncoded(InvalidRequest):
+    status = 415
+    code = "body_encoded"
 
 
 class Unauthenticated(GatewayError):

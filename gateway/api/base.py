@@ -31,14 +31,14 @@ class ApiKeyAuthentication(BaseAuthentication):
     def authenticate(self, request: Any) -> None:
         """DRF's synchronous hook; the views await `identify` instead."""
 
-    async def identify(self, headers: dict[str, str], scope: str) -> tuple[Snapshot, str]:
-        """The tenant's snapshot and the key's hash. Raises `Unauthenticated`, `PermissionDenied`, `StoreUnavailable`.
+    async def identify(self, headers: dict[str, str], scope: str, *, address: str) -> tuple[Snapshot, str]:
+        """The tenant's snapshot and the key's hash. Raises `Unauthenticated`, `PermissionDenied`, `RateLimited`, `StoreUnavailable`.
 
         What is called from the playground is tagged so, and by whom.
         """
         secret = secret_of(headers)
         if not secret.startswith(playground.PREFIX):
-            return await credentials.recognise(secret, scope, runtime.current().snapshots)
+            return await credentials.recognise(secret, scope, runtime.current().snapshots, address=address)
         player = await credentials.recognise_player(secret, scope, runtime.current().snapshots)
         tags = [*playground.tags(player.person), headers.get("x-tollgate-tags", "")]
         headers["x-tollgate-tags"] = ",".join(filter(None, tags))
@@ -110,7 +110,8 @@ class GatewayView(APIView):
         self, handler: Callable[..., Awaitable[HttpResponseBase]], *args: Any, **kwargs: Any
     ) -> HttpResponseBase:
         """Find out who it is, and let the handler answer. What else than a key lets in, an endpoint says here."""
-        snapshot, digest = await ApiKeyAuthentication().identify(self.headers, self.scope)
+        address = self.request._request.META.get("REMOTE_ADDR") or ""
+        snapshot, digest = await ApiKeyAuthentication().identify(self.headers, self.scope, address=address)
         return await handler(snapshot, digest, *args, **kwargs)
 
     def _not_allowed(self, request: HttpRequest, public_id: str) -> HttpResponse:

@@ -1,9 +1,9 @@
 """How requests come off the wire: uvicorn's protocol on httptools, with bounds. `uvicorn … --http config.wire:Protocol`.
 
-uvicorn takes heads of any size and waits for them as long as it takes, and httptools gathers a header's value until it ends: one client could
-fill the memory. Here a head has so many bytes, lines and seconds, and a body may not stop for long; what is beyond that is refused and the
-connection closed. Fields after a chunked body (trailers) are refused, too: uvicorn puts them among the headers, which a proxy in front has
-checked before they came. How large a body may be is for whoever reads it to say.
+uvicorn takes heads of any size and waits for them as long as it takes, and httptools gathers a header's value until it ends: one client
+could fill the memory. Here a head has so many bytes, lines and seconds, and a body may not stop for long; what is beyond that is refused
+and the connection closed. Fields after a chunked body (trailers) are refused, too: uvicorn puts them among the headers, which a proxy in
+front has checked before they came. How large a body may be is for whoever reads it to say.
 
 What this costs a request: a count for each header. Who is too slow is looked for every few seconds, in all connections at once.
 """

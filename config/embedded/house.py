@@ -78,7 +78,15 @@ class House:
 
     def web(self) -> Child:
         command = ["-m", "uvicorn", "config.asgi:application", "--host", self.host, "--port", str(self.port)]
-        command += ["--workers", str(self.workers), "--loop", "uvloop", "--http", "config.wire:Protocol", "--no-access-log"]
+        command += [
+            "--workers",
+            str(self.workers),
+            "--loop",
+            "uvloop",
+            "--http",
+            "config.wire:Protocol",
+            "--no-access-log",
+        ]
         command += ["--timeout-graceful-shutdown", str(GRACE_SECONDS)]
         return self._python("uvicorn", command, environment=self._metrics_folder() if self.workers > 1 else {})
 

@@ -44,7 +44,12 @@ def main() -> None:
             statuses.append(subprocess.run(command, cwd=folder, check=False).returncode)
         print("\n=== bodies that are nearly right", flush=True)
         seen = chatting.run(
-            running.gateway_url, running.api_key, running.gateway_pid, count=options.bodies, number=options.seed, models=MODELS
+            running.gateway_url,
+            running.api_key,
+            running.gateway_pid,
+            count=options.bodies,
+            number=options.seed,
+            models=MODELS,
         )
         statuses.append(0 if seen else 1)
         complaints = running.gateway_log.read_text()

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from typing import Any
 
 
-
 class Odd(AssertionError):
     """An answer that no caller should see."""
 
@@ -71,5 +70,3 @@ def _json(text: bytes) -> Any:
     if not isinstance(answer, dict):
         raise Odd(f"no object: {text[:300]!r}")
     return answer
-
-

@@ -11,7 +11,12 @@ from hypothesis import strategies as st
 CHAT, MESSAGES = "/v1/chat/completions", "/v1/messages"
 EMBEDDINGS, COUNT = "/v1/embeddings", "/v1/messages/count_tokens"
 NOWHERE = "data:image/png;base64,iVBORw0KGgo="
-SCHEMA = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"], "additionalProperties": False}
+SCHEMA = {
+    "type": "object",
+    "properties": {"city": {"type": "string"}},
+    "required": ["city"],
+    "additionalProperties": False,
+}
 
 
 def _tool_turns(model: str) -> dict[str, Any]:
@@ -20,7 +25,10 @@ def _tool_turns(model: str) -> dict[str, Any]:
         "model": model,
         "messages": [
             {"role": "system", "content": "Be brief."},
-            {"role": "user", "content": [{"type": "text", "text": "Weather?"}, {"type": "image_url", "image_url": {"url": NOWHERE}}]},
+            {
+                "role": "user",
+                "content": [{"type": "text", "text": "Weather?"}, {"type": "image_url", "image_url": {"url": NOWHERE}}],
+            },
             {"role": "assistant", "content": None, "tool_calls": [called]},
             {"role": "tool", "tool_call_id": "c1", "content": "Sunny."},
         ],
@@ -37,8 +45,16 @@ def _block_turns(model: str) -> dict[str, Any]:
         "system": [{"type": "text", "text": "Be brief.", "cache_control": {"type": "ephemeral"}}],
         "messages": [
             {"role": "user", "content": [{"type": "text", "text": "Weather?"}]},
-            {"role": "assistant", "content": [{"type": "tool_use", "id": "t1", "name": "weather", "input": {"city": "Rome"}}]},
-            {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "t1", "content": [{"type": "text", "text": "Sunny."}]}]},
+            {
+                "role": "assistant",
+                "content": [{"type": "tool_use", "id": "t1", "name": "weather", "input": {"city": "Rome"}}],
+            },
+            {
+                "role": "user",
+                "content": [
+                    {"type": "tool_result", "tool_use_id": "t1", "content": [{"type": "text", "text": "Sunny."}]}
+                ],
+            },
         ],
         "tools": [{"name": "weather", "description": "x", "input_schema": SCHEMA}],
         "metadata": {"user_id": "ada"},
@@ -75,19 +91,37 @@ def _deep(depth: int, is_list: bool) -> Any:
     return Raw("[" * depth + "]" * depth if is_list else '{"a":' * depth + "0" + "}" * depth)
 
 
+NUMBERS = [0, -1, 1, 2**31, 2**53 + 1, 2**63, -(2**63) - 1, 10**40, 0.1, -0.0, 1e308]
+RAW = ["NaN", "-Infinity", "1e999", "01", "'x'", "1" * 5000, '"\\ud800"', '"\\u0000"']
+TEXTS = ["", " ", "\0", "a\nb\r\n\x1b[2J", "\u202e", "{{ 7*7 }}", "<script>", "' OR 1=1 --", "../../etc/passwd", "%s%n", "task/none",
+         "x" * 300, "é" * 5_000, "🙂" * 200, "http://169.254.169.254/", "data:image/png;base64,####", "[DONE]", "data: x\n\n"]  # fmt: skip
+SHAPES = [
+    [],
+    {},
+    [None],
+    [[]],
+    {"": 1},
+    {"type": "text"},
+    {"type": "x"},
+    [{"type": "text", "text": None}],
+    {"role": "user"},
+]
+SCALARS = st.one_of(st.none(), st.booleans(), st.integers(), st.text(max_size=5))
 JUNK = st.one_of(
     st.none(),
     st.booleans(),
-    st.sampled_from([0, -1, 1, 2**31, 2**53 + 1, 2**63, -(2**63) - 1, 10**40, 0.1, -0.0, 1e308]),
-    st.sampled_from([Raw("NaN"), Raw("-Infinity"), Raw("1e999"), Raw("01"), Raw("'x'"), Raw("1" * 5000), Raw('"\\ud800"'), Raw('"\\u0000"')]),
-    st.sampled_from(["", " ", "\0", "a\nb\r\n\x1b[2J", "\u202e", "{{ 7*7 }}", "<script>", "' OR 1=1 --", "../../etc/passwd", "%s%n", "task/none"]),
-    st.sampled_from(["x" * 300, "é" * 5_000, "🙂" * 200, "http://169.254.169.254/", "data:image/png;base64,####", "[DONE]", "data: x\n\n"]),
+    st.sampled_from(NUMBERS),
+    st.sampled_from([Raw(text) for text in RAW]),
+    st.sampled_from(TEXTS),
     st.text(max_size=20),
     st.builds(_deep, st.sampled_from([1, 40, 900, 5000]), st.booleans()),
-    st.sampled_from([[], {}, [None], [[]], {"": 1}, {"type": "text"}, {"type": "x"}, [{"type": "text", "text": None}], {"role": "user"}]),
-    st.recursive(st.one_of(st.none(), st.booleans(), st.integers(), st.text(max_size=5)),
-                 lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3), max_leaves=6),
-)  # fmt: skip
+    st.sampled_from(SHAPES),
+    st.recursive(
+        SCALARS,
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+        max_leaves=6,
+    ),
+)
 FIELDS = st.sampled_from(
     ["stream", "n", "max_tokens", "max_completion_tokens", "metadata", "user", "tools", "tool_choice", "system", "thinking", "functions",
      "response_format", "output_config", "output_format", "stop", "api_key", "api_base", "base_url", "extra_body", "x-tollgate-user",

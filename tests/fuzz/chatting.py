@@ -1,4 +1,4 @@
-"""Bodies that are nearly right, by the thousand, to a gateway that runs: each is answered as it must be, in time, and its memory stays flat."""
+"""Bodies that are nearly right, by the thousand, to a gateway: each is answered as it must be, in time, and its memory stays flat."""
 
 from __future__ import annotations
 

@@ -14,7 +14,6 @@ import msgspec
 
 from gateway.types import Usage
 
-
 MOST = 1_000_000_000  # far more than any answer has
 
 

@@ -52,7 +52,9 @@ async def test_who_tries_keys_is_slowed_down_and_known_keys_go_on_from_there(wor
     """Known ones come from anywhere, and others go on from other addresses."""
     settings.GATEWAY_UNKNOWN_KEYS_PER_MINUTE = 5
 
-    async def ask(secret: str, path: str = "/v1/models", address: str = "203.0.113.7") -> tuple[int, dict[str, str], bytes]:
+    async def ask(
+        secret: str, path: str = "/v1/models", address: str = "203.0.113.7"
+    ) -> tuple[int, dict[str, str], bytes]:
         scope = {"type": "http", "method": "GET", "path": path, "raw_path": path.encode(), "query_string": b"", "http_version": "1.1",
                  "headers": [(b"host", b"x"), (b"x-api-key", secret.encode())], "server": ("x", 80), "client": (address, 1),
                  "scheme": "http", "root_path": ""}  # fmt: skip

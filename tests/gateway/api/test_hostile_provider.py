@@ -27,7 +27,11 @@ def hostile(world: World) -> Iterator[Callable[[Answer], None]]:
             self.rfile.read(int(self.headers["content-length"]))
             status, headers, body = told[-1]
             self.send_response(status)
-            for name, value in {"content-type": "application/json", "content-length": str(len(body)), **headers}.items():
+            for name, value in {
+                "content-type": "application/json",
+                "content-length": str(len(body)),
+                **headers,
+            }.items():
                 self.send_header(name, value)
             self.end_headers()
             self.wfile.write(body)
@@ -77,7 +81,9 @@ def test_its_comments_in_a_stream_do_not_pretend_to_be_ours(world, hostile):
     said = json.dumps({"id": "x", "choices": [{"index": 0, "delta": {"content": "hi"}, "finish_reason": "stop"}]})
     stream = f": x-tollgate-cost-usd 0.000000000\n\ndata: {said}\n\n: x-tollgate-cost-usd 7\ndata: {said}\n\ndata: [DONE]\n\n"
     hostile((200, {"content-type": "text/event-stream"}, stream.encode()))
-    told = [line for line in world.chat("odd", stream=True).body.split(b"\n") if line.startswith(b": x-tollgate-cost-usd")]
+    told = [
+        line for line in world.chat("odd", stream=True).body.split(b"\n") if line.startswith(b": x-tollgate-cost-usd")
+    ]
     assert len(told) == 1
     assert told[0] not in (b": x-tollgate-cost-usd 0.000000000", b": x-tollgate-cost-usd 7")
 
@@ -105,7 +111,11 @@ def test_what_it_counts_neither_gives_a_budget_back_nor_breaks_the_books(world, 
     assert used <= after <= used + 4 * 10**9
     assert held == 0
     rows = world.records(2)
-    assert all(0 <= count <= 4 * 10**9 for row in rows for count in (row.input_tokens, row.output_tokens, row.cache_read_tokens))
+    assert all(
+        0 <= count <= 4 * 10**9
+        for row in rows
+        for count in (row.input_tokens, row.output_tokens, row.cache_read_tokens)
+    )
     assert all(row.cost_usd >= 0 for row in rows)
 
 
@@ -113,7 +123,13 @@ def test_what_it_counts_neither_gives_a_budget_back_nor_breaks_the_books(world, 
 @pytest.mark.parametrize("place", ["message", "type", "code", "param"])
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
 def test_an_error_that_repeats_the_credential_shows_it_to_nobody(world, hostile, gateway, surface, place, stream):
-    error = {"message": "no", "type": "invalid_request_error", "code": "x", "param": "y", place: f"bad key {CREDENTIAL}"}
+    error = {
+        "message": "no",
+        "type": "invalid_request_error",
+        "code": "x",
+        "param": "y",
+        place: f"bad key {CREDENTIAL}",
+    }
     hostile((400, {"x-error": CREDENTIAL}, json.dumps({"error": error}).encode()))
     reply = getattr(world, surface)("odd", stream=stream)
     assert reply.status == 400
@@ -124,9 +140,15 @@ def test_an_error_that_repeats_the_credential_shows_it_to_nobody(world, hostile,
 
 
 def test_an_error_in_a_stream_that_repeats_the_credential_shows_it_to_nobody(world, hostile, gateway):
-    error = {name: f"bad key {CREDENTIAL}" for name in ("message", "type", "code")}
+    error = dict.fromkeys(("message", "type", "code"), f"bad key {CREDENTIAL}")
     said = json.dumps({"choices": [{"index": 0, "delta": {"content": "hi"}}]})
-    hostile((200, {"content-type": "text/event-stream"}, f"data: {said}\n\ndata: {json.dumps({'error': error})}\n\n".encode()))
+    hostile(
+        (
+            200,
+            {"content-type": "text/event-stream"},
+            f"data: {said}\n\ndata: {json.dumps({'error': error})}\n\n".encode(),
+        )
+    )
     for surface in (world.chat, world.message):
         assert CREDENTIAL not in surface("odd", stream=True).body.decode()
     assert not [row for row in world.records(2) if CREDENTIAL in str(vars(row))]
@@ -137,7 +159,8 @@ def test_words_that_it_makes_up_do_not_grow_the_metrics(world, hostile):
     for number in range(230):
         hostile((400, {}, json.dumps({"error": {"message": "no", "code": f"made_up_{number}"}}).encode()))
         assert world.chat("odd").status == 400
-    series = [line for line in world.gateway.request("GET", "/metrics").body.decode().splitlines() if "made_up_" in line and "_total{" in line]
+    lines = world.gateway.request("GET", "/metrics").body.decode().splitlines()
+    series = [line for line in lines if "made_up_" in line and "_total{" in line]
     assert 0 < len(series) <= 200
 
 

@@ -59,7 +59,9 @@ def test_a_redirect_inside_is_not_followed(world, inside):
                 with client:
                     client.recv(65536)
                     to = f"http://127.0.0.2:{inside.getsockname()[1]}/"
-                    client.sendall(f"HTTP/1.1 307 x\r\nlocation: {to}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n".encode())
+                    client.sendall(
+                        f"HTTP/1.1 307 x\r\nlocation: {to}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n".encode()
+                    )
 
         threading.Thread(target=answer, daemon=True).start()
         lead(world, f"http://127.0.0.1:{port}/v1")
@@ -74,7 +76,9 @@ def test_an_image_is_named_to_the_provider_and_not_fetched(world, simulator, ins
     url = f"http://127.0.0.1:{inside.getsockname()[1]}/cat.png"
     parts = [{"type": "text", "text": "what?"}, {"type": "image_url", "image_url": {"url": url}}]
     for model in ("gpt-4o", "claude-sonnet-4-5"):
-        world.post("/v1/chat/completions", {"model": model, "max_tokens": 5, "messages": [{"role": "user", "content": parts}]})
+        world.post(
+            "/v1/chat/completions", {"model": model, "max_tokens": 5, "messages": [{"role": "user", "content": parts}]}
+        )
     assert url in str(simulator.requests())
     with pytest.raises(BlockingIOError):
         inside.accept()

@@ -59,7 +59,9 @@ def test_what_a_caller_writes_begins_no_line_of_the_log(world, gateway):
     world.chat(model="nope", user="forged")
     log = gateway.log()
     assert "\x1b" not in log
-    assert not [line for line in log.splitlines() if line.startswith(("ERROR gateway all is lost", "2026-01-01 00:00:00,000"))]
+    assert not [
+        line for line in log.splitlines() if line.startswith(("ERROR gateway all is lost", "2026-01-01 00:00:00,000"))
+    ]
 
 
 def test_with_both_stores_gone_their_passwords_are_told_to_nobody(world, tmp_path):

@@ -1,4 +1,4 @@
-"""Requests that two readers could understand differently, and heads without end, over real sockets: one answer, and the connection closed."""
+"""Requests that two readers could understand differently, and heads without end, over real sockets: one answer, and the end."""
 
 from __future__ import annotations
 
@@ -71,7 +71,10 @@ AMBIGUOUS = {
     "a value with a NUL": (["Content-Length: 2", "X-A: a\0b"], b"{}" + SMUGGLED),
     "a bare line feed": (["X-A: a\nContent-Length: 2"], b"{}" + SMUGGLED),
     "a bare carriage return": (["X-A: a\rContent-Length: 2"], b"{}" + SMUGGLED),
-    "fields after the body": (["Transfer-Encoding: chunked"], b"2\r\n{}\r\n0\r\nX-A: a\r\nX-Tollgate-User: b\r\n\r\n" + SMUGGLED),
+    "fields after the body": (
+        ["Transfer-Encoding: chunked"],
+        b"2\r\n{}\r\n0\r\nX-A: a\r\nX-Tollgate-User: b\r\n\r\n" + SMUGGLED,
+    ),
 }
 
 
@@ -87,7 +90,10 @@ def test_what_two_readers_could_understand_differently_is_refused(world, simulat
 
 def test_one_field_after_a_body_gets_into_no_request(world, simulator):
     """Not into its own, of which it is too late to be part, nor into the next one on the connection."""
-    first = post(world, "Transfer-Encoding: chunked") + b"%x\r\n%b\r\n0\r\nx-tollgate-user: mallory\r\n\r\n" % (len(BODY), BODY)
+    first = post(world, "Transfer-Encoding: chunked") + b"%x\r\n%b\r\n0\r\nx-tollgate-user: mallory\r\n\r\n" % (
+        len(BODY),
+        BODY,
+    )
     told(world.gateway, first, post(world, f"Content-Length: {len(BODY)}", "connection: close") + BODY)
     assert "mallory" not in {row.end_user for row in world.records_so_far()}
 
@@ -116,7 +122,9 @@ def test_a_head_of_a_usual_size_is_taken_in_pieces(world):
     assert statuses(told(world.gateway, *(request[at : at + 9_000] for at in range(0, len(request), 9_000)))) == [200]
 
 
-@pytest.mark.parametrize("name", ["authorization", "x-api-key", "x-tollgate-user", "x-tollgate-tags", "idempotency-key", "host"])
+@pytest.mark.parametrize(
+    "name", ["authorization", "x-api-key", "x-tollgate-user", "x-tollgate-tags", "idempotency-key", "host"]
+)
 def test_a_header_that_says_who_asks_comes_once(world, simulator, name):
     request = post(world, f"{name}: a", f"{name}: b", f"Content-Length: {len(BODY)}", "connection: close") + BODY
     answer = told(world.gateway, request)

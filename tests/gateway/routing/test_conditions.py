@@ -128,8 +128,10 @@ def test_tells_whether_a_plan_depends_on_the_tier():
     assert not conditions.ask_for_tiers(snapshot(rules=(rule(model("m")),)))
 
 
-STARS = [("*a*a*", "aa", True), ("*a*a*", "a", False), ("a*a", "a", False), ("a*a", "aa", True), ("**x**", "x", True), ("*ab*b", "aabb", True),
-         ("a*b*c", "a\nb\nc", True), ("*.*", "ab", False), ("a*b*c*", "abcabc", True), ("*aab", "aaaab", True), ("*", "", True)]  # fmt: skip
+STARS = [
+    ("*a*a*", "aa", True), ("*a*a*", "a", False), ("a*a", "a", False), ("a*a", "aa", True), ("**x**", "x", True), ("*ab*b", "aabb", True),
+    ("a*b*c", "a\nb\nc", True), ("*.*", "ab", False), ("a*b*c*", "abcabc", True), ("*aab", "aaaab", True), ("*", "", True),
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(("pattern", "name", "matches"), STARS)

@@ -78,7 +78,7 @@ bench-faults: $(RUN_STAMP)  ## Measure a chain whose primary fails beside its se
 bench-semantic: $(RUN_STAMP)  ## Measure searches of the semantic cache, among a million rows; ARGS="--help" for the choices
 	$(BIN)/python -m benchmarks.semantic $(ARGS)
 
-fuzz: $(TEST_STAMP) $(FUZZ_STAMP)  ## Send both APIs what their OpenAPI documents allow and what they do not (Schemathesis, installed apart); ARGS="--help"
+fuzz: $(TEST_STAMP) $(FUZZ_STAMP)  ## Send a gateway what its OpenAPI documents allow and what not (Schemathesis), and chat bodies nearly right; ARGS="--help"
 	$(BIN)/python -m tests.fuzz --schemathesis $(VENV)/fuzz/bin/schemathesis $(ARGS)
 
 screenshots: $(TEST_STAMP)  ## Take docs/screenshots/ anew, light and dark, with Chromium; ARGS="console-home" for some of them

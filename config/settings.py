@@ -193,6 +193,8 @@ GATEWAY_PREFIX_CACHE = env.flag(
     "TOLLGATE_PREFIX_CACHE", True
 )  # off: no marks for providers' caches but the callers' own
 GATEWAY_FEEDBACK_DAYS = env.number("TOLLGATE_FEEDBACK_DAYS", 30, low=1, high=365)  # as long as an answer may be rated
+# Keys that nobody has, tried on one process from one address.
+GATEWAY_UNKNOWN_KEYS_PER_MINUTE = env.number("TOLLGATE_UNKNOWN_KEYS_PER_MINUTE", 120, low=1, high=1_000_000)
 # Votes by token that one address may send a tenant.
 GATEWAY_FEEDBACK_PER_MINUTE = env.number("TOLLGATE_FEEDBACK_PER_MINUTE", 60, low=1, high=100_000)
 # Calls to the management API: of each key and each person; and of one address with keys that are none.
@@ -339,9 +341,16 @@ AUDITLOG_CID_HEADER = None  # anyone can write a header
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
+    "formatters": {
+        "line": {"()": "config.logs.OneLine", "format": "%(asctime)s %(levelname)s %(name)s %(message)s"},
+    },
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": env.text("TOLLGATE_LOG_LEVEL", "INFO").upper()},
-    "loggers": {"celery": {"level": "WARNING"}, "aiohttp": {"level": "WARNING"}, "httpx2": {"level": "WARNING"}},
+    "loggers": {
+        "celery": {"level": "WARNING"},
+        "aiohttp": {"level": "WARNING"},
+        "httpx2": {"level": "WARNING"},
+        "uvicorn.error": {"handlers": ["stderr"], "propagate": False},  # as all others, once Tollgate is loaded
+    },
 }
 LANGUAGES = [("en", _("English"))]

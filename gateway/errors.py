@@ -3,7 +3,8 @@
 GatewayError
 ├── InvalidRequest 400            the caller's request is at fault; `param` says where
 │   ├── Unsupported 400           right in itself, but the chosen model or provider cannot do it
-│   └── BodyTooLarge 413
+│   ├── BodyTooLarge 413
+│   └── BodyEncoded 415           compressed: how large it is would be known too late
 ├── Unauthenticated 401           no key, or one that is unknown, expired or revoked
 ├── PermissionDenied 403          the key may not do this
 ├── NotFound 404                  no such model, task or address (or not yours)
@@ -89,6 +90,11 @@ class BodyTooLarge(InvalidRequest):
 class BodyTooSlow(InvalidRequest):
     status = 408
     code = "body_too_slow"
+
+
+class BodyEncoded(InvalidRequest):
+    status = 415
+    code = "body_encoded"
 
 
 class Unauthenticated(GatewayError):

@@ -28,6 +28,7 @@ from gateway.routing.conversations import Conversations
 from gateway.stores.accounts import Accounts
 from gateway.stores.calibration import Calibration
 from gateway.stores.flights import Flights
+from gateway.stores.guesses import Guesses
 from gateway.stores.redis import RedisStore
 from gateway.stores.semantic import SemanticStore
 from gateway.stores.snapshots import Snapshots
@@ -48,7 +49,13 @@ class Runtime:
         )
         self.threads = Threads()
         self.votes = Threads(workers=2, most_waiting=200)  # of their own: whoever reads an answer may send one
-        self.snapshots = Snapshots(self.redis, self.threads, settings.GATEWAY_SNAPSHOT_CAPACITY)
+        self.snapshots = Snapshots(
+            self.redis,
+            self.threads,
+            settings.GATEWAY_SNAPSHOT_CAPACITY,
+            look_ups=Threads(workers=2, most_waiting=1000),
+            guesses=Guesses(settings.GATEWAY_UNKNOWN_KEYS_PER_MINUTE),
+        )
         self.accounts = Accounts(
             self.redis,
             Spool(settings.GATEWAY_SPOOL_DIR),

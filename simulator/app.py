@@ -79,6 +79,8 @@ class Simulator:
             await delivery.send_error(exchange, faults.too_large(surface), "refused")
         except ProviderError as error:
             await delivery.send_error(exchange, error, "refused")
+        except RecursionError:
+            await delivery.send_error(exchange, ProviderError(400, "The body is nested too deeply."), "refused")
         except Exception:
             exchange.close("crashed")  # a fault of the simulator's own: it is logged and answered with 500 by uvicorn
             raise

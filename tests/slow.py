@@ -1,8 +1,8 @@
 """Which tests `make test` leaves out, so that CI stays short; `make test-slow` runs them. A beginning of a test's id, up to its parameters.
 
 In here is what takes seconds of computing and looks at something again that another test looks at: walks with axe-core (`make screenshots`
-tells what it finds on every page), most of `make up`'s starts (`.ci/fresh-run` makes one), more persons of the matrix, a list's every
-filter, and training models.
+tells what it finds on every page) and with what was planted in every row, most of `make up`'s starts (`.ci/fresh-run` makes one), more
+persons of the matrix, a list's every filter, and training models.
 
 And which files come first, since each is one process's work for a minute or more: at the end, the others would wait for them.
 """
@@ -25,6 +25,8 @@ SLOW = (
     "tests/config/matrix/test_matrix.py::test_pages_of_a_console[alice",
     "tests/config/matrix/test_matrix.py::test_pages_of_a_console[bob",
     "tests/config/matrix/test_matrix.py::test_pages_of_a_console[olga",
+    "tests/config/test_browser_attacks.py::test_no_address_takes_a_form_without_its_token[all",
+    "tests/config/test_planted.py::test_no_page_shows_a_secret_or_runs_a_name",
     "tests/config/test_up.py::test_a_service_that_dies_ends_everything",
     "tests/config/matrix/test_matrix.py::test_pages_of_the_operators_site[alice",
     "tests/config/matrix/test_matrix.py::test_pages_of_the_operators_site[bob",

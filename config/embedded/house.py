@@ -84,7 +84,7 @@ class House:
             "--loop",
             "uvloop",
             "--http",
-            "config.corked:CorkedProtocol",
+            "config.wire:Protocol",
             "--no-access-log",
         ]
         command += ["--timeout-graceful-shutdown", str(GRACE_SECONDS)]

@@ -18,7 +18,7 @@ from drf_spectacular.utils import extend_schema_view
 
 from gateway import runtime, votes
 from gateway.api import schemas
-from gateway.api.base import GatewayView, secret_of
+from gateway.api.base import GatewayView, remote_address, secret_of
 from gateway.api.lean import WholeResponse
 from gateway.errors import InvalidRequest
 from gateway.models import Feedback
@@ -76,7 +76,7 @@ class FeedbackView(GatewayView):
             raise InvalidRequest(
                 "A token says which answer it is and whose vote: send it without request_id and user.", param="token"
             )
-        address = self.request.META.get("REMOTE_ADDR") or ""
+        address = remote_address(self.request)
         return await _cast(partial(votes.by_token, self.body.token, _vote(self.body), address=address))
 
     async def post(self, snapshot: Snapshot, digest: str) -> WholeResponse:

@@ -20,13 +20,15 @@ from gateway.api import base, patience, rendering
 from gateway.api.feedback import MAX_BODY_BYTES as MAX_FEEDBACK_BYTES
 from gateway.api.inference import EventStreamResponse
 from gateway.api.lean import LeanRequest, encoded
-from gateway.errors import BodyTooLarge, BodyTooSlow, GatewayError, InternalError
+from gateway.errors import BodyEncoded, BodyTooLarge, BodyTooSlow, GatewayError, InternalError, InvalidRequest
 from gateway.pipeline import observability
 from gateway.pipeline.exchange import new_request_id
 
 logger = logging.getLogger(__name__)
 LAST_WORDS_SECONDS = 1.0
 DISCARDED_TIMES = 3  # up to that many times the limit is read and thrown away
+# Where one of these comes twice, a proxy in front may have looked at the other one.
+ONCE = frozenset({"authorization", "x-api-key", "content-type", "content-encoding", "host", "idempotency-key"})
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
@@ -56,6 +58,10 @@ class LeanHandler:
     async def _handle(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         try:
+            if len(headers) != len(scope["headers"]):
+                _check_repeated([name.decode("latin-1") for name, _value in scope["headers"]])
+            if headers.get("content-encoding", "identity").lower() != "identity":
+                raise BodyEncoded("Send the body as it is: compressed ones are not taken.", param="content-encoding")
             most = self._smaller.get(scope["path"], self._max_body_bytes)
             body = await self._take_body(headers, receive, most)
         except ClientLeft:
@@ -132,6 +138,13 @@ class LeanHandler:
                     raise _too_large(most_bytes)
                 return parts[0] if len(parts) == 1 else b"".join(parts)
             deadline.extend(size)
+
+
+def _check_repeated(names: list[str]) -> None:
+    """Raises `InvalidRequest` for a header twice that says who asks, or what Tollgate is to do."""
+    for name in {name for name in names if names.count(name) > 1}:
+        if name in ONCE or name.startswith("x-tollgate-"):
+            raise InvalidRequest(f"The header {name} came more than once.", param=name)
 
 
 def _too_large(most_bytes: int) -> BodyTooLarge:

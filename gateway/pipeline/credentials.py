@@ -16,10 +16,10 @@ from tenants import api_keys, management_keys, playground
 MAX_SECRET_CHARACTERS = 200
 
 
-async def recognise(secret: str, scope: str, snapshots: Snapshots) -> tuple[Snapshot, str]:
-    """The tenant's snapshot and the secret's hash, under which the key stands in it.
+async def recognise(secret: str, scope: str, snapshots: Snapshots, *, address: str = "") -> tuple[Snapshot, str]:
+    """The tenant's snapshot and the secret's hash, under which the key stands in it. `address`: where the request came from.
 
-    Raises `Unauthenticated`, `PermissionDenied`, `StoreUnavailable`.
+    Raises `Unauthenticated`, `PermissionDenied`, `StoreUnavailable`; `RateLimited` where too many unknown keys came from there.
     """
     if not secret:
         raise Unauthenticated(
@@ -30,7 +30,7 @@ async def recognise(secret: str, scope: str, snapshots: Snapshots) -> tuple[Snap
             raise Unauthenticated("This is a management key: it manages, and calls no model. Send an application's.")
         raise Unauthenticated("This is not a Tollgate key; those begin with tg-.")
     digest = api_keys.digest(secret)
-    snapshot = await snapshots.for_key(digest)
+    snapshot = await snapshots.for_key(digest, address=address)
     if snapshot is None:
         raise Unauthenticated("This API key is not known here.")
     try:

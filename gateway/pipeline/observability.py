@@ -83,6 +83,20 @@ def _cache_series(endpoint: str, cache: str) -> Counter:
     return CACHE.labels(endpoint, cache)
 
 
+MOST_ERROR_KINDS = 200
+OTHER = "other"
+_error_kinds: set[str] = set()
+
+
+def _error_kind(code: str) -> str:
+    """The code, as long as there are not too many: providers make them up, and each is a series that stays."""
+    if code not in _error_kinds:
+        if len(_error_kinds) >= MOST_ERROR_KINDS:
+            return OTHER
+        _error_kinds.add(code)
+    return code
+
+
 def count(record: UsageRecord) -> None:
     """Add an ended request to the metrics."""
     if record.cache and record.is_final:
@@ -90,7 +104,7 @@ def count(record: UsageRecord) -> None:
     series = _series(record.endpoint, record.provider, record.model_served, record.outcome, record.status)
     series.requests.inc()
     if record.error_type:
-        ERRORS.labels(record.endpoint, record.provider, record.model_served, record.error_type).inc()
+        ERRORS.labels(record.endpoint, record.provider, record.model_served, _error_kind(record.error_type)).inc()
     series.latency.observe(record.latency_ms / 1000)
     if record.ttft_ms is not None:
         series.ttft.observe(record.ttft_ms / 1000)

@@ -112,8 +112,10 @@ async def run(
         await asyncio.shield(settlement.settle_error(exchange, accounts, stopped))
         raise
     except Exception as error:
-        logger.exception("%s failed", exchange.public_id)
-        failure = InternalError("Tollgate failed. The log has it under the request id.")
+        failure: GatewayError | None = validator.fault_of(content, error)
+        if failure is None:
+            logger.exception("%s failed", exchange.public_id)
+            failure = InternalError("Tollgate failed. The log has it under the request id.")
         await settlement.settle_error(exchange, accounts, failure)
         raise failure from error
     cost = await settlement.settle_answer(

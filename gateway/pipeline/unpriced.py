@@ -38,7 +38,7 @@ def refuse(request: Request) -> None:
     for name in dearer.keys() & request.raw.keys():
         value = msgspec.json.decode(request.raw[name])
         values = dearer[name]
-        if value is not None and (values is None or value in values):
+        if value is not None and (values is None or (isinstance(value, str) and value in values)):
             raise _refusal(name, f"“{name}”" if values is None else f"“{name}”: “{value}”")
     body: Any = request.body
     for tool in body.tools or ():

@@ -112,6 +112,26 @@ def _decode(endpoint: Endpoint, content: bytes) -> tuple[Any, dict[str, msgspec.
         ) from error
 
 
+NESTED = 100  # brackets of which nobody's own recursion would be to blame
+
+
+def fault_of(content: bytes, failed: Exception) -> InvalidRequest | None:
+    """What is wrong with a body that was taken, and at which something `failed`; None: nothing.
+
+    Not every request's every field is read, and to read them all beforehand would cost each request more than all other checks. In one
+    that nobody reads a number may be out of range; and what msgspec can read may still be nested too deeply for those who walk through it.
+    """
+    if isinstance(failed, RecursionError) and content.count(b"[") + content.count(b"{") > NESTED:
+        return InvalidRequest("The body is nested too deeply.")
+    try:
+        msgspec.json.decode(content)
+    except RecursionError:
+        return InvalidRequest("The body is nested too deeply.")
+    except (msgspec.MsgspecError, UnicodeError) as error:
+        return InvalidRequest(f"The body holds what cannot be read: {error}.")
+    return None
+
+
 def _missing_field(message: str) -> str | None:
     prefix = "Object missing required field `"
     return message[len(prefix) : -1] if message.startswith(prefix) else None

@@ -25,6 +25,7 @@ from gateway.errors import (
 from gateway.types import Provider
 
 MAX_MESSAGE = 2_000
+MAX_WORD = 200
 OVERLOADED = frozenset({503, 529})
 CREDENTIAL_REFUSED = frozenset({401, 403})
 OUT_OF_CREDIT = 402
@@ -37,6 +38,7 @@ _KEY_LIKE = re.compile(r"\b(?:sk|pk|rk|xai|gsk|AIza|key)[-_][A-Za-z0-9_\-*.…]{
 def from_response(provider: Provider, status: int, headers: Mapping[str, str], body: bytes) -> UpstreamError:
     """The error for a provider's answer with `status` >= 300."""
     kind, message, code, param = _read(body)
+    kind, code, param = _word(kind, provider) or "", _word(code, provider), _word(param, provider)
     if not message:
         what = headers.get("content-type", "").partition(";")[0] or "an empty body"
         message = f"{provider.name} answered {status} with {what}."
@@ -100,6 +102,7 @@ def _rejected(kind: str, code: str | None, message: str) -> type[UpstreamRejecte
 def from_event(provider: Provider, kind: str, message: str, code: str | None = None) -> UpstreamError:
     """The error for one that a provider reports within a stream."""
     text = redact(message or f"{provider.name} reported an error.", provider)[:MAX_MESSAGE]
+    kind, code = _word(kind, provider) or "", _word(code, provider)
     if kind in {"overloaded_error", "server_overloaded"}:
         return UpstreamOverloaded(text, error_type=kind)
     if kind in {"rate_limit_error", "rate_limit_exceeded"}:
@@ -115,6 +118,13 @@ def redact(text: str, provider: Provider) -> str:
     if secret and secret in text:
         text = text.replace(secret, "***")
     return _KEY_LIKE.sub("***", text)
+
+
+def _word(text: str | None, provider: Provider) -> str | None:
+    """A type, code or parameter as providers name them; None where it is no such word."""
+    if not text or len(text) > MAX_WORD or not text.isprintable():
+        return None
+    return redact(text, provider)
 
 
 def retry_after_seconds(headers: Mapping[str, str]) -> float | None:

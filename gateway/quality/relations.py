@@ -17,7 +17,7 @@ _COMPARED = re.compile(
     rf"\b(\d+(?:,\d{{3}})*(?:\.\d+)?|{_WORDS})(?! percent)(?:[ -]\w+){{0,2}} "
     r"(fewer|less|more|older|taller|longer|greater|extra|additional)\b"
 )
-_PERCENT = re.compile(r"(\d+(?:\.\d+)?) ?(?:%|percent)")
+_PERCENT = re.compile(r"(?<!\d)(\d+(?:\.\d+)?) ?(?:%|percent)")  # not tried again within the same digits
 _PART = re.compile(
     r"\b(twice|doubled?|half|triple|dozen|(?:one|two|three|four|a)[ -](?:third|quarter|fourth|fifth)s?)\b"
 )

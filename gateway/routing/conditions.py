@@ -46,7 +46,7 @@ class Models(msgspec.Struct, frozen=True):
     @classmethod
     def of(cls, patterns: Iterable[str]) -> Models:
         given = tuple(patterns)
-        open_ended = [re.escape(item).replace(r"\*", ".*") for item in given if "*" in item]
+        open_ended = [_open_ended(item) for item in given if "*" in item]
         names = frozenset(item for item in given if "*" not in item)
         return cls(given, names, re.compile("|".join(open_ended), re.DOTALL) if open_ended else None)
 
@@ -64,6 +64,13 @@ class Models(msgspec.Struct, frozen=True):
 
     def covers(self, other: Models) -> bool:
         return all(self.takes(pattern) for pattern in other.patterns)  # a pattern's * is one of any characters, too
+
+
+def _open_ended(pattern: str) -> str:
+    """As a regular expression that never tries twice where a piece between two * begins: the first place will do, and names of any length
+    take a time in proportion."""
+    first, *middle, last = map(re.escape, pattern.split("*"))
+    return f"{first}{''.join(f'(?>.*?{piece})' for piece in middle if piece)}.*{last}"
 
 
 class Tiers(msgspec.Struct, frozen=True):

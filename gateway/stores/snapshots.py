@@ -13,7 +13,8 @@ from typing import Any
 from uuid import UUID
 
 from gateway import selectors
-from gateway.errors import StoreUnavailable
+from gateway.errors import RateLimited, StoreUnavailable
+from gateway.stores.guesses import Guesses
 from gateway.stores.redis import RedisStore
 from gateway.stores.threads import Threads
 from gateway.types import Snapshot
@@ -32,8 +33,13 @@ TIERS_KEPT = 100_000
 class Snapshots:
     """The snapshots of one process. To be used from its event loop only."""
 
-    def __init__(self, redis: RedisStore, threads: Threads, capacity: int) -> None:
+    def __init__(
+        self, redis: RedisStore, threads: Threads, capacity: int, *, look_ups: Threads, guesses: Guesses
+    ) -> None:
+        """`look_ups`: threads for finding out whose a key is. Of their own, so that whoever tries keys holds up no tenant's loading."""
         self._redis = redis
+        self._look_ups = look_ups
+        self._guesses = guesses
         self._capacity = capacity
         self._by_tenant: OrderedDict[UUID, Snapshot] = OrderedDict()
         self._tenant_of_key: OrderedDict[str, UUID] = OrderedDict()
@@ -42,11 +48,14 @@ class Snapshots:
         self._put_off: dict[UUID, float] = {}  # tenants that could not be read anew, and when to try again
         self._tiers: OrderedDict[tuple[UUID, str], str] = OrderedDict()
 
-    async def for_key(self, secret_sha256: str) -> Snapshot | None:
-        """The snapshot of the tenant that has, or had, this key; None if no tenant ever had it."""
+    async def for_key(self, secret_sha256: str, *, address: str = "") -> Snapshot | None:
+        """The snapshot of the tenant that has, or had, this key; None if no tenant ever had it.
+
+        `address`: who asks, if that is to be counted. Raises `RateLimited` where too many unknown keys came from there.
+        """
         tenant_id = self._tenant_of_key.get(secret_sha256)
         if tenant_id is None:
-            tenant_id = await self._find_tenant(secret_sha256)
+            tenant_id = await self._find_tenant(secret_sha256, address)
             if tenant_id is None:
                 return None
         return await self.of_tenant(tenant_id)
@@ -74,12 +83,20 @@ class Snapshots:
         self._tiers[tenant_id, end_user] = tier
         _shrink(self._tiers, TIERS_KEPT)
 
-    async def _find_tenant(self, secret_sha256: str) -> UUID | None:
+    async def _find_tenant(self, secret_sha256: str, address: str) -> UUID | None:
         now = time.monotonic()
         if self._unknown_keys.get(secret_sha256, 0) > now:
             return None
-        tenant_id = await self._threads.once(secret_sha256, lambda: selectors.tenant_of_key(secret_sha256))
+        if address and (seconds := self._guesses.wait(address)):
+            raise RateLimited(
+                "Too many unknown keys came from your address. Try again in a moment.",
+                code="too_many_unknown_keys",
+                retry_after_seconds=seconds,
+            )
+        tenant_id = await self._look_ups.once(secret_sha256, lambda: selectors.tenant_of_key(secret_sha256))
         if tenant_id is None:
+            if address:
+                self._guesses.note(address)
             self._unknown_keys[secret_sha256] = now + UNKNOWN_KEY_SECONDS
             _shrink(self._unknown_keys, UNKNOWN_KEYS_KEPT)
         else:

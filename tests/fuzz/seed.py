@@ -28,6 +28,9 @@ def main(simulator_url: str) -> None:
         model = Model.objects.create(
             provider=provider, name=name, capabilities=["chat", "streaming", "tools", "vision"]
         )
+    Model.objects.create(
+        provider=Provider.objects.get(name="openai"), name="text-embedding-3-small", capabilities=["embeddings"]
+    )
     CachePolicy.objects.create(tenant=tenant)
     Task.objects.create(tenant=tenant, slug="summarise", name="Summarise", default_model=model)
     owner = get_user_model().objects.create_user("owner", "owner@example.com")

@@ -92,7 +92,7 @@ class Gateway:
         port = free_port()
         command = [
             sys.executable, "-m", "uvicorn", "config.asgi:application", "--port", str(port), "--loop", "uvloop",
-            "--http", "config.corked:CorkedProtocol", "--no-access-log", "--timeout-graceful-shutdown", "5",
+            "--http", "config.wire:Protocol", "--no-access-log", "--timeout-graceful-shutdown", "5",
         ]  # fmt: skip
         log = folder / f"gateway-{port}.log"
         child = process.start("gateway", command, log=log, env=test_environment(**environment), cwd=ROOT)

@@ -17,6 +17,9 @@ _NUMBER = re.compile(
     r"|(?<!\w)(?P<mixed>[^\W\d_]\w*\d\w*)",
     re.I,
 )
+_UNIT_BEFORE = re.compile(r"([$€£¥₹]|\b(?:rs|usd|eur|gbp|inr))\.?\s?$")
+UNIT_CHARACTERS = 8  # as far before a number as one of these stands, and a character
+MOST_SPELLED = 8  # words of one number
 _ISO_DATE = re.compile(r"\b(\d{4})-(\d{1,2})-(\d{1,2})\b")
 _RAW_DATE = re.compile(r"\b\d{1,4}([/-])\d{1,2}\1\d{1,4}\b|\b\d{1,2}\.\d{1,2}\.\d{4}\b")  # "3.1.2" is a version
 _LETTERS = re.compile(r"[^\W\d_]+|[$€£¥₹%°]")
@@ -155,7 +158,7 @@ def _take_number(
         return
     number = ("-" if found["minus"] else "") + _written(value)
     numbers.append((found.start(), number))
-    before = re.search(r"([$€£¥₹]|\b(?:rs|usd|eur|gbp|inr))\.?\s?$", lower[: found.start()])
+    before = _UNIT_BEFORE.search(lower[max(0, found.start() - UNIT_CHARACTERS) : found.start()])
     for unit in (glued, next_word if not glued else "", before.group(1) if before else ""):
         if unit in UNITS:
             amounts.add((number, UNITS[unit][1]))
@@ -176,7 +179,7 @@ def _take_words(
     place = 0
     while place < len(words):
         word = words[place]
-        value, length = _spelled(words[place:])
+        value, length = _spelled(words[place : place + MOST_SPELLED])
         if length:
             number = _written(value)
             numbers.append((found[place].start(), number))
@@ -204,7 +207,7 @@ def _spelled(words: list[str]) -> tuple[float, int]:
     """The number that these words begin with, and how many of them it takes."""
     total, taken = 0.0, 0
     current: float | None = None
-    for word in words[:8]:
+    for word in words[:MOST_SPELLED]:
         if word in _SPELLED:
             value = float(_SPELLED[word])
             current = value if current is None else current + value if current >= 20 > value else current

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from gateway.caching.verify.amounts import UNITS
 from gateway.caching.verify.opposites import are_opposite, is_prefixed
@@ -64,10 +64,9 @@ def _numbers(asked: Reading, cached: Reading) -> bool:
 def _units(asked: Reading, cached: Reading) -> bool:
     """The same number with another unit, or other units of the same kind: euros for dollars."""
     mine, other = asked.amounts, cached.amounts
-    for number in set(mine.numbers) & set(other.numbers):
-        ours = {unit for value, unit in mine.amounts if value == number}
-        theirs = {unit for value, unit in other.amounts if value == number}
-        if ours and theirs and ours.isdisjoint(theirs):
+    ours_of, theirs_of = _by_number(mine.amounts), _by_number(other.amounts)
+    for number in set(mine.numbers) & set(other.numbers) & ours_of.keys() & theirs_of.keys():
+        if ours_of[number].isdisjoint(theirs_of[number]):
             return True
     for measured in {kind for kind, _ in mine.units} & {kind for kind, _ in other.units}:
         ours = {unit for kind, unit in mine.units if kind == measured}
@@ -75,6 +74,13 @@ def _units(asked: Reading, cached: Reading) -> bool:
         if ours - theirs and theirs - ours:
             return True
     return False
+
+
+def _by_number(amounts: Iterable[tuple[str, str]]) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = {}
+    for number, unit in amounts:
+        found.setdefault(number, set()).add(unit)
+    return found
 
 
 def _dates(asked: Reading, cached: Reading) -> bool:

@@ -18,10 +18,12 @@ from gateway.caching.verify.vocabulary import listed
 # Apostrophes and the dots of abbreviations belong to a word; "C++" and "C#" are words of their own.
 _WORD = re.compile(r"[^\W\d_](?:\+\+|#)(?!\w)|(?:[^\W\d_]\.){2,}|[^\W_]+(?:['’ʼ][^\W_]+)*")
 _SENTENCE_END = ".!?:;\n…。！？"
-_QUOTED = re.compile(r"[\"“”«»„‟]+([^\"“”«»„‟\n]{1,80})[\"“”«»„‟]+")
-# Web addresses, e-mail addresses, files, paths, versions: things with a dot, an at sign or slashes inside.
+_QUOTED = re.compile(r"(?<![\"“”«»„‟])[\"“”«»„‟]++([^\"“”«»„‟\n]{1,80})[\"“”«»„‟]+")
+# Web addresses, e-mail addresses, files, paths, versions: things with a dot, an at sign or slashes inside. Each part is bounded, so that a
+# text that goes on like the beginning of one is not read to its end from each of its words.
 _ADDRESS = re.compile(
-    r"(?<![\w@/.])(?:https?://\S+|[\w.+-]+@[\w-]+(?:\.[\w-]+)+|\w[\w-]*(?:\.[a-z]\w+)+(?:/[\w./-]*)?)", re.I
+    r"(?<![\w@/.])(?:https?://\S+|[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}|\w[\w-]{0,62}(?:\.[a-z]\w+)+(?:/[\w./-]*)?)",
+    re.I,
 )
 
 FUNCTION_WORDS = frozenset(

@@ -1,6 +1,9 @@
 """Usage, counted one way for both formats, and told in either.
 
 Anthropic's `input_tokens` exclude what was read from and written to the cache; OpenAI's `prompt_tokens` include it.
+
+Tenants name providers of their own, so counts are anybody's word: none is taken for less than nothing, which would give a budget back, nor
+for more than can be stored.
 """
 
 from __future__ import annotations
@@ -10,6 +13,12 @@ from typing import Any
 import msgspec
 
 from gateway.types import Usage
+
+MOST = 1_000_000_000  # far more than any answer has
+
+
+def _bounded(tokens: int | None) -> int:
+    return min(max(tokens or 0, 0), MOST)
 
 
 class _CacheCreation(msgspec.Struct):
@@ -39,19 +48,21 @@ class MessagesUsage(msgspec.Struct):
                 setattr(self, field, value)
 
     def counted(self) -> Usage:
-        read, written, split = self.cache_read_input_tokens or 0, self.cache_creation_input_tokens, self.cache_creation
-        write_1h = split.ephemeral_1h_input_tokens if split else 0
-        if written is None:  # only the split is told
-            written = write_1h + (split.ephemeral_5m_input_tokens if split else 0)
+        read, split = _bounded(self.cache_read_input_tokens), self.cache_creation
+        write_1h = _bounded(split.ephemeral_1h_input_tokens) if split else 0
+        if self.cache_creation_input_tokens is not None:
+            written = _bounded(self.cache_creation_input_tokens)
+        else:  # only the split is told
+            written = write_1h + (_bounded(split.ephemeral_5m_input_tokens) if split else 0)
         write_1h = min(write_1h, written)  # a stream's last event may correct the sum, never the split
         details = self.output_tokens_details
         return Usage(
-            input_tokens=(self.input_tokens or 0) + read + written,
+            input_tokens=_bounded(self.input_tokens) + read + written,
             cache_read_tokens=read,
             cache_write_5m_tokens=written - write_1h,
             cache_write_1h_tokens=write_1h,
-            output_tokens=self.output_tokens or 0,
-            reasoning_tokens=(details.thinking_tokens or 0) if details else 0,
+            output_tokens=_bounded(self.output_tokens),
+            reasoning_tokens=_bounded(details.thinking_tokens) if details else 0,
         )
 
 
@@ -75,11 +86,11 @@ class ChatUsage(msgspec.Struct):
     def counted(self) -> Usage:
         prompt, completion = self.prompt_tokens_details, self.completion_tokens_details
         return Usage(
-            input_tokens=self.prompt_tokens,
-            cache_read_tokens=(prompt.cached_tokens or 0) if prompt else 0,
-            cache_write_5m_tokens=(prompt.cache_write_tokens or 0) if prompt else 0,
-            output_tokens=self.completion_tokens or 0,
-            reasoning_tokens=(completion.reasoning_tokens or 0) if completion else 0,
+            input_tokens=_bounded(self.prompt_tokens),
+            cache_read_tokens=_bounded(prompt.cached_tokens) if prompt else 0,
+            cache_write_5m_tokens=_bounded(prompt.cache_write_tokens) if prompt else 0,
+            output_tokens=_bounded(self.completion_tokens),
+            reasoning_tokens=_bounded(completion.reasoning_tokens) if completion else 0,
         )
 
 

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 
 import pytest
+from asgiref.testing import ApplicationCommunicator
 from django.utils import timezone
 
+from config.asgi import application
+from gateway import runtime
 from tenants import api_keys
 
 BODY = {"model": "gpt-4o", "max_tokens": 50, "messages": [{"role": "user", "content": "hi"}]}
@@ -42,6 +46,34 @@ def test_refuses_a_key_that_is_none_and_calls_nobody(world, simulator, secret, c
     assert reply.headers["www-authenticate"] == "Bearer"
     assert secret not in reply.body.decode() or not secret
     assert simulator.requests() == []
+
+
+async def test_who_tries_keys_is_slowed_down_and_known_keys_go_on_from_there(world, settings):
+    """Known ones come from anywhere, and others go on from other addresses."""
+    settings.GATEWAY_UNKNOWN_KEYS_PER_MINUTE = 5
+
+    async def ask(
+        secret: str, path: str = "/v1/models", address: str = "203.0.113.7"
+    ) -> tuple[int, dict[str, str], bytes]:
+        scope = {"type": "http", "method": "GET", "path": path, "raw_path": path.encode(), "query_string": b"", "http_version": "1.1",
+                 "headers": [(b"host", b"x"), (b"x-api-key", secret.encode())], "server": ("x", 80), "client": (address, 1),
+                 "scheme": "http", "root_path": ""}  # fmt: skip
+        call = ApplicationCommunicator(application, scope)
+        await call.send_input({"type": "http.request", "body": b"", "more_body": False})
+        head, body = await call.receive_output(5), await call.receive_output(5)
+        await call.wait()
+        return head["status"], {name.decode(): value.decode() for name, value in head["headers"]}, body["body"]
+
+    try:
+        assert (await ask(world.secret))[0] == 200
+        guesses = [await ask(f"tg-guess-{world.tenant.slug}-{number}") for number in range(8)]
+        assert [status for status, _headers, _body in guesses] == [401] * 5 + [429] * 3
+        assert json.loads(guesses[-1][2])["error"]["code"] == "too_many_unknown_keys"
+        assert 0 < int(guesses[-1][1]["retry-after"]) <= 12
+        assert (await ask(world.secret))[0] == 200
+        assert (await ask("tg-guess-10", address="203.0.113.8"))[0] == 401
+    finally:
+        await runtime.close()
 
 
 def test_says_so_in_anthropics_format_to_anthropics_callers(world):

@@ -39,6 +39,12 @@ def test_what_costs_no_more_passes(world, tier):
     assert world.post("/v1/chat/completions", {**CHAT, "service_tier": tier}).status == 200
 
 
+@pytest.mark.parametrize("tier", [["priority"], {"priority": 1}, 7, True])
+def test_what_is_no_tier_at_all_is_no_fault_of_ours(world, tier):
+    assert world.post("/v1/chat/completions", {**CHAT, "service_tier": tier}).status in (200, 400)
+    assert world.post("/v1/messages", {**MESSAGES, "speed": tier, "inference_geo": tier}).status in (200, 400)
+
+
 def test_refusals_have_a_code_of_their_own(world):
     assert error(world.post("/v1/chat/completions", {**CHAT, "service_tier": "priority"})) == (400, "option_unpriced")
 

@@ -22,6 +22,22 @@ def test_reads_names_comments_and_data_over_several_lines():
     assert events[1].raw == b": hello\n\n"
 
 
+@pytest.mark.parametrize(
+    ("block", "raw"),
+    [
+        (b": x-tollgate-cost-usd 0", b":"),
+        (b":X-Tollgate-Cost-Usd 0", b":"),
+        (b": a\n: x-tollgate-cost-usd 0\ndata: x", b": a\n:\ndata: x"),
+        (b": x-tollgate-a\n: x-tollgate-b", b":\n:"),
+        (b": say x-tollgate", b": say x-tollgate"),
+        (b"data: : x-tollgate-cost-usd 0", b"data: : x-tollgate-cost-usd 0"),
+    ],
+)
+def test_a_comment_that_pretends_to_be_ours_is_emptied(block: bytes, raw: bytes):
+    (event,) = Splitter().feed(block + b"\n\n")
+    assert event.raw == raw + b"\n\n"
+
+
 @pytest.mark.parametrize("end", [b"\r\n", b"\r"])
 def test_takes_every_line_ending_even_cut_in_two(end):
     stream = b"event: a" + end + b"data: 1" + end + end + b"data: 2" + end + end

@@ -35,3 +35,11 @@ from gateway.quality import arithmetic, relations
 )
 def test_counts_what_is_unmet(prompt: str, answer: str, unmet: int):
     assert relations.count_unmet(prompt, arithmetic.read(answer).sums) == unmet
+
+
+@pytest.mark.parametrize(
+    ("prompt", "unmet"), [("1.5% of it", 1), ("1.2.3% of it", 1), ("v1 2% of 33%", 2), ("7" * 200_000, 0)]
+)
+def test_a_percentage_begins_where_its_digits_do(prompt: str, unmet: int):
+    """Tried from each of them, a long number would take as long as its length squared."""
+    assert relations.count_unmet(prompt, ()) == unmet

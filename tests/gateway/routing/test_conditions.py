@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import fnmatch
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gateway.pipeline import router
 from gateway.routing import conditions
@@ -122,3 +126,24 @@ def test_tells_whether_a_plan_depends_on_the_tier():
         snapshot(rules=(rule(model("m")), rule(model("m"), conditions=(Tiers(frozenset()),))))
     )
     assert not conditions.ask_for_tiers(snapshot(rules=(rule(model("m")),)))
+
+
+STARS = [
+    ("*a*a*", "aa", True), ("*a*a*", "a", False), ("a*a", "a", False), ("a*a", "aa", True), ("**x**", "x", True), ("*ab*b", "aabb", True),
+    ("a*b*c", "a\nb\nc", True), ("*.*", "ab", False), ("a*b*c*", "abcabc", True), ("*aab", "aaaab", True), ("*", "", True),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("pattern", "name", "matches"), STARS)
+def test_a_star_stands_for_any_characters(pattern: str, name: str, matches: bool):
+    assert Models.of([pattern]).takes(name) is matches
+
+
+@given(st.text("ab*", max_size=8), st.text("ab", max_size=10))
+def test_stars_are_what_the_shell_takes_them_for(pattern: str, name: str):
+    assert Models.of([f"{pattern}*"]).takes(name) is fnmatch.fnmatchcase(name, f"{pattern}*")
+
+
+def test_a_pattern_with_many_stars_holds_nobody_up():
+    """Tried again for each place where a piece may begin, this would take longer than the universe has been there."""
+    assert not Models.of(["*a" * 50 + "*b"]).takes("a" * 200)

@@ -1,0 +1,153 @@
+"""How requests come off the wire and answers go onto it: uvicorn's protocol on httptools, with bounds, and corked (`config.corked`).
+`uvicorn … --http config.wire:Protocol`.
+
+uvicorn takes heads of any size and waits for them as long as it takes, and httptools gathers a header's value until it ends: one client
+could fill the memory. Here a head has so many bytes, lines and seconds, and a body may not stop for long; what is beyond that is refused
+and the connection closed. Fields after a chunked body (trailers) are refused, too: uvicorn puts them among the headers, which a proxy in
+front has checked before they came. How large a body may be is for whoever reads it to say.
+
+What this costs a request: a count for each header. Who is too slow is looked for every few seconds, in all connections at once.
+"""
+
+from __future__ import annotations
+
+import json
+from http import HTTPStatus
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.server import ServerState
+
+from config.corked import Corked
+
+MAX_HEAD_BYTES = 64 * 1024  # of the address and all headers
+MAX_HEADERS = 200
+HEAD_SECONDS = 30.0  # from a connection's or a request's first byte to the end of its head
+IDLE_SECONDS = 60.0  # without a byte of a body that has begun
+LOOK_SECONDS = 5.0
+
+
+class Refused(Exception):
+    """What came is not taken; httptools hands it on as the cause of its own error."""
+
+    def __init__(self, status: HTTPStatus, text: str) -> None:
+        super().__init__(text)
+        self.status = status
+        self.text = text
+
+
+class Protocol(HttpToolsProtocol):
+    _head_since = 0.0  # by the loop's clock; 0: no head is being read
+    _head_bytes = 0
+    _fed_at = 0.0
+    _has_head = False  # of the message that is being read
+    _refused: Refused | None = None
+
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(transport)
+        self.transport = Corked(transport, self.loop)  # type: ignore[assignment]
+        self._head_since = self._fed_at = self.loop.time()
+        _watch(self.server_state, self.loop)
+
+    def data_received(self, data: bytes) -> None:
+        self._fed_at = self.loop.time()
+        was_reading_head = self._head_since and not self._has_head
+        super().data_received(data)
+        # A header that has not ended yet has been told to nobody, so what came is counted here, too.
+        if was_reading_head and self._head_since and not self.transport.is_closing():
+            self._head_bytes += len(data)
+            if self._head_bytes > MAX_HEAD_BYTES:
+                self._refuse(_too_large())
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._head_since = self._fed_at
+        self._head_bytes = 0
+        self._has_head = False
+
+    def on_url(self, url: bytes) -> None:
+        self._head_bytes += len(url)
+        if self._head_bytes > MAX_HEAD_BYTES:
+            raise self._noted(_too_large())
+        self.url += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """As uvicorn's, counted."""
+        self._head_bytes += len(name) + len(value)
+        if self._has_head:
+            raise self._noted(Refused(HTTPStatus.BAD_REQUEST, "Fields after the body are not taken."))
+        if self._head_bytes > MAX_HEAD_BYTES or len(self.headers) >= MAX_HEADERS:
+            raise self._noted(_too_large())
+        name = name.lower()
+        if name == b"expect" and value.lower() == b"100-continue":
+            self.expect_100_continue = True
+        self.headers.append((name, value))
+
+    def on_headers_complete(self) -> None:
+        self._has_head = True
+        self._head_since = 0.0
+        super().on_headers_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        self._refuse(self._refused or Refused(HTTPStatus.BAD_REQUEST, "This is no HTTP request that can be read."))
+
+    def look(self, now: float) -> None:
+        """Close it, if it has had time enough."""
+        if self.transport.is_closing():
+            return
+        if self._head_since:
+            if now - self._head_since <= HEAD_SECONDS:
+                return
+            if self.scope is None:  # nothing was ever asked: browsers open connections that they may need
+                self.transport.close()
+            else:
+                self._refuse(Refused(HTTPStatus.REQUEST_TIMEOUT, "The head of the request did not come in time."))
+        elif (
+            self.cycle is not None
+            and self.cycle.more_body
+            and not self.cycle.response_started
+            and not self.flow.read_paused
+            and now - self._fed_at > IDLE_SECONDS
+        ):
+            self._refuse(Refused(HTTPStatus.REQUEST_TIMEOUT, "The body of the request stopped coming."))
+
+    def _noted(self, refused: Refused) -> Refused:
+        self._refused = refused
+        return refused
+
+    def _refuse(self, refused: Refused) -> None:
+        """Say so, if nothing else is being said, and close."""
+        if self.transport.is_closing():
+            return
+        is_answering = self.cycle is not None and self.cycle.response_started and not self.cycle.response_complete
+        if not is_answering:
+            kind = "invalid_request_error"
+            body = json.dumps({"error": {"message": refused.text, "type": kind, "param": None, "code": "bad_http"}})
+            self.transport.write(
+                f"HTTP/1.1 {refused.status.value} {refused.status.phrase}\r\ncontent-type: application/json\r\n"
+                f"content-length: {len(body)}\r\nconnection: close\r\n\r\n{body}".encode()
+            )
+        self.transport.close()
+
+
+def _too_large() -> Refused:
+    text = f"The head of a request has at most {MAX_HEAD_BYTES} bytes and {MAX_HEADERS} headers."
+    return Refused(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, text)
+
+
+def _watch(server: ServerState, loop: Any) -> None:
+    """Look at a server's connections every few seconds, as long as there are any."""
+    if getattr(server, "is_watched", False):
+        return
+    server.is_watched = True  # type: ignore[attr-defined]
+
+    def look() -> None:
+        now = loop.time()
+        for connection in list(server.connections):
+            if isinstance(connection, Protocol):
+                connection.look(now)
+        server.is_watched = bool(server.connections)  # type: ignore[attr-defined]
+        if server.connections:
+            loop.call_later(LOOK_SECONDS, look)
+
+    loop.call_later(LOOK_SECONDS, look)

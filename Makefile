@@ -30,6 +30,9 @@ run: $(RUN_STAMP)  ## Start everything on http://127.0.0.1:8000 (PORT=8001 for a
 		{ echo "tollgate: cannot write to $$folder; make it writable for $$(id -un), or set TOLLGATE_VAR" >&2; exit 1; }
 	@exec $(BIN)/python manage.py up --host "$(LISTEN)" --port "$(PORT)" --workers "$(WORKERS)" --end-with-parent
 
+restart: $(RUN_STAMP)  ## Replace the processes of a running `make run` by new ones, one after another; no request fails
+	@exec $(BIN)/python manage.py restart
+
 test: $(TEST_STAMP)  ## Run the tests, two at a time (TEST_PROCESSES=0: one); ARGS="-k budget" for some of them
 	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder $(ARGS)
 

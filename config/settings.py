@@ -156,6 +156,10 @@ if IS_PRODUCTION:
     # Whether sub-domains are served by TLS only, and whether browsers shall know it beforehand, is for whoever owns the domain.
     SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 
+# A process that is told to stop goes on accepting for the delay, and gives requests under way until the drain's end (config/serving.py).
+DRAIN_DELAY_SECONDS = env.seconds("TOLLGATE_DRAIN_DELAY", 0.0, low=0.0, high=300.0)
+DRAIN_SECONDS = env.seconds("TOLLGATE_DRAIN", 60.0, low=0.0, high=3600.0)
+
 # The data plane.
 GATEWAY_MAX_BODY_BYTES = env.number("TOLLGATE_MAX_BODY_BYTES", 32 * 1024 * 1024, low=1024, high=512 * 1024 * 1024)
 GATEWAY_FIRST_BYTE_SECONDS = env.seconds("TOLLGATE_FIRST_BYTE_TIMEOUT", 60.0)

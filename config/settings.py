@@ -276,8 +276,8 @@ CELERY_BEAT_SCHEDULE = {
     "reclaim caches": {"task": "gateway.tasks.reclaim_caches", "schedule": 30.0, "options": {"expires": 30}},
     "keep request log partitions": {
         "task": "gateway.tasks.keep_partitions",
-        "schedule": 3600.0,
-        "options": {"expires": 3600},
+        "schedule": 600.0,
+        "options": {"expires": 600},
     },
     "export traces": {"task": "gateway.tasks.export_traces", "schedule": 2.0, "options": {"expires": 5}},
     "store content": {"task": "gateway.tasks.store_content", "schedule": 2.0, "options": {"expires": 5}},

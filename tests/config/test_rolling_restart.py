@@ -23,6 +23,7 @@ from tests.config.test_up import PROJECT, Up, folder, free_port, start
 
 __all__ = ["folder", "start"]
 CLIENTS = 6
+PAUSE_SECONDS = 0.8  # the demo's key may be used 600 times in a minute
 RENEWED = ("serve", "worker", "beat")
 
 
@@ -84,4 +85,5 @@ def _ask_on(up: Up, stop: threading.Event, *, is_stream: bool) -> list[str]:
             content = response.read()
             assert not is_stream or b"data: [DONE]" in content
             ids.append(response.headers["x-request-id"].removeprefix("req_"))
+        stop.wait(PAUSE_SECONDS)
     return ids

@@ -97,6 +97,12 @@ TEMPLATES = [
 ]
 
 DATABASES = {"default": env.database("DATABASE_URL", EMBEDDED.database_url)}
+# A streaming replica that dashboards may be read from (dashboards/standby.py).
+if env.text("DATABASE_REPLICA_URL"):
+    _replica = env.database("DATABASE_REPLICA_URL", "")
+    _replica["OPTIONS"] = {"connect_timeout": "2", **_replica["OPTIONS"]}  # type: ignore[dict-item]
+    DATABASES["replica"] = {**_replica, "TEST": {"MIRROR": "default"}}
+REPLICA_LAG_SECONDS = env.seconds("TOLLGATE_REPLICA_LAG", 60.0, low=0.0, high=86_400.0)  # further behind, it is not asked
 REDIS_URL = env.text("REDIS_URL", EMBEDDED.redis_url)
 REDIS_TIMEOUT_SECONDS = env.seconds("TOLLGATE_REDIS_TIMEOUT", 2.0)
 CACHES = {

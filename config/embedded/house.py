@@ -199,9 +199,9 @@ class House:
 
 
 def _says(words: str, child: Child) -> bool:
-    """Whether it has said in its log that it is ready."""
+    """Whether it has said in its log that it is ready; Celery puts the time before it."""
     line = f"tollgate: {words} {child.pid}"
-    return any(line == said.strip() for said in child.tail(50))
+    return any(said.strip().endswith(line) for said in child.tail(50))
 
 
 def environment_for_children(layout: Layout, database_url: str | None, redis_url: str | None) -> dict[str, str]:

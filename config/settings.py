@@ -60,6 +60,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "config.probing.ProbesMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -102,7 +103,9 @@ if env.text("DATABASE_REPLICA_URL"):
     _replica = env.database("DATABASE_REPLICA_URL", "")
     _replica["OPTIONS"] = {"connect_timeout": "2", **_replica["OPTIONS"]}  # type: ignore[dict-item]
     DATABASES["replica"] = {**_replica, "TEST": {"MIRROR": "default"}}
-REPLICA_LAG_SECONDS = env.seconds("TOLLGATE_REPLICA_LAG", 60.0, low=0.0, high=86_400.0)  # further behind, it is not asked
+REPLICA_LAG_SECONDS = env.seconds(
+    "TOLLGATE_REPLICA_LAG", 60.0, low=0.0, high=86_400.0
+)  # further behind, it is not asked
 REDIS_URL = env.text("REDIS_URL", EMBEDDED.redis_url)
 REDIS_TIMEOUT_SECONDS = env.seconds("TOLLGATE_REDIS_TIMEOUT", 2.0)
 CACHES = {

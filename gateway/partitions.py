@@ -102,7 +102,9 @@ def _make(cursor: Any, day: dt.date) -> str | None:
     cursor.execute("SELECT to_regclass(%s)", [name])
     if cursor.fetchone()[0] is not None:
         return None
-    cursor.execute("LOCK TABLE gateway_requestlog_default IN SHARE ROW EXCLUSIVE MODE")  # no record of the day comes meanwhile
+    cursor.execute(
+        "LOCK TABLE gateway_requestlog_default IN SHARE ROW EXCLUSIVE MODE"
+    )  # no record of the day comes meanwhile
     start, end = f"{day} 00:00:00+00", f"{day + dt.timedelta(days=1)} 00:00:00+00"
     cursor.execute(f"CREATE TABLE {name} (LIKE gateway_requestlog INCLUDING DEFAULTS INCLUDING CONSTRAINTS)")
     cursor.execute(

@@ -53,7 +53,11 @@ class Client:
         left = TRIES
         while left:
             left -= told.is_set()
-            body = {"model": "gpt-4o", "stream": len(self.ids) % 2 == 1, "messages": [{"role": "user", "content": "hi"}]}
+            body = {
+                "model": "gpt-4o",
+                "stream": len(self.ids) % 2 == 1,
+                "messages": [{"role": "user", "content": "hi"}],
+            }
             try:
                 connection.request(
                     "POST",

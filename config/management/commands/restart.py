@@ -20,7 +20,9 @@ class Command(BaseCommand):
     requires_migrations_checks = False
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--seconds", type=float, default=1800, help="how long to wait for it (default: %(default)s)")
+        parser.add_argument(
+            "--seconds", type=float, default=1800, help="how long to wait for it (default: %(default)s)"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Exit status 0 once all processes are new ones; 1, with one line, where that failed."""

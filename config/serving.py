@@ -22,6 +22,7 @@ import os
 import signal
 import socket
 import sys
+import time
 from dataclasses import dataclass
 from email.utils import formatdate
 from types import FrameType
@@ -56,12 +57,14 @@ class Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, drain: Drain) -> None:
         super().__init__(config)
         self._drain = drain
-        self._is_hurried = False
+        self._hurried_at: float | None = None  # on the monotonic clock, as every time here
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         if sig == signal.SIGINT:
-            self._is_hurried = True
-        super().handle_exit(sig, frame)
+            self.force_exit = self._hurried_at is not None
+            self._hurried_at = self._hurried_at or time.monotonic()
+        self._captured_signals.append(sig)
+        self.should_exit = True
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
@@ -71,25 +74,28 @@ class Server(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         _notify("STOPPING=1")
         health.drain()
-        loop = asyncio.get_running_loop()
-        told_at = loop.time()
-        while loop.time() < told_at + self._drain.delay_seconds and not (self._is_hurried or self.force_exit):
+        told_at = time.monotonic()
+        while time.monotonic() < told_at + self._drain.delay_seconds and self._hurried_at is None:
             await self._tick()
         for server in self.servers:
             server.close()
         for listener in sockets or []:
             listener.close()
         idle: dict[Any, float] = {}  # connections, since when they have no request
-        while (self.server_state.connections or self.server_state.tasks) and not self.force_exit:
-            seconds = min(HURRIED_SECONDS, self._drain.drain_seconds) if self._is_hurried else self._drain.drain_seconds
-            if loop.time() >= told_at + seconds:
-                break
-            self._close_idle(idle, loop.time())
+        while (self.server_state.connections or self.server_state.tasks) and not self._is_over(told_at):
+            self._close_idle(idle, time.monotonic())
             await self._tick()
         await self._end_requests()
         await self.lifespan.shutdown()
         if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
             multiprocess.mark_process_dead(os.getpid())  # type: ignore[no-untyped-call]
+
+    def _is_over(self, told_at: float) -> bool:
+        """Whether requests have had the time that they are given."""
+        end = told_at + self._drain.drain_seconds
+        if self._hurried_at is not None:
+            end = min(end, self._hurried_at + HURRIED_SECONDS)
+        return self.force_exit or time.monotonic() >= end
 
     async def _tick(self) -> None:
         """A moment passes. Answers that begin from now on say that the connection ends with them."""
@@ -102,7 +108,7 @@ class Server(uvicorn.Server):
         for connection in connections:
             if connection.cycle is not None and not connection.cycle.response_complete:
                 idle.pop(connection, None)
-            elif self._is_hurried or now - idle.setdefault(connection, now) >= LINGER_SECONDS:
+            elif self._hurried_at is not None or now - idle.setdefault(connection, now) >= LINGER_SECONDS:
                 connection.shutdown()
         for gone in idle.keys() - connections:
             del idle[gone]
@@ -134,8 +140,8 @@ def run(listener: socket.socket, drain: Drain) -> None:
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         backlog=BACKLOG,
     )
-    server = Server(config, drain)
-    server.run(sockets=[listener])
+    with contextlib.suppress(KeyboardInterrupt):  # uvicorn raises the signals again that it has obeyed
+        Server(config, drain).run(sockets=[listener])
 
 
 def _notify(state: str) -> None:

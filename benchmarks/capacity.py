@@ -124,9 +124,11 @@ def _work(running: Stack, found: Measured) -> None:
         )
         table, indexes = cursor.fetchone()
         found.row_in_log, found.indexes_of_row = float(table) / rows, float(indexes) / rows
-        cursor.execute("SELECT count(*), pg_total_relation_size('dashboards_cell') FROM dashboards_cell")
+        cursor.execute(
+            "SELECT (SELECT count(*) FROM dashboards_cell), sum(pg_total_relation_size(relid)) FROM pg_partition_tree('dashboards_cell')"
+        )
         cells, size = cursor.fetchone()
-        found.cells, found.cell = cells / count * 1000, size / cells
+        found.cells, found.cell = cells / count * 1000, float(size) / cells
     _answers_in_redis(running, redis, found)
 
 

@@ -14,7 +14,7 @@ app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 
 
-@worker_ready.connect  # type: ignore[untyped-decorator]
+@worker_ready.connect
 def _say_ready(**_: Any) -> None:
     """For whoever has started this worker and waits to stop another one."""
     sys.stderr.write(f"tollgate: working as pid {os.getpid()}\n")

@@ -117,8 +117,9 @@ class _Run:
         self._seed = self._prepare_data(house)
         house.make_metrics_folder()
         seconds = GRACE_SECONDS + SETTLE_SECONDS
-        for start in [partial(house.gateway, number) for number in range(1, workers + 1)]:
-            gateway = self.supervisor.run(start, stage=Stage.FRONT, stop_seconds=seconds, restartable=True)
+        for number in range(1, workers + 1):
+            serve = partial(house.gateway, number)
+            gateway = self.supervisor.run(serve, stage=Stage.FRONT, stop_seconds=seconds, restartable=True)
         for start in (house.worker, house.beat):
             self.supervisor.run(start, stage=Stage.BACKGROUND, stop_seconds=2, restartable=True)
         house.wait_until_ready(gateway)

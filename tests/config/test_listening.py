@@ -17,7 +17,7 @@ def told(*before: str) -> str:
     with listening.bound("127.0.0.1", 0) as listener:
         script = f"{'; '.join(before)}; exec {sys.executable} -c '{ASK}' 3<&{listener.fileno()}"
         done = subprocess.run(
-            ["sh", "-c", script], cwd=ROOT, pass_fds=[listener.fileno()], capture_output=True, text=True, check=True
+            ["bash", "-c", script], cwd=ROOT, pass_fds=[listener.fileno()], capture_output=True, text=True, check=True
         )
         port = str(listener.getsockname()[1])
     return done.stdout.strip().replace(port, "the port")

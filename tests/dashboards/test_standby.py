@@ -138,3 +138,13 @@ def test_without_the_replica_the_primary_answers_and_the_replica_is_left_alone_f
     with tenancy.entered(tenant.pk), standby.preferred():
         assert counted(tenant) == 2
     assert standby._avoided_until > 0
+
+
+def test_a_server_that_is_no_replica_is_not_read_from(
+    tenant: Tenant, there: Replica, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    monkeypatch.setitem(settings.DATABASES, standby.REPLICA, {**connections["default"].settings_dict})
+    for _ in range(2):
+        with tenancy.entered(tenant.pk), standby.preferred():
+            assert asked_of("SELECT pg_is_in_recovery()") == (False,)
+    assert caplog.messages == ["the replica is no replica (any more); the primary is read from"]

@@ -33,6 +33,7 @@ SLOW = (
     "tests/config/test_up.py::test_killing_it_leaves_no_process_and_the_next_start_has_the_same_data",
     "tests/config/test_up.py::test_it_serves_heals_its_processes_and_ends_in_order_on_ctrl_c",
     "tests/config/test_up.py::test_it_ends_with_its_parent_when_asked_to",
+    "tests/deploy/test_deploy.py::test_the_image_has_all_that_a_process_loads",
     "tests/e2e/test_hard_stop_stores.py::test_redis_killed_and_restarted_lets_no_more_through[nothing",
     "tests/gateway/admin/test_pages.py::test_every_filter_of_a_list_answers",
     "tests/gateway/caching/verify/test_evaluation.py::test_cross_validates_on_the_sample",

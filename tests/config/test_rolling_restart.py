@@ -18,6 +18,7 @@ import psutil
 import psycopg
 
 from config.embedded import layout as layouts
+from simulator.client import SimulatorClient
 from tests.config.embedded.processes import survivors, wait_until
 from tests.config.test_up import PROJECT, Up, folder, free_port, start
 
@@ -33,6 +34,9 @@ def test_a_restart_replaces_every_process_of_ours_and_fails_and_loses_nothing(
     up = start("--port", str(free_port()), "--workers", "2").until_ready()
     before = _ours(up)
     assert sorted(before.values()) == ["beat", "serve", "serve", "worker"]
+    # Streams that last three seconds, so that there are always some when a process is told to stop.
+    port = (folder / "var" / "run" / "simulator.port").read_text()
+    SimulatorClient(f"http://127.0.0.1:{port}").behave(chunk_ms=50, output_tokens=60)
     stop = threading.Event()
     with ThreadPoolExecutor(CLIENTS) as pool:
         clients = [pool.submit(_ask_on, up, stop, is_stream=bool(number % 2)) for number in range(CLIENTS)]

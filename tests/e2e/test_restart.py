@@ -21,7 +21,7 @@ from config.embedded.process import Child
 from tests.gateway.live import ROOT, Gateway, World, test_environment, wait_until
 
 CLIENTS = 6
-TRIES = 12  # of each client, once the old process has been told to stop
+TRIES = 8  # of each client, once the old process has been told to stop
 
 
 @contextmanager
@@ -112,7 +112,7 @@ def test_replaced_under_load_by_another_on_its_socket_it_fails_and_loses_nothing
 @pytest.fixture
 def alone(world: World, tmp_path: Path) -> Iterator[World]:
     """The world before a process of the test's own, which is given little time."""
-    with Gateway.running(tmp_path, TOLLGATE_DRAIN_DELAY="1.5", TOLLGATE_DRAIN="3") as gateway:
+    with Gateway.running(tmp_path, TOLLGATE_DRAIN_DELAY="1", TOLLGATE_DRAIN="2") as gateway:
         yield replace(world, gateway=gateway)
 
 

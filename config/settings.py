@@ -101,7 +101,15 @@ DATABASES = {"default": env.database("DATABASE_URL", EMBEDDED.database_url)}
 # A streaming replica that dashboards may be read from (dashboards/standby.py).
 if env.text("DATABASE_REPLICA_URL"):
     _replica = env.database("DATABASE_REPLICA_URL", "")
-    _replica["OPTIONS"] = {"connect_timeout": "2", **_replica["OPTIONS"]}  # type: ignore[dict-item]
+    # A host that has vanished is noticed within some ten seconds.
+    _patience = {
+        "connect_timeout": "2",
+        "tcp_user_timeout": "5000",
+        "keepalives_idle": "5",
+        "keepalives_interval": "2",
+        "keepalives_count": "3",
+    }
+    _replica["OPTIONS"] = {**_patience, **_replica["OPTIONS"]}  # type: ignore[dict-item]
     DATABASES["replica"] = {**_replica, "TEST": {"MIRROR": "default"}}
 REPLICA_LAG_SECONDS = env.seconds(
     "TOLLGATE_REPLICA_LAG", 60.0, low=0.0, high=86_400.0

@@ -34,6 +34,9 @@ run: $(RUN_STAMP)  ## Start everything on http://127.0.0.1:8000 (PORT=8001 for a
 		{ echo "tollgate: cannot write to $$folder; make it writable for $$(id -un), or set TOLLGATE_VAR" >&2; exit 1; }
 	@exec $(BIN)/python manage.py up --host "$(LISTEN)" --port "$(PORT)" --workers "$(WORKERS)" --end-with-parent
 
+restart: $(RUN_STAMP)  ## Replace the processes of a running `make run` by new ones, one after another; no request fails
+	@exec $(BIN)/python manage.py restart
+
 test: $(TEST_STAMP)  ## Run the tests, two at a time (TEST_PROCESSES=0: one); ARGS="-k budget" for some of them
 	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder $(ARGS)
 
@@ -77,6 +80,12 @@ train-verifier: $(RUN_STAMP)  ## Train the verifier of semantic hits that ships 
 
 bench-faults: $(RUN_STAMP)  ## Measure a chain whose primary fails beside its secondary alone; ARGS="--help" for the choices
 	$(BIN)/python -m benchmarks.faults $(ARGS)
+
+capacity: $(RUN_STAMP)  ## Measure the inputs of the capacity model: CPU, memory and room a request takes; ARGS="--help"
+	$(BIN)/python -m benchmarks.capacity $(ARGS)
+
+bench-tenants: $(RUN_STAMP)  ## Measure a thousand tenants with skewed traffic, and what a hot one does to the others; ARGS="--help"
+	$(BIN)/python -m benchmarks.tenants $(ARGS)
 
 bench-semantic: $(RUN_STAMP)  ## Measure searches of the semantic cache, among a million rows; ARGS="--help" for the choices
 	$(BIN)/python -m benchmarks.semantic $(ARGS)

@@ -60,6 +60,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "config.probing.ProbesMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -97,6 +98,22 @@ TEMPLATES = [
 ]
 
 DATABASES = {"default": env.database("DATABASE_URL", EMBEDDED.database_url)}
+# A streaming replica that dashboards may be read from (dashboards/standby.py).
+if env.text("DATABASE_REPLICA_URL"):
+    _replica = env.database("DATABASE_REPLICA_URL", "")
+    # A host that has vanished is noticed within some ten seconds.
+    _patience = {
+        "connect_timeout": "2",
+        "tcp_user_timeout": "5000",
+        "keepalives_idle": "5",
+        "keepalives_interval": "2",
+        "keepalives_count": "3",
+    }
+    _replica["OPTIONS"] = {**_patience, **_replica["OPTIONS"]}  # type: ignore[dict-item]
+    DATABASES["replica"] = {**_replica, "TEST": {"MIRROR": "default"}}
+REPLICA_LAG_SECONDS = env.seconds(
+    "TOLLGATE_REPLICA_LAG", 60.0, low=0.0, high=86_400.0
+)  # further behind, it is not asked
 REDIS_URL = env.text("REDIS_URL", EMBEDDED.redis_url)
 REDIS_TIMEOUT_SECONDS = env.seconds("TOLLGATE_REDIS_TIMEOUT", 2.0)
 CACHES = {
@@ -155,6 +172,10 @@ if IS_PRODUCTION:
     SECURE_REDIRECT_EXEMPT = [r"^(healthz|readyz|metrics)$"]  # asked from within, without TLS
     # Whether sub-domains are served by TLS only, and whether browsers shall know it beforehand, is for whoever owns the domain.
     SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
+
+# A process that is told to stop goes on accepting for the delay, and gives requests under way until the drain's end (config/serving.py).
+DRAIN_DELAY_SECONDS = env.seconds("TOLLGATE_DRAIN_DELAY", 0.0, low=0.0, high=300.0)
+DRAIN_SECONDS = env.seconds("TOLLGATE_DRAIN", 60.0, low=0.0, high=3600.0)
 
 # The data plane.
 GATEWAY_MAX_BODY_BYTES = env.number("TOLLGATE_MAX_BODY_BYTES", 32 * 1024 * 1024, low=1024, high=512 * 1024 * 1024)
@@ -277,8 +298,8 @@ CELERY_BEAT_SCHEDULE = {
     "reclaim caches": {"task": "gateway.tasks.reclaim_caches", "schedule": 30.0, "options": {"expires": 30}},
     "keep request log partitions": {
         "task": "gateway.tasks.keep_partitions",
-        "schedule": 3600.0,
-        "options": {"expires": 3600},
+        "schedule": 600.0,
+        "options": {"expires": 600},
     },
     "export traces": {"task": "gateway.tasks.export_traces", "schedule": 2.0, "options": {"expires": 5}},
     "store content": {"task": "gateway.tasks.store_content", "schedule": 2.0, "options": {"expires": 5}},

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from django.db import connection
+from django.db import connections
 
+from dashboards import standby
 from dashboards.scopes import Scope
 from dashboards.shapes import SHAPES, Shape
 
@@ -24,10 +25,14 @@ def choices(scope: Scope) -> Mapping[str, tuple[str, ...]]:
             f"WHERE tenant_id = ANY(%(tenants)s) AND shape = {shape.code} GROUP BY {label} ORDER BY {label} LIMIT {MOST})"
         )
     found: dict[str, tuple[str, ...]] = {}
-    with connection.cursor() as cursor:
-        cursor.execute(" UNION ALL ".join(selects), {"tenants": list(scope.tenant_ids)})
-        for name, value in cursor.fetchall():
-            found[name] = (*found.get(name, ()), value)
+
+    def ask(alias: str) -> list[tuple[str, str]]:
+        with connections[alias].cursor() as cursor:
+            cursor.execute(" UNION ALL ".join(selects), {"tenants": list(scope.tenant_ids)})
+            return list(cursor.fetchall())
+
+    for name, value in standby.read(ask):
+        found[name] = (*found.get(name, ()), value)
     return found
 
 

@@ -11,10 +11,10 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from django.db import connection
+from django.db import connections
 
 from billing import windows
-from dashboards import entries, planning, reading
+from dashboards import entries, planning, reading, standby
 from dashboards.figures import Sums
 from dashboards.planning import Source
 from dashboards.ranges import Range
@@ -94,20 +94,30 @@ def _days(view: View, level: Level, days: tuple[dt.date, dt.date]) -> tuple[list
     """The strings of the days that all of the tenants have packed, and which days have traffic of one that has not."""
     first, after = (dt.datetime.combine(day, dt.time(), dt.UTC) for day in days)
     of: dict[str, Any] = {"level": int(level), "tenants": list(view.scope.tenant_ids), "first": first, "after": after}
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT DISTINCT c.bucket FROM dashboards_cell AS c WHERE c.level = %(level)s AND c.tenant_id = ANY(%(tenants)s) "  # noqa: S608
-            f"AND c.shape = {TOTAL.code} AND c.bucket >= %(first)s AND c.bucket < %(after)s AND NOT EXISTS ("
-            "SELECT FROM dashboards_userday AS d WHERE d.level = c.level AND d.tenant_id = c.tenant_id AND d.bucket = c.bucket)",
-            of,
-        )
-        missing = [row[0] for row in cursor.fetchall()]
-        cursor.execute(
-            "SELECT entries FROM dashboards_userday WHERE level = %(level)s AND tenant_id = ANY(%(tenants)s) "
-            "AND bucket >= %(first)s AND bucket < %(after)s AND NOT bucket = ANY(%(missing)s::timestamptz[])",
-            {**of, "missing": missing},
-        )
-        return [bytes(row[0]) for row in cursor.fetchall()], {bucket.date() for bucket in missing}
+    rows = _rows(
+        "SELECT DISTINCT c.bucket FROM dashboards_cell AS c WHERE c.level = %(level)s AND c.tenant_id = ANY(%(tenants)s) "  # noqa: S608
+        f"AND c.shape = {TOTAL.code} AND c.bucket >= %(first)s AND c.bucket < %(after)s AND NOT EXISTS ("
+        "SELECT FROM dashboards_userday AS d WHERE d.level = c.level AND d.tenant_id = c.tenant_id AND d.bucket = c.bucket)",
+        of,
+    )
+    missing = [row[0] for row in rows]
+    rows = _rows(
+        "SELECT entries FROM dashboards_userday WHERE level = %(level)s AND tenant_id = ANY(%(tenants)s) "
+        "AND bucket >= %(first)s AND bucket < %(after)s AND NOT bucket = ANY(%(missing)s::timestamptz[])",
+        {**of, "missing": missing},
+    )
+    return [bytes(row[0]) for row in rows], {bucket.date() for bucket in missing}
+
+
+def _rows(sql: str, parameters: Any) -> list[Any]:
+    """From where the page's other questions are answered."""
+
+    def ask(alias: str) -> list[Any]:
+        with connections[alias].cursor() as cursor:
+            cursor.execute(sql, parameters)
+            return list(cursor.fetchall())
+
+    return standby.read(ask)
 
 
 def _gaps(span: Range, days: tuple[dt.date, dt.date], missing: set[dt.date]) -> list[tuple[dt.datetime, dt.datetime]]:
@@ -133,22 +143,19 @@ def _span(of: Range, start: dt.datetime, end: dt.datetime) -> Range:
 def _numbers(rows: Sequence[Each]) -> tuple[dict[tuple[UUID, str], int], dict[int, str]]:
     """The users' numbers; and the names of those that have none, and get one for the moment."""
     wanted = list({(one.tenant_id, one.value): None for one in rows})
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT s.tenant_id, s.labels[1], s.id FROM unnest(%s::uuid[], %s::text[]) AS w (tenant_id, name) "  # noqa: S608
-            f"JOIN dashboards_series AS s ON s.tenant_id = w.tenant_id AND s.shape = {USER_NUMBERS} AND s.labels = ARRAY[w.name]",
-            [[tenant_id for tenant_id, _name in wanted], [name for _tenant_id, name in wanted]],
-        )
-        found = {(tenant_id, name): number for tenant_id, name, number in cursor.fetchall()}
+    numbered = _rows(
+        "SELECT s.tenant_id, s.labels[1], s.id FROM unnest(%s::uuid[], %s::text[]) AS w (tenant_id, name) "  # noqa: S608
+        f"JOIN dashboards_series AS s ON s.tenant_id = w.tenant_id AND s.shape = {USER_NUMBERS} AND s.labels = ARRAY[w.name]",
+        [[tenant_id for tenant_id, _name in wanted], [name for _tenant_id, name in wanted]],
+    )
+    found = {(tenant_id, name): number for tenant_id, name, number in numbered}
     newcomers = [key for key in wanted if key not in found]
     found |= {key: -place for place, key in enumerate(newcomers, start=1)}
     return found, {-place: name for place, (_tenant_id, name) in enumerate(newcomers, start=1)}
 
 
 def _names(numbers: Sequence[int]) -> dict[int, str]:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT id, labels[1] FROM dashboards_series WHERE id = ANY(%s)", [list(numbers)])
-        return dict(cursor.fetchall())
+    return dict(_rows("SELECT id, labels[1] FROM dashboards_series WHERE id = ANY(%s)", [list(numbers)]))
 
 
 def _source(rest: Sequence[Source]) -> Source:

@@ -10,11 +10,11 @@ from typing import Any
 from uuid import UUID
 
 import psycopg
-from django.db import OperationalError, connection, transaction
+from django.db import OperationalError, connections, transaction
 from django.utils.translation import gettext as _
 
 from billing import windows
-from dashboards import figures, planning
+from dashboards import figures, planning, standby
 from dashboards.figures import Row
 from dashboards.planning import Plan, Source, Span, Unanswerable
 from dashboards.ranges import Range
@@ -190,13 +190,17 @@ def _plan(view: View, by: tuple[str, ...], by_steps: bool, *, has_sketches: bool
 
 def run(sql: str, parameters: dict[str, Any], plan: Plan) -> list[Any]:
     """The rows; what reads much of the raw log is given up after a while, with `planning.Unanswerable`."""
-    try:
-        with transaction.atomic(savepoint=bool(plan.raw)), connection.cursor() as cursor:
+
+    def ask(alias: str) -> list[Any]:
+        with transaction.atomic(alias, savepoint=bool(plan.raw)), connections[alias].cursor() as cursor:
             cursor.execute("SET LOCAL jit = off")
             if plan.raw:
                 cursor.execute(f"SET LOCAL statement_timeout = {RAW_TIMEOUT_MS}")
             cursor.execute(sql, parameters)
             return list(cursor.fetchall())
+
+    try:
+        return standby.read(ask)
     except OperationalError as error:
         if plan.raw and isinstance(error.__cause__, psycopg.errors.QueryCanceled):
             raise Unanswerable(

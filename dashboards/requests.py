@@ -13,10 +13,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from uuid import UUID
 
-from django.db import OperationalError, connection, transaction
+from django.db import DEFAULT_DB_ALIAS, OperationalError, connections, transaction
 from django.db.models import Q, QuerySet
 
-from dashboards import errors, reading
+from dashboards import errors, reading, standby
 from dashboards.filters import STATUS_CLASS
 from dashboards.planning import Span, Unanswerable
 from dashboards.reading import View
@@ -104,17 +104,30 @@ def find(view: View, request_id: UUID) -> tuple[RequestLog, ...]:
         request_id=request_id,
         tenant_id__in=view.scope.tenant_ids,
     )
-    return tuple(sorted(rows, key=lambda row: (row.is_final, row.attempt)))
+    found = standby.read(lambda alias: _loaded(rows, alias))
+    return tuple(sorted(found, key=lambda row: (row.is_final, row.attempt)))
 
 
 def _within(rows: QuerySet[RequestLog], seconds: float) -> list[RequestLog] | None:
     """The rows; None if finding them takes longer than that."""
-    try:
-        with transaction.atomic(), connection.cursor() as cursor:
+
+    def ask(alias: str) -> list[RequestLog]:
+        with transaction.atomic(alias), connections[alias].cursor() as cursor:
             cursor.execute(f"SET LOCAL statement_timeout = {max(1, int(seconds * 1000))}")
-            return list(rows)
+            return _loaded(rows, alias)
+
+    try:
+        return standby.read(ask)
     except OperationalError:
         return None
+
+
+def _loaded(rows: QuerySet[RequestLog], alias: str) -> list[RequestLog]:
+    """The rows; what they refer to is looked up where everything else is."""
+    found = list(rows.using(alias))
+    for row in found:
+        row._state.db = DEFAULT_DB_ALIAS
+    return found
 
 
 def _matching(view: View, text: str) -> QuerySet[RequestLog]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import logging
 import time
 from collections.abc import Callable
@@ -22,6 +23,7 @@ from gateway import (
     embedders,
     emptying,
     judge_runs,
+    log_changes,
     partitions,
     reconciliation,
     retention,
@@ -210,8 +212,13 @@ def match_feedback() -> int:
 
 @shared_task
 def keep_partitions() -> None:
-    """Make the request log's partitions ahead and drop those that nobody keeps any more."""
-    made, dropped = partitions.keep(timezone.now().date(), retention_days=retention.longest_days())
+    """Make the request log's partitions ahead and drop those that nobody keeps any more; not while records of then wait to be added up."""
+    days = retention.longest_days()
+    made, dropped = partitions.keep(
+        timezone.now().date(),
+        retention_days=days,
+        may_drop=not log_changes.wait_before(timezone.now() - dt.timedelta(days=days)),
+    )
     if made or dropped:
         logger.info("request log partitions made: %s, dropped: %s", made, dropped)
 

@@ -17,7 +17,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from uuid import UUID
 
-from django.db import connection, transaction
+from django.db import connection, connections, transaction
 
 ROLE = "tollgate_console"  # PostgreSQL's, which `tenants.rls` makes and binds
 
@@ -43,6 +43,7 @@ class Nowhere:
 
 Tenancy = OfTenant | Across | Nowhere
 
+_BIND = "SELECT set_config('role', %s, true), set_config('app.tenant_id', %s, true)"
 _SERVICE = Across("Tollgate's own processes")
 _present: ContextVar[Tenancy] = ContextVar("tollgate_tenancy", default=_SERVICE)
 
@@ -106,6 +107,14 @@ def across(reason: str) -> Iterator[None]:
             _bind(ROLE, str(outer.tenant_id))
 
 
+def bind_alike(alias: str) -> None:
+    """Bind another connection's present transaction as the default one's is: to the tenant that was entered, if one was."""
+    tenancy = present()
+    if isinstance(tenancy, OfTenant):
+        with connections[alias].cursor() as cursor:
+            cursor.execute(_BIND, [ROLE, str(tenancy.tenant_id)])
+
+
 @contextmanager
 def _set(tenancy: Tenancy) -> Iterator[None]:
     token = _present.set(tenancy)
@@ -118,4 +127,4 @@ def _set(tenancy: Tenancy) -> Iterator[None]:
 def _bind(role: str, tenant_id: str) -> None:
     """Both settings end with the transaction, so that no pooled connection carries them on."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT set_config('role', %s, true), set_config('app.tenant_id', %s, true)", [role, tenant_id])
+        cursor.execute(_BIND, [role, tenant_id])

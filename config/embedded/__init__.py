@@ -13,5 +13,6 @@ are loaded.
     session     both of them together
     checks      services that were brought along: can they be reached, do they have what we need
     house       the other processes: web server, worker, beat, simulator
-    supervisor  the children of `manage.py up`: start order, restarts, stop order
+    restarts    asking a running one to replace its processes
+    supervisor  the children of `manage.py up`: start order, restarts, replacements, stop order
 """

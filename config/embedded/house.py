@@ -16,19 +16,24 @@ import socket
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
+
+import psutil
 
 from config.embedded import process
 from config.embedded.layout import Layout
 from config.embedded.process import Child
-from config.embedded.supervisor import run_to_the_end, wait_until
+from config.embedded.supervisor import Replacing, run_to_the_end, wait_until
 
 MIGRATE_SECONDS = 600
 SEED_SECONDS = 120
 SIMULATOR_SECONDS = 20
 READY_SECONDS = 60
 GRACE_SECONDS = 5  # for requests in flight when we stop
+SETTLE_SECONDS = 10  # for a gateway process to end what it has ended
+WORKER_SECONDS = 90  # for the tasks that a worker is at; most stop by themselves after 30 s
 SIMULATOR_SAYS = re.compile(r"simulator listening on (http://\S+?:(\d+))")
 
 
@@ -42,6 +47,8 @@ class House:
     host: str
     port: int
     workers: int
+    listener: int  # the socket that all gateway processes share, a file descriptor of ours
+    drain_seconds: float  # that a gateway process gives requests under way when it is replaced
 
     def migrate(self) -> None:
         """Bring the database to the present schema. Idempotent."""
@@ -76,26 +83,55 @@ class House:
             self._simulator_port_file.write_text(found[-1][2])
         return found[-1][1]
 
-    def web(self) -> Child:
-        command = ["-m", "uvicorn", "config.asgi:application", "--host", self.host, "--port", str(self.port)]
-        command += [
-            "--workers",
-            str(self.workers),
-            "--loop",
-            "uvloop",
-            "--http",
-            "config.wire:Protocol",
-            "--no-access-log",
-        ]
-        command += ["--timeout-graceful-shutdown", str(GRACE_SECONDS)]
-        return self._python("uvicorn", command, environment=self._metrics_folder() if self.workers > 1 else {})
+    def gateway(self, number: int) -> Child:
+        """One of the gateway processes, counted from 1."""
+        command = ["manage.py", "serve", "--fd", str(self.listener)]
+        environment = {}
+        if self.workers > 1:
+            self._forget_metrics()
+            environment["PROMETHEUS_MULTIPROC_DIR"] = str(self._metrics)
+        return self._python(
+            f"gateway-{number}",
+            command,
+            stop_signals=(signal.SIGINT,),  # hurries
+            environment=environment,
+            pass_fds=(self.listener,),
+        )
 
-    def _metrics_folder(self) -> dict[str, str]:
-        """An empty folder through which several workers add up their metrics; what is in it belongs to processes that are gone."""
-        folder = self.layout.run_folder / "metrics"
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir()
-        return {"PROMETHEUS_MULTIPROC_DIR": str(folder)}
+    def make_metrics_folder(self) -> None:
+        """An empty folder through which several gateway processes add up their metrics."""
+        shutil.rmtree(self._metrics, ignore_errors=True)
+        self._metrics.mkdir()
+
+    def _forget_metrics(self) -> None:
+        """What counts live processes, of those that were killed."""
+        for file in self._metrics.glob("gauge_live*.db"):
+            number = file.stem.rpartition("_")[2]
+            if number.isdecimal() and not psutil.pid_exists(int(number)):
+                file.unlink(missing_ok=True)
+
+    @property
+    def _metrics(self) -> Path:
+        return self.layout.run_folder / "metrics"
+
+    def replacing_gateways(self) -> Replacing:
+        return Replacing(
+            signal.SIGTERM,
+            seconds=self.drain_seconds + SETTLE_SECONDS,
+            is_ready=partial(_says, "serving as pid"),
+            ready_seconds=READY_SECONDS,
+        )
+
+    def replacing_worker(self) -> Replacing:
+        return Replacing(
+            signal.SIGTERM,
+            seconds=WORKER_SECONDS,
+            is_ready=partial(_says, "working as pid"),
+            ready_seconds=READY_SECONDS,
+        )
+
+    def replacing_beat(self) -> Replacing:
+        return Replacing(signal.SIGTERM, seconds=10, is_ready=lambda beat: True, ready_seconds=10, is_first=True)
 
     def worker(self) -> Child:
         options = ["--pool", "threads", "--concurrency", "4", "-l", "warning", "--without-mingle", "--without-gossip"]
@@ -108,8 +144,8 @@ class House:
         options = ["--schedule", str(schedule), "--pidfile", "", "-l", "warning"]
         return self._python("beat", ["-m", "celery", "-A", "config", "beat", *options])
 
-    def wait_until_ready(self, web: Child) -> None:
-        wait_until(self._answers, web, seconds=READY_SECONDS, what="answering GET /readyz with 200")
+    def wait_until_ready(self, gateway: Child) -> None:
+        wait_until(self._answers, gateway, seconds=READY_SECONDS, what="answering GET /readyz with 200")
 
     @property
     def address(self) -> str:
@@ -134,6 +170,7 @@ class House:
         *,
         stop_signals: tuple[signal.Signals, ...] = (signal.SIGTERM,),
         environment: Mapping[str, str] = MappingProxyType({}),
+        pass_fds: tuple[int, ...] = (),
     ) -> Child:
         return process.start(
             name,
@@ -142,6 +179,7 @@ class House:
             env={**self.environment, **environment},
             cwd=self.project,
             stop_signals=stop_signals,
+            pass_fds=pass_fds,
         )
 
     @property
@@ -158,6 +196,12 @@ class House:
         except (OSError, ValueError, OverflowError):
             return 0
         return port
+
+
+def _says(words: str, child: Child) -> bool:
+    """Whether it has said in its log that it is ready; Celery puts the time before it."""
+    line = f"tollgate: {words} {child.pid}"
+    return any(said.strip().endswith(line) for said in child.tail(50))
 
 
 def environment_for_children(layout: Layout, database_url: str | None, redis_url: str | None) -> dict[str, str]:

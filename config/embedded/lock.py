@@ -23,6 +23,22 @@ class FolderLock:
             self.descriptor = None
 
 
+def holder(path: Path) -> int | None:
+    """The pid of the process that holds it; None where nobody does."""
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        text = os.read(descriptor, 32).strip()
+        return int(text) if text.isdigit() else None
+    finally:
+        os.close(descriptor)
+    return None
+
+
 def acquire(path: Path) -> FolderLock:
     """Take the lock at once or raise EmbeddedServiceError that names the pid of its holder. Never waits.
 

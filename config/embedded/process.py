@@ -90,6 +90,11 @@ class Child:
         if self._signals_sent == 0 and not self.has_ended():
             self._send_next_signal()
 
+    def retire(self, number: signal.Signals) -> None:
+        """Send a signal that lets it end in its own time; `stop` still has all of its stop signals. Idempotent."""
+        if not self.has_ended():
+            self._popen.send_signal(number)
+
     def stop(self, *, seconds: float) -> None:
         """Send each of its stop signals, waiting `seconds` after each, then SIGKILL to its group.
 
@@ -135,12 +140,13 @@ def start(
     stop_signals: Sequence[signal.Signals] = (signal.SIGTERM,),
     run_as: RunAs | None = None,
     answer: bytes | None = None,
+    pass_fds: Sequence[int] = (),
 ) -> Child:
     """Start `command` in a session of its own (the terminal's Ctrl-C reaches only us); its output goes to `log`.
 
     On Linux the kernel sends the child the first of `stop_signals` when we die, be it by SIGKILL. The kernel takes "we"
     to be the *thread* that forked: hence RuntimeError unless called from the main thread. `answer`, a few bytes, is
-    what the child reads from its standard input. Raises EmbeddedServiceError when it cannot be executed.
+    what the child reads from its standard input; `pass_fds` are open in it, too. Raises EmbeddedServiceError when it cannot be executed.
     """
     if threading.current_thread() is not threading.main_thread():
         raise RuntimeError(
@@ -157,6 +163,7 @@ def start(
                 env=env,
                 cwd=cwd,
                 start_new_session=True,
+                pass_fds=pass_fds,
                 # Runs after the user was changed (that clears a death signal); one C call, prepared before the fork.
                 preexec_fn=_tied_to_us(stop_signals[0], os.getpid()),  # noqa: PLW1509
                 user=None if run_as is None else run_as.uid,

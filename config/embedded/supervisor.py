@@ -1,4 +1,4 @@
-"""Watches the children of `manage.py up`: restarts those that may be, gives up on the others, stops all in order.
+"""Watches the children of `manage.py up`: restarts those that may be, gives up on the others, replaces some on request, stops all in order.
 
 Knows nothing of what the children do. PostgreSQL and Redis are watched here and stopped by whoever started them.
 """
@@ -9,7 +9,10 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from enum import IntEnum
+from functools import partial
+from signal import Signals
 
+from config.embedded.errors import EmbeddedServiceError
 from config.embedded.process import Child
 
 WATCH_SECONDS = 0.25
@@ -36,12 +39,25 @@ class Watched:
     restart_at: float | None = None
 
 
+@dataclass(frozen=True)
+class Replacing:
+    """How a child is replaced by a new one of its kind. `is_first`: the old one ends before the new one begins, as where there may be one
+    only. `signal` lets the old one end within `seconds`; after that it is stopped."""
+
+    signal: Signals
+    seconds: float
+    is_ready: Callable[[Child], bool]
+    ready_seconds: float
+    is_first: bool = False
+
+
 class Supervisor:
     """The running children. Call from the main thread only: children are tied to the thread that starts them."""
 
     def __init__(self, say: Callable[[str], None]) -> None:
         self._say = say
         self._watched: list[Watched] = []
+        self._retiring: list[Child] = []
 
     def adopt(self, children: Iterable[Child]) -> None:
         """Watch children that somebody else stops; when one of them ends, everything does."""
@@ -53,10 +69,13 @@ class Supervisor:
         self._watched.append(Watched(child, stage, stop_seconds, start if restartable else None))
         return child
 
-    def watch_forever(self) -> None:
-        """Restart what may be restarted; raises EmbeddedServiceError, with the log's tail, once something cannot be."""
+    def watch_forever(self, besides: Callable[[], None] = lambda: None) -> None:
+        """Restart what may be restarted, and do `besides` after each look; raises EmbeddedServiceError, with the log's tail, once something
+        cannot be restarted.
+        """
         while True:
             self.look(time.monotonic())
+            besides()
             time.sleep(WATCH_SECONDS)
 
     def look(self, now: float) -> None:
@@ -82,8 +101,53 @@ class Supervisor:
         place.restart_at = now + delay_seconds
         self._say(f"{child.name} has ended ({_how(child)}), starting it again in {delay_seconds:g} s; log: {child.log}")
 
+    def replace(self, name: str, how: Replacing) -> None:
+        """Put a new child into the place of the restartable one of that name. The others are watched meanwhile.
+
+        Raises EmbeddedServiceError where the new one ends or does not get ready in time: the old one is then left as it is, unless it
+        had to end first.
+        """
+        place = next(place for place in self._watched if place.child.name == name)
+        if place.restart is None:
+            raise RuntimeError(f"{name} cannot be replaced")
+        if how.is_first:
+            self._retire(place, how)
+            place.child, place.restart_at = place.restart(), None
+            wait_until(partial(how.is_ready, place.child), place.child, seconds=how.ready_seconds, what="ready")
+            return
+        new = place.restart()
+        self._retiring.append(new)  # to be stopped, should we be told to stop now
+        try:
+            wait_until(partial(how.is_ready, new), new, seconds=how.ready_seconds, what="ready")
+        except EmbeddedServiceError:
+            new.stop(seconds=1)
+            self._retiring.remove(new)
+            raise
+        self._retiring.remove(new)
+        old, place.child, place.restart_at = place.child, new, None
+        self._end(old, how)
+
+    def _retire(self, place: Watched, how: Replacing) -> None:
+        """End a place's child, and nobody shall miss it meanwhile."""
+        self._watched.remove(place)
+        try:
+            self._end(place.child, how)
+        finally:
+            self._watched.append(place)
+
+    def _end(self, child: Child, how: Replacing) -> None:
+        self._retiring.append(child)
+        child.retire(how.signal)
+        deadline = time.monotonic() + how.seconds
+        while not child.wait(WATCH_SECONDS) and time.monotonic() < deadline:
+            self.look(time.monotonic())
+        child.stop(seconds=1)
+        self._retiring.remove(child)
+
     def stop(self) -> None:
         """Stop all children that were started here, stage by stage. Idempotent; bounded by their stop times."""
+        for child in self._retiring:
+            child.ask_to_stop()
         for stage in Stage:
             places = [place for place in self._watched if place.stage is stage]
             for place in places:
@@ -91,6 +155,8 @@ class Supervisor:
                 place.child.ask_to_stop()
             for place in places:
                 place.child.stop(seconds=place.stop_seconds)
+        for child in self._retiring:
+            child.stop(seconds=1)
 
 
 def wait_until(ready: Callable[[], bool], child: Child, *, seconds: float, what: str) -> None:

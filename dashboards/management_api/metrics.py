@@ -20,7 +20,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from billing.statement_csv import BYTE_ORDER_MARK, safe
-from dashboards import choices, metrics, scopes
+from dashboards import choices, metrics, scopes, standby
 from dashboards.management_api import questions
 from dashboards.management_api.questions import DIMENSIONS, Question
 from dashboards.metrics import METRICS, Chart, Line, Unit, Value
@@ -93,6 +93,7 @@ class Metrics(ManagementView):
     renderer_classes = [JSONRenderer, CsvRenderer]
 
     @extend_schema(parameters=[Question], responses=AnswerRow, operation_id="read_metrics")
+    @standby.preferred()
     def get(self, request: Request) -> Response:
         """Metrics of the whole range: one line, or one for each value of `by`. `Accept: text/csv` (or `format=csv`) makes it a table."""
         told, tenant, now = _told(request), self.visit.tenant, timezone.now()
@@ -111,7 +112,7 @@ class Metrics(ManagementView):
             "by": told.get("by"),
             "units": {name: METRICS[name].unit.value for name in names},
             "results": [_line(line, names, has_steps=told["steps"]) for line in found.lines],
-            "notes": list(found.source.notes),
+            "notes": [*found.source.notes, *_late()],
         }
         if told["steps"]:
             answer["times"] = [edge.astimezone(zone) for edge in span.edges]
@@ -133,6 +134,11 @@ class Names(ManagementView):
         known = [{"name": item.name, "unit": item.unit.value, "is_good": item.is_good} for item in METRICS.values()]
         values = choices.choices(scopes.of_tenant(self.visit.tenant))
         return Response({"metrics": known, "dimensions": list(DIMENSIONS), "values": values})
+
+
+def _late() -> list[str]:
+    behind = standby.behind()
+    return [] if behind is None or behind.as_of is None else [f"As of {behind.as_of.isoformat()}."]
 
 
 def _told(request: Request) -> dict[str, Any]:

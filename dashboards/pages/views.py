@@ -18,7 +18,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
-from dashboards import scopes
+from dashboards import scopes, standby
 from dashboards.models import Series
 from dashboards.pages import asked as asking
 from dashboards.pages import caches, cost, drilling, exports, failures, latency, quality, tabs, tenants, welcome
@@ -70,6 +70,7 @@ def place(request: HttpRequest) -> Place:
 
 
 @require_safe
+@standby.preferred()
 def first(request: HttpRequest) -> HttpResponse:
     """The first tab."""
     here = place(request)
@@ -77,6 +78,7 @@ def first(request: HttpRequest) -> HttpResponse:
 
 
 @require_safe
+@standby.preferred()
 def tab(request: HttpRequest, slug: str) -> HttpResponse:
     return _tab(request, place(request), slug)
 
@@ -103,6 +105,7 @@ def _tab(request: HttpRequest, here: Place, slug: str) -> HttpResponse:
 
 
 @require_safe
+@standby.preferred()
 def csv(request: HttpRequest, slug: str, key: str) -> HttpResponse:
     """One panel's data, as the page with the same query string shows it."""
     here = place(request)
@@ -121,6 +124,7 @@ def csv(request: HttpRequest, slug: str, key: str) -> HttpResponse:
 
 
 @require_safe
+@standby.preferred()
 def requests(request: HttpRequest) -> HttpResponse:
     here = place(request)
     problem, found = "", drilling.Listing(())
@@ -180,6 +184,7 @@ def _render(request: HttpRequest, here: Place, slug: str, template: str, context
         "chosen": here.tenant if here.chosen else None,
         "all_tenants": address(tenants.TAB.slug) + here.asked.query({"tenant": None}),
         "now": dt.datetime.now(dt.UTC),
+        "behind": standby.behind(),
     }
     response: HttpResponse = site.render(request, template, {**frame, **context})
     return response

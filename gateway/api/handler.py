@@ -23,6 +23,7 @@ from gateway.api.lean import LeanRequest, encoded
 from gateway.errors import BodyEncoded, BodyTooLarge, BodyTooSlow, GatewayError, InternalError, InvalidRequest
 from gateway.pipeline import observability
 from gateway.pipeline.exchange import new_request_id
+from gateway.types import Surface
 
 logger = logging.getLogger(__name__)
 LAST_WORDS_SECONDS = 1.0
@@ -77,7 +78,11 @@ class LeanHandler:
         if match is None:
             response = await base.not_found(request)
         else:
-            response = await match.func(request, *match.args, **match.kwargs)
+            try:
+                response = await match.func(request, *match.args, **match.kwargs)
+            except asyncio.CancelledError:
+                await _say_stopped_early(rendering.surface_of(scope["path"], "anthropic-version" in headers), send)
+                raise
         if isinstance(response, EventStreamResponse):
             await _send_stream(response, receive, send, self._client_seconds)
         else:
@@ -202,6 +207,15 @@ async def _send_stream(response: EventStreamResponse, receive: Receive, send: Se
         listener.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await asyncio.shield(response.answer.close(client_left=has_left))
+
+
+async def _say_stopped_early(surface: Surface, send: Send) -> None:
+    """As `_say_stopped`, to a caller who has had nothing yet."""
+    error = InternalError("The gateway was stopped before the answer came. Try again.", code="gateway_stopped")
+    response = rendering.error_response(error, surface, f"req_{new_request_id().hex}")
+    with contextlib.suppress(Exception):
+        async with asyncio.timeout(LAST_WORDS_SECONDS):
+            await asyncio.shield(_send_whole(response, send))
 
 
 async def _say_stopped(response: EventStreamResponse, send: Send) -> None:

@@ -19,6 +19,13 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from gateway import gauges
 
 logger = logging.getLogger(__name__)
+_is_draining = False
+
+
+def drain() -> None:
+    """This process has been told to stop: it is alive, but not ready any more."""
+    global _is_draining
+    _is_draining = True
 
 
 def healthz(request: HttpRequest) -> HttpResponse:
@@ -27,7 +34,9 @@ def healthz(request: HttpRequest) -> HttpResponse:
 
 
 def readyz(request: HttpRequest) -> JsonResponse:
-    """Each dependency, and 503 unless all of them answer. Why one does not is in the log, not in the answer."""
+    """Each dependency, and 503 unless all of them answer. Why one does not is in the log, not in the answer. 503 while it drains, too."""
+    if _is_draining:
+        return JsonResponse({"status": "draining", "checks": {}}, status=503)
     checks = {"postgresql": _is_up(_ask_postgresql), "redis": _is_up(_ask_redis)}
     is_ready = all(checks.values())
     words = {name: "ok" if is_up else "unreachable" for name, is_up in checks.items()}

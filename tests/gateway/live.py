@@ -90,11 +90,9 @@ class Gateway:
     def running(cls, folder: Path, **environment: str) -> Iterator[Gateway]:
         """One on the test database, unless the environment names another."""
         port = free_port()
-        command = [
-            sys.executable, "-m", "uvicorn", "config.asgi:application", "--port", str(port), "--loop", "uvloop",
-            "--http", "config.wire:Protocol", "--no-access-log", "--timeout-graceful-shutdown", "5",
-        ]  # fmt: skip
+        command = [sys.executable, "manage.py", "serve", "--port", str(port)]
         log = folder / f"gateway-{port}.log"
+        environment = {"TOLLGATE_DRAIN": "5", **environment}
         child = process.start("gateway", command, log=log, env=test_environment(**environment), cwd=ROOT)
         gateway = cls(f"http://127.0.0.1:{port}", child)
         try:

@@ -6,9 +6,11 @@ import argparse
 import contextlib
 import os
 import signal
+import socket
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -16,10 +18,11 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 
-from config.embedded import checks, lock, postgres, process, redis
+from config import listening
+from config.embedded import checks, lock, postgres, process, redis, restarts
 from config.embedded import layout as layouts
 from config.embedded.errors import EmbeddedServiceError
-from config.embedded.house import GRACE_SECONDS, House, environment_for_children
+from config.embedded.house import GRACE_SECONDS, SETTLE_SECONDS, House, environment_for_children
 from config.embedded.layout import Layout
 from config.embedded.process import Child
 from config.embedded.supervisor import Stage, Supervisor
@@ -50,6 +53,7 @@ class Command(BaseCommand):
         """Runs until it is told to stop (exit status 0) or something cannot run (one line on stderr, exit status 1)."""
         if options["end_with_parent"]:
             process.end_with_parent()
+        signal.signal(restarts.SIGNAL, signal.SIG_IGN)  # until there is something to replace
         for number in STOP_SIGNALS:
             if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # `nohup` is to be respected
                 signal.signal(number, _request_stop)
@@ -59,7 +63,8 @@ class Command(BaseCommand):
         try:
             house = run.start(host=options["host"], port=options["port"], workers=options["workers"])
             self._say(banner.text(*run.summary(house), seconds=time.monotonic() - started_at, logs=_short(run.layout)))
-            run.supervisor.watch_forever()
+            signal.signal(restarts.SIGNAL, run.ask_to_restart)
+            run.supervisor.watch_forever(besides=lambda: run.restart_if_asked(house))
         except StopRequested:
             self._say("\nStopping ...")
         except EmbeddedServiceError as error:
@@ -86,6 +91,8 @@ class _Run:
         self.layout: Layout = layouts.of(Path(settings.VAR_DIR))
         self.supervisor = Supervisor(say)
         self._lock: lock.FolderLock | None = None
+        self._listener: socket.socket | None = None
+        self._is_restart_asked = False
         self._services: list[Child] = []
         self._seed: dict[str, str] = {}
 
@@ -95,19 +102,60 @@ class _Run:
         self._lock = lock.acquire(self.layout.lock_file)
         checks.port_is_free(host, port)
         environment = environment_for_children(self.layout, self._database(), self._redis())
-        house = House(Path(settings.BASE_DIR), self.layout, environment, host, port, workers)
+        self._listener = listening.bound(host, port)
+        listener, drain_seconds = self._listener.fileno(), settings.DRAIN_SECONDS
+        house = House(
+            Path(settings.BASE_DIR),
+            self.layout,
+            environment,
+            host,
+            port,
+            workers,
+            listener,
+            drain_seconds=drain_seconds,
+        )
         self._seed = self._prepare_data(house)
-        web = self.supervisor.run(house.web, stage=Stage.FRONT, stop_seconds=GRACE_SECONDS + 2, restartable=False)
+        house.make_metrics_folder()
+        seconds = GRACE_SECONDS + SETTLE_SECONDS
+        for number in range(1, workers + 1):
+            serve = partial(house.gateway, number)
+            gateway = self.supervisor.run(serve, stage=Stage.FRONT, stop_seconds=seconds, restartable=True)
         for start in (house.worker, house.beat):
             self.supervisor.run(start, stage=Stage.BACKGROUND, stop_seconds=2, restartable=True)
-        house.wait_until_ready(web)
+        house.wait_until_ready(gateway)
         return house
+
+    def ask_to_restart(self, _number: int, _frame: FrameType | None) -> None:
+        self._is_restart_asked = True
+
+    def restart_if_asked(self, house: House) -> None:
+        """Replace every process that runs our code by a new one, one after another; where one cannot be, the rest stay as they are.
+
+        The schema first, which the old code has to bear; then the worker, which has to understand what new gateway processes write.
+        """
+        if not self._is_restart_asked:
+            return
+        self._is_restart_asked = False
+        self.say("Replacing the processes ...")
+        problem = ""
+        try:
+            house.migrate()
+            self.supervisor.replace("worker", house.replacing_worker())
+            self.supervisor.replace("beat", house.replacing_beat())
+            for number in range(1, house.workers + 1):
+                self.supervisor.replace(f"gateway-{number}", house.replacing_gateways())
+        except EmbeddedServiceError as error:
+            problem = str(error)
+        self.say(f"Not all processes could be replaced: {problem}" if problem else "All processes have been replaced.")
+        restarts.tell(self.layout, problem)
 
     def summary(self, house: House) -> tuple[str, dict[str, str]]:
         return house.address, self._seed
 
     def stop(self) -> None:
         """Stop everything in reverse order. Idempotent."""
+        if self._listener is not None:
+            self._listener.close()  # nobody shall wait to be accepted
         self.supervisor.stop()
         for child in reversed(self._services):
             child.stop(seconds=5)

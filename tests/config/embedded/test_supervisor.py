@@ -10,7 +10,14 @@ import pytest
 from config.embedded import process
 from config.embedded.errors import EmbeddedServiceError
 from config.embedded.process import Child
-from config.embedded.supervisor import RESTARTS_PER_MINUTE, Stage, Supervisor, run_to_the_end, wait_until
+from config.embedded.supervisor import (
+    RESTARTS_PER_MINUTE,
+    Replacing,
+    Stage,
+    Supervisor,
+    run_to_the_end,
+    wait_until,
+)
 
 
 def test_a_restartable_child_is_started_again_after_a_growing_pause(folder: Path) -> None:
@@ -103,3 +110,60 @@ def test_a_task_that_fails_or_hangs_is_reported_and_gone(folder: Path) -> None:
     with pytest.raises(EmbeddedServiceError, match=r"did not finish within 0\.2 s"):
         run_to_the_end(hanging, seconds=0.2)
     assert hanging.has_ended()
+
+
+def replaced(folder: Path, how: Replacing) -> list[str]:
+    """What two generations of a child say, when the first one is replaced by the second."""
+    order, generations = folder / "order", iter("12")
+
+    def start() -> Child:
+        name = next(generations)
+        script = (
+            f"trap 'sleep 0.1; echo {name} ends >> {order}; exit 0' TERM; echo {name} begins >> {order}; "
+            "echo ready; while :; do sleep 0.02; done"
+        )
+        child = process.start("one", ["sh", "-c", script], log=folder / name)
+        if name == "1":
+            wait_until(lambda: child.tail() == ["ready"], child, seconds=5, what="ready")
+        return child
+
+    supervisor = Supervisor(lambda line: None)
+    supervisor.run(start, stage=Stage.FRONT, stop_seconds=5, restartable=True)
+    supervisor.replace("one", how)
+    supervisor.look(0)  # nobody is missed
+    supervisor.stop()
+    return order.read_text().splitlines()
+
+
+def is_ready(child: Child) -> bool:
+    return child.tail() == ["ready"]
+
+
+def test_a_child_is_replaced_once_the_new_one_is_ready(folder: Path) -> None:
+    how = Replacing(signal.SIGTERM, seconds=5, is_ready=is_ready, ready_seconds=5)
+    assert replaced(folder, how) == ["1 begins", "2 begins", "1 ends", "2 ends"]
+
+
+def test_of_what_there_may_be_only_one_the_old_one_ends_first(folder: Path) -> None:
+    how = Replacing(signal.SIGTERM, seconds=5, is_ready=is_ready, ready_seconds=5, is_first=True)
+    assert replaced(folder, how) == ["1 begins", "1 ends", "2 begins", "2 ends"]
+
+
+def test_where_the_new_one_does_not_get_ready_the_old_one_stays(folder: Path) -> None:
+    scripts = iter(["sleep 1000", "echo broken; exit 3"])
+    started: list[Child] = []
+
+    def start() -> Child:
+        started.append(process.start("one", ["sh", "-c", next(scripts)], log=folder / "log"))
+        return started[-1]
+
+    supervisor = Supervisor(lambda line: None)
+    supervisor.run(start, stage=Stage.FRONT, stop_seconds=5, restartable=True)
+    how = Replacing(signal.SIGTERM, seconds=5, is_ready=is_ready, ready_seconds=5)
+    with pytest.raises(EmbeddedServiceError, match=r"one has ended \(exit status 3\) before ready") as caught:
+        supervisor.replace("one", how)
+    assert str(caught.value).endswith("broken")
+    assert not started[0].has_ended()
+    supervisor.look(0)
+    supervisor.stop()
+    assert started[0].has_ended()

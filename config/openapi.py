@@ -11,6 +11,4 @@ SPECTACULAR_SETTINGS = {
         "ProviderKind": "gateway.models.catalog.Provider.Kind",
         "Severity": "billing.models.channels.Severity",
     },
-    "SWAGGER_UI_DIST": "SIDECAR",
-    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
 }

@@ -3,11 +3,13 @@
 from django.contrib import admin
 from django.urls import include, path
 from django.utils.module_loading import autodiscover_modules
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+from drf_spectacular.generators import SchemaGenerator
+from drf_spectacular.views import SpectacularAPIView
 
 from billing import confirmation
 from config import management_docs
 from config.browsers import leads_elsewhere
+from config.reference import pages as reference
 from gateway.api import health
 from gateway.pages import rating
 from tenants.accounts import sso_pages
@@ -18,6 +20,7 @@ from tenants.console import front
 autodiscover_modules("pages")  # the apps' own pages, of the operators' site too
 
 CALLS = [path("v1/", include("gateway.api.urls"))]  # what applications call, which has an OpenAPI document of its own
+CALLS_DOCUMENT = reference.Document(lambda: SchemaGenerator(patterns=CALLS), schema="schema", key="tg-…")
 
 urlpatterns = [
     path("", front.front, name="front"),
@@ -36,7 +39,7 @@ urlpatterns = [
     path("api/v1/docs/", management_docs.docs, name="management_docs"),
     path("api/v1/", include("config.management_urls")),
     path("api/schema/", SpectacularAPIView.as_view(patterns=CALLS), name="schema"),
-    path("api/docs/", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="docs"),
+    path("api/docs/", reference.page(CALLS_DOCUMENT), name="docs"),
     path("feedback/<str:token>", rating.page, name="feedback"),
     path("healthz", health.healthz),
     path("readyz", health.readyz),

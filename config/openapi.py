@@ -1,4 +1,4 @@
-"""How the OpenAPI documents are made: that of what applications call, and that of the management API (`config.management_docs`)."""
+"""How the OpenAPI documents are made: that of what applications call (`config.calls_docs`), and the management API's (`config.management_docs`)."""
 
 SPECTACULAR_SETTINGS = {
     "TITLE": "Tollgate",

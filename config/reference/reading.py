@@ -95,7 +95,9 @@ def read(document: dict[str, Any]) -> Reference:
     shared = _shared(schemas, found)
     placed: set[str] = set()
     groups = []
-    for tag in dict.fromkeys(_tag(raw) for _path, _method, raw in found):
+    used = dict.fromkeys(_tag(raw) for _path, _method, raw in found)
+    first = [item["name"] for item in document.get("tags", ()) if item["name"] in used]
+    for tag in dict.fromkeys([*first, *used]):
         own = [(path, method, raw) for path, method, raw in found if _tag(raw) == tag]
         groups.append(_group(schemas, tag, own, shared, usual, placed))
     info = document["info"]

@@ -12,8 +12,9 @@ from config.reference import pages
 from config.reference.pages import Document
 
 TEXT = (
-    "One API to every model provider, in OpenAI's and Anthropic's wire formats. Send a key (`authorization: Bearer tg-…`, or `x-api-key: tg-…`); "
-    "the SDKs of both providers do so when they are given Tollgate's address. What is not described here is handed on as it is."
+    "One API to every model provider, in OpenAI's and Anthropic's wire formats. Send a key (`authorization: Bearer tg-…`, or "
+    "`x-api-key: tg-…`); the SDKs of both providers do so when they are given Tollgate's address. What is not described here is handed on "
+    "as it is."
 )
 PATTERNS = [path("v1/", include("gateway.api.urls"))]
 PARTS = ("Inference", "Catalog", "Usage", "Feedback", "Cache")

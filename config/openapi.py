@@ -1,4 +1,4 @@
-"""How the OpenAPI documents are made: that of what applications call (`config.calls_docs`), and the management API's (`config.management_docs`)."""
+"""How the OpenAPI documents are made: `config.calls_docs` of what applications call, and `config.management_docs`."""
 
 SPECTACULAR_SETTINGS = {
     "TITLE": "Tollgate",

@@ -123,7 +123,9 @@ class Channels(Whole):
     def resend(self, request: Request, pk: Any, delivery_id: Any) -> Response:
         """Try an alert's delivery to it anew, from the first attempt on. One that is on its way anyway stays so."""
         channel = self.own()
-        delivery = get_object_or_404(AlertDelivery.objects.filter(tenant=self.visit.tenant, channel=channel), pk=delivery_id)
+        delivery = get_object_or_404(
+            AlertDelivery.objects.filter(tenant=self.visit.tenant, channel=channel), pk=delivery_id
+        )
         delivery.channel = channel
         try:
             deliveries.resend(delivery, timezone.now())

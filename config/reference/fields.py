@@ -22,7 +22,13 @@ FORMATS = {
     "decimal": "decimal, as a text",
     "time": "time of day",
 }
-KINDS = {"string": "text", "integer": "whole number", "number": "number", "boolean": "true or false", "object": "object"}
+KINDS = {
+    "string": "text",
+    "integer": "whole number",
+    "number": "number",
+    "boolean": "true or false",
+    "object": "object",
+}
 CHOICE = re.compile(r"^\* `(.*?)` - (.*)$", re.MULTILINE)
 
 
@@ -59,7 +65,9 @@ class Schemas:
         found = self.resolved(schema)
         if found.get("type") == "array":
             return f"list of {self._many(self.kind(found.get('items', {})))}"
-        options = [self.kind(item) for item in found.get("oneOf", ()) if self.resolved(item).get("enum") not in ([""], [None])]
+        options = [
+            self.kind(item) for item in found.get("oneOf", ()) if self.resolved(item).get("enum") not in ([""], [None])
+        ]
         if options:
             return " or ".join(dict.fromkeys(options))
         if "type" not in found:

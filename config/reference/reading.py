@@ -22,7 +22,8 @@ WORDS = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
 @dataclass(frozen=True)
 class Answer:
-    """`shape` is the anchor of what is told, and `title` its name, where it is described once for several operations; else `fields` has it."""
+    """`shape` is the anchor of what is told, and `title` its name, where that is described once for several operations; else `fields` has
+    it."""
 
     status: str
     text: str
@@ -126,9 +127,7 @@ def _group(
     """`placed` are the shapes that a group before has described."""
     texts = Counter(raw.get("description", "") for _path, _method, raw in own)
     text = next((text for text, times in texts.most_common() if text and times > 1), "")
-    operations = tuple(
-        _operation(schemas, path, method, raw, shared, usual, said=text) for path, method, raw in own
-    )
+    operations = tuple(_operation(schemas, path, method, raw, shared, usual, said=text) for path, method, raw in own)
     used = dict.fromkeys(name for _path, _method, raw in own for name in _told(schemas, raw) if name in shared)
     shapes = []
     for name in used:
@@ -162,7 +161,9 @@ def _operation(
         path=path,
         summary=raw.get("summary") or raw["operationId"].replace("_", " ").capitalize(),
         text="" if text == said else text,
-        right=Right(right["action"], right["subject"], tuple(right["roles"]), tuple(right["only_own"])) if right else None,
+        right=Right(right["action"], right["subject"], tuple(right["roles"]), tuple(right["only_own"]))
+        if right
+        else None,
         scope=raw.get(SCOPE, ""),
         parameters=tuple(_parameters(schemas, raw.get("parameters", ()))),
         body=schemas.fields(schema, "sent"),

@@ -1,5 +1,5 @@
-"""Providers and models, and how models' circuit breakers stand. A provider's credential is written and never read; the operator's models are
-there to look at.
+"""Providers and models, and how models' circuit breakers stand. A provider's credential is written and never read; the operator's models
+are there to look at.
 """
 
 from __future__ import annotations
@@ -79,7 +79,9 @@ class Offer(serializers.Serializer[Any]):
     context_window = serializers.IntegerField(allow_null=True)
     max_output_tokens = serializers.IntegerField(allow_null=True)
     price_ref = serializers.CharField(allow_blank=True)
-    input_usd_per_mtok = Money(allow_null=True, help_text="Of a million tokens. Null: enter a price, or requests are refused.")
+    input_usd_per_mtok = Money(
+        allow_null=True, help_text="Of a million tokens. Null: enter a price, or requests are refused."
+    )
     output_usd_per_mtok = Money(allow_null=True)
     is_added = serializers.BooleanField(help_text="Applications may name it already.")
 
@@ -164,11 +166,17 @@ class BreakerRow(serializers.Serializer[Any]):
 
     model = serializers.UUIDField()
     name = serializers.CharField()
-    setting = serializers.ChoiceField(Model.Breaker.choices, help_text="The model's `breaker`: by itself, or held by hand.")
-    state = serializers.ChoiceField([(state, state) for state in (CLOSED, OPEN, HALF_OPEN)], help_text="By itself, whatever it is held at.")
+    setting = serializers.ChoiceField(
+        Model.Breaker.choices, help_text="The model's `breaker`: by itself, or held by hand."
+    )
+    state = serializers.ChoiceField(
+        [(state, state) for state in (CLOSED, OPEN, HALF_OPEN)], help_text="By itself, whatever it is held at."
+    )
     since = serializers.DateTimeField(allow_null=True, help_text="Null: it has not opened in the last hour.")
     probe_seconds = serializers.FloatField(help_text="Until an open one is probed.")
-    well = serializers.IntegerField(allow_null=True, help_text="Calls of the last 30 s, while it is closed; of own models only.")
+    well = serializers.IntegerField(
+        allow_null=True, help_text="Calls of the last 30 s, while it is closed; of own models only."
+    )
     badly = serializers.IntegerField(allow_null=True)
     p95_first_byte_ms = serializers.FloatField(allow_null=True)
     p95_whole_ms = serializers.FloatField(allow_null=True)

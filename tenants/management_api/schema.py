@@ -81,7 +81,11 @@ class ManagementSchema(AutoSchema):
     def get_description(self) -> str:
         """The action's own, or its view's; not what is said of all views of that make."""
         handler = getattr(self.view, str(getattr(self.view, "action", "") or self.method.lower()), None)
-        said = handler.__doc__ if handler is not None and handler.__qualname__.startswith(f"{type(self.view).__name__}.") else None
+        said = (
+            handler.__doc__
+            if handler is not None and handler.__qualname__.startswith(f"{type(self.view).__name__}.")
+            else None
+        )
         return inspect.cleandoc(said or vars(type(self.view)).get("__doc__") or "")
 
     def get_extensions(self) -> dict[str, Any]:

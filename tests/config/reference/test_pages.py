@@ -77,5 +77,8 @@ def test_in_a_console_it_stands_in_its_frame_and_calls_with_a_key_all_the_same(c
 
 def test_the_document_is_given_as_json():
     response = Client().get("/api/v1/schema/?format=json")
-    assert response.headers["content-type"].startswith("application/vnd.oai.openapi+json") or "json" in response.headers["content-type"]
+    assert (
+        response.headers["content-type"].startswith("application/vnd.oai.openapi+json")
+        or "json" in response.headers["content-type"]
+    )
     assert response.json()["info"]["title"] == "Tollgate: management API"

@@ -15,7 +15,10 @@ COMPONENTS = {
         "properties": {
             "id": {"type": "string", "format": "uuid", "readOnly": True},
             "title": {"type": "string", "maxLength": 80, "description": "As `readers` know it."},
-            "kind": {"allOf": [{"$ref": "#/components/schemas/Kind"}], "description": "* `novel` - Novel\n* `short` - Short story"},
+            "kind": {
+                "allOf": [{"$ref": "#/components/schemas/Kind"}],
+                "description": "* `novel` - Novel\n* `short` - Short story",
+            },
             "authors": {
                 "type": "array",
                 "maxItems": 3,
@@ -87,7 +90,9 @@ def test_operations_stand_in_groups_and_what_all_say_is_said_once():
         ("Pages", "group-pages", ""),
     ]
     assert [
-        (item.id, item.method, item.path, item.summary, item.text) for group in found.groups for item in group.operations
+        (item.id, item.method, item.path, item.summary, item.text)
+        for group in found.groups
+        for item in group.operations
     ] == [
         ("list_books", "GET", "/books", "List books", ""),
         ("create_books", "POST", "/books", "Create books", ""),

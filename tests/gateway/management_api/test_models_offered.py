@@ -22,7 +22,11 @@ def provider(cast: Cast, simulator_process: Any, settings: Any) -> Provider:
     """Acme's own, at the simulator."""
     settings.OUTBOUND_ALLOW = [ip_network("127.0.0.1/32")]
     return Provider.objects.create(
-        tenant=cast.acme.tenant, name="ours", kind="openai", base_url=f"{simulator_process.base_url}/v1", credential="sk-x"
+        tenant=cast.acme.tenant,
+        name="ours",
+        kind="openai",
+        base_url=f"{simulator_process.base_url}/v1",
+        credential="sk-x",
     )
 
 

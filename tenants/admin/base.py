@@ -80,7 +80,7 @@ class HouseAdmin(ScopedChoices, ModelAdmin):
     in_console: dict[str, Any] = {}  # attributes that are others there, where not every model has a page
 
     class Media:
-        js = (forms.Script("tollgate/choices.js", type="module"),)
+        js = (forms.Script("tollgate/names.js", type="module"),)
 
     def __init__(self, model: Any, admin_site: Any) -> None:
         super().__init__(model, admin_site)

@@ -78,7 +78,7 @@ def walk(asked: argparse.Namespace) -> None:
         told = io.StringIO()
         call_command("seed_demo", simulator_url=simulator.base_url, json=True, stdout=told)
         call_command("seed_traffic", days=35, requests=8_000)
-        with Gateway.running(FOLDER) as server, browsing.chromium() as browser:
+        with Gateway.running(FOLDER, TOLLGATE_OUTBOUND_ALLOW="127.0.0.1/32") as server, browsing.chromium() as browser:
             rating = fill(server, json.loads(told.getvalue())["api_key"], simulator.base_url)
             for theme in asked.theme or ("light", "dark"):
                 take(browser, server.url, theme, asked, rating)

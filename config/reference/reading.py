@@ -126,7 +126,7 @@ def _group(
 ) -> Group:
     """`placed` are the shapes that a group before has described."""
     texts = Counter(raw.get("description", "") for _path, _method, raw in own)
-    text = next((text for text, times in texts.most_common() if text and times > 1), "")
+    text = next((text for text, times in texts.items() if text and times > 1 and 2 * times > len(own)), "")
     operations = tuple(_operation(schemas, path, method, raw, shared, usual, said=text) for path, method, raw in own)
     used = dict.fromkeys(name for _path, _method, raw in own for name in _told(schemas, raw) if name in shared)
     shapes = []

@@ -220,7 +220,7 @@ class BudgetAdmin(TenantScopedAdmin):
             "title": _("Add budget"),
             "opts": self.opts,
             "form": form,
-            "media": form.media,
+            "media": self.media + form.media,
             "kept": [(name, value) for name, value in request.GET.items() if name != "tenant"],
         }
         return TemplateResponse(request, "admin/billing/budget/tenant.html", context)

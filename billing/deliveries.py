@@ -23,6 +23,7 @@ from django.db import connection, transaction
 from django.db.models import Case, CharField, Exists, F, OuterRef, Q, TextField, Value, When, Window
 from django.db.models.functions import Cast, RowNumber
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from billing import alert_channels, alert_messages, channels
 from billing.channels import DeliveryError, Destination, Message
@@ -266,7 +267,17 @@ def _destination(channel: AlertChannel, ciphertexts: Any) -> Destination:
     return Destination(channel.kind, channel.target, secret, former)
 
 
+class SwitchedOff(ValueError):
+    """The channel is told nothing at present."""
+
+
 def resend(delivery: AlertDelivery, now: dt.datetime) -> bool:
-    """Try a delivery anew, from the first attempt on, with the same id; False while it waits anyway. What went wrong before stays noted."""
+    """Try a delivery anew, from the first attempt on, with the same id; False while it waits anyway. What went wrong before stays noted.
+
+    Raises `SwitchedOff`, for people to read, if nothing would be sent.
+    """
+    if not delivery.channel.is_active or delivery.channel.awaits_confirmation:
+        text = _("“%(name)s” is switched off or not confirmed yet, so nothing is sent to it.")
+        raise SwitchedOff(text % {"name": delivery.channel.name})
     over = AlertDelivery.objects.filter(pk=delivery.pk).exclude(status=Status.WAITING)
     return bool(over.update(status=Status.WAITING, attempts=0, next_attempt_at=now))

@@ -1,6 +1,4 @@
-"""The OpenAPI document of the management API, and a page that shows it and calls it: for anybody, with a management key; and within each
-console for its members, with their session.
-"""
+"""The OpenAPI document of the management API, and the page that shows it: for anybody, and within each console for its members."""
 
 from __future__ import annotations
 
@@ -8,8 +6,10 @@ from typing import Any
 
 from django.urls import include, path
 from drf_spectacular.generators import SchemaGenerator
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+from drf_spectacular.views import SpectacularAPIView
 
+from config.reference import pages
+from config.reference.pages import Document
 from tenants import visits
 from tenants.console import addresses
 
@@ -34,4 +34,4 @@ class Generator(SchemaGenerator):
 
 
 schema = SpectacularAPIView.as_view(patterns=PATTERNS, generator_class=Generator)
-docs = SpectacularSwaggerSplitView.as_view(url_name="management_schema")
+docs = pages.page(Document(lambda: Generator(patterns=PATTERNS), schema="management_schema", key="tgm-…"))

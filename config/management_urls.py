@@ -22,6 +22,8 @@ router.register("context-policies", routing.ContextPolicies, "context-policies")
 router.register("rules", routing.Rules, "rules")
 router.register("cache-policies", caches.CachePolicies, "cache-policies")
 router.register("judges", judges.Judges, "judges")
+router.register("judgements", judges.Judgements, "judgements")
+router.register("measured-quality", judges.Measured, "measured-quality")
 router.register("budgets", budgets.Budgets, "budgets")
 router.register("channels", alerts.Channels, "channels")
 router.register("alerts", alerts.Alerts, "alerts")
@@ -50,6 +52,7 @@ urlpatterns = [
         alert_settings.Settings.as_view(READ_AND_CHANGE, basename="alert-settings"),
         name="alert-settings",
     ),
+    path("judges-budget", judges.JudgesBudget.as_view(READ_AND_CHANGE, basename="judges-budget"), name="judges-budget"),
     path("metrics", metrics.Metrics.as_view(), name="metrics"),
     path("metrics/names", metrics.Names.as_view(), name="metrics-names"),
     path("content-policy", content.Policy.as_view(), name="content-policy"),

@@ -1,4 +1,4 @@
-"""How the OpenAPI documents are made: that of what applications call, and that of the management API (`config.management_docs`)."""
+"""How the OpenAPI documents are made: `config.calls_docs` of what applications call, and `config.management_docs`."""
 
 SPECTACULAR_SETTINGS = {
     "TITLE": "Tollgate",
@@ -11,6 +11,4 @@ SPECTACULAR_SETTINGS = {
         "ProviderKind": "gateway.models.catalog.Provider.Kind",
         "Severity": "billing.models.channels.Severity",
     },
-    "SWAGGER_UI_DIST": "SIDECAR",
-    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
 }

@@ -50,7 +50,6 @@ INSTALLED_APPS = [
     *SIGN_IN_APPS,
     "auditlog",
     "drf_spectacular",
-    "drf_spectacular_sidecar",  # Swagger UI from our own address, not from a CDN
     "rest_framework",
     "config",
     "tenants",

@@ -6,12 +6,15 @@ reservation, in the ledger, and there again after Redis has lost them.
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterable
+from decimal import Decimal
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import msgspec
 
-from billing import limits
+from billing import limits, selectors, windows
 from billing.limits import Limit, Limits
 from gateway.models import JudgeBudget, JudgePolicy, MeasuredQuality
 from gateway.quality import judge
@@ -30,6 +33,14 @@ def of(tenant: Tenant, task: str) -> JudgePolicy:
 def budget(tenant: Tenant) -> JudgeBudget:
     """The tenant's; a new one, which is not saved, if it has none."""
     return JudgeBudget.objects.filter(tenant=tenant).first() or JudgeBudget(tenant=tenant)
+
+
+def used_usd(tenant: Tenant, window: str, now: dt.datetime) -> Decimal:
+    """By judges in the present `day` or `month`, as far as the ledger has it."""
+    zone = ZoneInfo(tenant.timezone)
+    present = windows.window(window, now.timestamp(), zone)
+    used = selectors.used(tenant.pk, limits.TAG, [judge.TAG], present, zone).get(judge.TAG, {})
+    return Decimal(used.get(limits.USD, 0)) / limits.NANO_PER_USD
 
 
 def save(row: JudgePolicy | JudgeBudget) -> None:

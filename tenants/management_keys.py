@@ -28,7 +28,7 @@ MOST_SECRET_CHARACTERS = 200
 SUBJECTS = (
     "keys", "providers", "models", "tasks", "rules", "budgets", "channels", "caches", "end_users", "members", "alerts", "requests",
     "statements", "audit", "content", "dashboards", "feedback", "labels", "quality_models", "cache_checks", "subscription", "tenant",
-    "sso",
+    "sso", "judges", "judgements",
 )  # fmt: skip
 NOTED_EVERY = dt.timedelta(minutes=1)  # when a key was last used
 

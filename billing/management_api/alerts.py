@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema
@@ -56,6 +57,12 @@ class TestResult(serializers.Serializer[Any]):
     sent = serializers.ChoiceField(["test_alert", "confirmation_link"])
     is_taken = serializers.BooleanField()
     error = serializers.CharField(allow_blank=True)
+
+
+class DeliveryRow(serializers.ModelSerializer[AlertDelivery]):
+    class Meta:
+        model = AlertDelivery
+        fields = ["id", "channel", "notice", "status", "attempts", "delivered_at", "next_attempt_at", "errors"]
 
 
 class Channels(Whole):
@@ -111,6 +118,22 @@ class Channels(Whole):
         secret = alert_channels.rotate_secret(channel, now=timezone.now())
         return Response({**self.shown(self.row()), "secret": secret}, status=201)
 
+    @extend_schema(request=None, responses=DeliveryRow)
+    @action(detail=True, methods=["post"], url_path="deliveries/<uuid:delivery_id>/resend", right="change")
+    def resend(self, request: Request, pk: Any, delivery_id: Any) -> Response:
+        """Try an alert's delivery to it anew, from the first attempt on. One that is on its way anyway stays so."""
+        channel = self.own()
+        delivery = get_object_or_404(
+            AlertDelivery.objects.filter(tenant=self.visit.tenant, channel=channel), pk=delivery_id
+        )
+        delivery.channel = channel
+        try:
+            deliveries.resend(delivery, timezone.now())
+        except deliveries.SwitchedOff as error:
+            raise Conflict(str(error)) from error
+        delivery.refresh_from_db(fields=["status", "attempts", "next_attempt_at"])
+        return Response(DeliveryRow(delivery).data)
+
     def _ask(self, channel: AlertChannel) -> DeliveryError | None:
         """Send an unconfirmed address its link. That it cannot be sent is no reason to refuse the channel: it can be asked again."""
         if not channel.awaits_confirmation:
@@ -121,12 +144,6 @@ class Channels(Whole):
         except DeliveryError as error:
             return error
         return None
-
-
-class DeliveryRow(serializers.ModelSerializer[AlertDelivery]):
-    class Meta:
-        model = AlertDelivery
-        fields = ["channel", "notice", "status", "attempts", "delivered_at", "errors"]
 
 
 class AlertRow(serializers.ModelSerializer[Alert]):

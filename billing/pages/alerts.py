@@ -80,13 +80,15 @@ def resend(request: HttpRequest, delivery_id: UUID) -> HttpResponse:
     rows = AlertDelivery.objects.select_related("channel").defer("channel__secret", "channel__former_secret")
     delivery = get_object_or_404(rows, pk=delivery_id, tenant=visits.of(request).tenant)
     name = delivery.channel.name
-    if not delivery.channel.is_active or delivery.channel.awaits_confirmation:
-        text = _("“%(name)s” is switched off or not confirmed yet, so nothing is sent to it.")
-        messages.error(request, text % {"name": name})
-    elif deliveries.resend(delivery, timezone.now()):
-        messages.success(request, _("It is on its way to “%(name)s” again.") % {"name": name})
+    try:
+        is_sent_again = deliveries.resend(delivery, timezone.now())
+    except deliveries.SwitchedOff as error:
+        messages.error(request, str(error))
     else:
-        messages.info(request, _("It is on its way to “%(name)s” already.") % {"name": name})
+        if is_sent_again:
+            messages.success(request, _("It is on its way to “%(name)s” again.") % {"name": name})
+        else:
+            messages.info(request, _("It is on its way to “%(name)s” already.") % {"name": name})
     return HttpResponseRedirect(reverse("console:billing_alert_changelist"))
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from django.contrib.admin import display
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import BooleanRadioFilter, ChoicesDropdownFilter
 
@@ -16,6 +17,8 @@ from gateway.models import JudgeBudget, Judgement, JudgePolicy, MeasuredQuality
 from tenants import sites
 from tenants.admin.base import TenantScopedAdmin
 from tenants.admin.filters import TenantFilter
+
+ID_END = 10  # characters of a request's id that the list shows
 
 
 @sites.register(JudgePolicy, in_console=False)
@@ -47,6 +50,7 @@ class JudgeBudgetAdmin(TenantScopedAdmin):
 @sites.register(Judgement)
 class JudgementAdmin(LookedAtAdmin):
     subject = "judgements"
+    empty_hint = _("Have a sample of answers judged, under Judges.")
     paginator = EstimatePaginator
     show_full_result_count = False
     list_display = ["of_request", "tenant", "task", "model", "score", "status", "judge", "is_self", "answered_at"]
@@ -69,12 +73,13 @@ class JudgementAdmin(LookedAtAdmin):
 
     @display(description=_("Request"), ordering="request_id")
     def of_request(self, row: Judgement) -> str:
-        return str(row)
+        return format_html('<span class="tg-mono" title="{}">…{}</span>', str(row), row.request_id.hex[-ID_END:])
 
 
 @sites.register(MeasuredQuality)
 class MeasuredQualityAdmin(LookedAtAdmin):
     subject = "judgements"
+    empty_hint = _("Models are measured once enough of their answers were judged or rated.")
     list_display = ["model", "tenant", "task", "quality", "source", "answers", "measured_at"]
     list_filter = [TenantFilter, ("source", ChoicesDropdownFilter)]
     search_fields = ["task", "model"]

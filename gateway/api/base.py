@@ -10,6 +10,7 @@ from typing import Any
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from drf_spectacular.openapi import AutoSchema
 from rest_framework import exceptions
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.views import APIView
@@ -66,9 +67,17 @@ class ApiKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-c
         return [{"type": "http", "scheme": "bearer"}, {"type": "apiKey", "in": "header", "name": "x-api-key"}]
 
 
+class CallSchema(AutoSchema):
+    """What the OpenAPI document says of every endpoint: the scope that a key needs."""
+
+    def get_extensions(self) -> dict[str, str]:
+        return {"x-tollgate-scope": self.view.scope} if self.view.scope else {}
+
+
 class GatewayView(APIView):
     """An endpoint. Handlers are `async def`; whatever they raise is rendered in the surface's format."""
 
+    schema = CallSchema()
     authentication_classes = [ApiKeyAuthentication]
     scope = ""
     schema_tags: list[str] = []

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied, ValidationError
@@ -14,14 +13,12 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 
-from billing import limits, selectors, windows
 from gateway import judge_policies
 from gateway.caching import evidence
 from gateway.judging import counting
 from gateway.models import JudgePolicy, Task
 from gateway.pages.judge_forms import JudgeBudgetForm, JudgeForm
 from gateway.pages.tasks import read_or_write, tasks
-from gateway.quality import judge
 from gateway.quality.figures import Counts
 from tenants import visits
 from tenants.models import Tenant
@@ -156,11 +153,4 @@ def _shown(slug: str, name: str, policy: JudgePolicy | None, counted: dict[tuple
 
 
 def _spent(tenant: Tenant, now: dt.datetime) -> dict[str, str]:
-    """By judges, today and this month, as far as the ledger has it."""
-    zone = ZoneInfo(tenant.timezone)
-    found = {}
-    for kind in ("day", "month"):
-        window = windows.window(kind, now.timestamp(), zone)
-        used = selectors.used(tenant.pk, limits.TAG, [judge.TAG], window, zone).get(judge.TAG, {})
-        found[kind] = f"${used.get(limits.USD, 0) / limits.NANO_PER_USD:.4f}"
-    return found
+    return {kind: f"${judge_policies.used_usd(tenant, kind, now):.4f}" for kind in ("day", "month")}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 from django.db.models import Sum
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
@@ -19,6 +20,8 @@ from django.views.decorators.http import require_POST, require_safe
 
 from billing import limits
 from billing.models import DailyUsage
+from gateway.admin import request_search
+from gateway.models import RequestLog
 from gateway.pages import offers
 from gateway.quality.feedback import REASONS
 from tenants import playground, sites, visits
@@ -60,6 +63,17 @@ def token(request: HttpRequest) -> HttpResponse:
         return JsonResponse({"error": _("The playground is switched off.")}, status=409)
     made = playground.issue(visit.tenant.pk, request.user.get_username())
     return JsonResponse({"token": made, "expires_in": playground.LIFETIME_SECONDS})
+
+
+@sites.console.page("playground/requests/<uuid:request_id>/", name="playground_request", subject="requests")
+@require_safe
+@never_cache
+def written(request: HttpRequest, request_id: UUID) -> HttpResponse:
+    """Where the request's trace is; 204 until it is written, some moments after the answer."""
+    rows = RequestLog.objects.filter(request_search.around(request_id), tenant=visits.of(request).tenant)
+    if not rows.filter(request_id=request_id).exists():
+        return HttpResponse(status=204)
+    return JsonResponse({"url": reverse("console:gateway_requestlog_change", args=[request_id])})
 
 
 @sites.console.page("playground/on/", name="playground_on", subject="playground", action="change")
@@ -109,6 +123,7 @@ def _settings(request: HttpRequest, offered: offers.Offers, key: ApiKey | None) 
     return {
         "api": addresses.outside("front") + "v1/",
         "tokenUrl": reverse("console:playground_token"),
+        "requestsUrl": reverse("console:playground") + "requests/",
         "memory": f"tollgate.playground.{visit.tenant.pk}.{request.user.pk}",
         "about": {offer.name: offer.about for offer in [*offered.tasks, *offered.models]},
         "reasons": {name: str(label) for name, label in REASONS.items()},

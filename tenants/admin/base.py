@@ -79,6 +79,9 @@ class HouseAdmin(ScopedChoices, ModelAdmin):
     empty_hint: Any = ""  # under “No … yet” where a list has no rows: what they are for
     in_console: dict[str, Any] = {}  # attributes that are others there, where not every model has a page
 
+    class Media:
+        js = (forms.Script("tollgate/names.js", type="module"),)
+
     def __init__(self, model: Any, admin_site: Any) -> None:
         super().__init__(model, admin_site)
         if admin_site is sites.console:

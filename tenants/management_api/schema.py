@@ -1,7 +1,10 @@
-"""What the OpenAPI document says of every operation besides its bodies: filters, idempotency, errors."""
+"""What the OpenAPI document says of every operation besides its bodies: in a few words what it does, the right it takes, filters,
+idempotency, errors.
+"""
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 from drf_spectacular.openapi import AutoSchema
@@ -9,6 +12,7 @@ from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
 from rest_framework import serializers
 
 from tenants.management_api import idempotency
+from tenants.roles import RIGHTS, Role
 
 ERRORS = {
     "400": "Something is wrong with the body or the query; `fields` says where.",
@@ -20,6 +24,14 @@ ERRORS = {
 WRITING = {
     "409": "It does not go with how things stand.",
     "422": "The Idempotency-Key came with another request before.",
+}
+
+# How things are called: many, and one of them; where an "s" at the end is not all.
+NOUNS = {
+    "audit-trail": ("the audit trail", "an entry"),
+    "content": ("content", "what was said"),
+    "feedback": ("votes", "a vote"),
+    "semantic-checks": ("checks", "a check"),
 }
 
 
@@ -47,6 +59,42 @@ class ManagementSchema(AutoSchema):
             action = f"list_{action}"
         return f"{action}_{noun}".replace("-", "_")
 
+    def get_summary(self) -> str | None:
+        """Such as “Make a budget”; where there is no action, the operation's id says it."""
+        action = str(getattr(self.view, "action", "") or "")
+        if not action:
+            return None
+        noun = str(getattr(self.view, "basename", ""))
+        many, one = NOUNS.get(noun, (noun.replace("-", " "), _one(noun.replace("-", " "))))
+        if "{" not in self.path and action in ("retrieve", "partial_update", "destroy"):
+            one = f"the {many}"  # of which a tenant has one
+        said = {
+            "list": f"List {many}",
+            "retrieve": f"Read {one}",
+            "create": f"Make {one}",
+            "partial_update": f"Change {one}",
+            "destroy": f"Delete {one}",
+        }
+        words = action.replace("_", " ")
+        return said.get(action) or (f"List {words}" if self.method == "GET" else words.capitalize())
+
+    def get_description(self) -> str:
+        """The action's own, or its view's; not what is said of all views of that make."""
+        handler = getattr(self.view, str(getattr(self.view, "action", "") or self.method.lower()), None)
+        said = (
+            handler.__doc__
+            if handler is not None and handler.__qualname__.startswith(f"{type(self.view).__name__}.")
+            else None
+        )
+        return inspect.cleandoc(said or vars(type(self.view)).get("__doc__") or "")
+
+    def get_extensions(self) -> dict[str, Any]:
+        """Which roles may, and the subject that a key may be limited to."""
+        action, rights = self.view.needed(self.method), RIGHTS[self.view.subject]
+        told = [role.value for role in Role if role in rights.of(action)]
+        own = [role.value for role in Role if role in rights.only_own and action in ("change", "delete")]
+        return {"x-tollgate-right": {"subject": self.view.subject, "action": action, "roles": told, "only_own": own}}
+
     def get_tags(self) -> list[str]:
         return [str(getattr(self.view, "basename", "")).replace("-", " ").capitalize() or "Management"]
 
@@ -69,3 +117,9 @@ class ManagementSchema(AutoSchema):
             response = OpenApiResponse(Error, description=text)
             bodies.setdefault(status, self._get_response_for_code(response, status, direction=direction))  # type: ignore[no-untyped-call]
         return bodies
+
+
+def _one(many: str) -> str:
+    """Of “budgets” a budget."""
+    one = f"{many[:-3]}y" if many.endswith("ies") else many.removesuffix("s")
+    return f"{'an' if one[0] in 'aeio' else 'a'} {one}"

@@ -47,6 +47,8 @@ SUBJECTS = {
     "subscription": gettext_lazy("The plan"),
     "tenant": gettext_lazy("The tenant's settings"),
     "sso": gettext_lazy("Single sign-on"),
+    "judges": gettext_lazy("Judges, and what they may cost"),
+    "judgements": gettext_lazy("Judgements, and what was measured"),
 }
 
 FIRST = {

@@ -1,18 +1,20 @@
 """`make screenshots`: pictures of every page in docs/screenshots/, light and dark, on data that is made for it and thrown away.
 
 It says what axe-core finds seriously wrong with each page, and which do not fit a narrow window. PostgreSQL, Redis, the simulator and the
-server are started for it; weeks of made traffic and a few requests of the demonstration's tenants fill the log. Names as arguments take
-those pictures only.
+server are started for it; weeks of made traffic and a few requests of the demonstration's tenants fill the log. Names as arguments
+(`console-*`) take those pictures only. A page that cannot be reached is told, and the others are taken all the same.
 """
 
 from __future__ import annotations
 
+import argparse
 import datetime as dt
 import io
 import json
 import os
 import sys
 import tempfile
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +35,7 @@ PROMPTS = (
     ("task/classify", "Is this spam?", "customer-1001"),
     ("no-such-model", "Anybody there?", ""),
 )
+WANTS_TOKEN = {"x-tollgate-feedback": "token"}
 VOTES = {
     "Where is my order?": {"rating": "up"},
     "My invoice is wrong.": {
@@ -43,7 +46,14 @@ VOTES = {
 }
 
 
-def main(names: list[str]) -> None:
+def main(arguments: list[str]) -> None:
+    parser = argparse.ArgumentParser(prog="make screenshots", description=__doc__)
+    parser.add_argument(
+        "names", nargs="*", help="pictures, as they are called without the theme; * stands for anything"
+    )
+    parser.add_argument("--theme", choices=("light", "dark"), action="append", help="this one only")
+    parser.add_argument("--narrow", type=Path, help="a folder for pictures of narrow windows, which are not kept")
+    asked = parser.parse_args(arguments)
     services = session.start(FOLDER / "services", durable=False)
     os.environ["DATABASE_URL"], os.environ["REDIS_URL"] = services.database_url, services.redis_url
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"  # Playwright's loop runs in this thread
@@ -51,12 +61,12 @@ def main(names: list[str]) -> None:
         import django
 
         django.setup()
-        walk(names)
+        walk(asked)
     finally:
         services.stop()
 
 
-def walk(names: list[str]) -> None:
+def walk(asked: argparse.Namespace) -> None:
     from django.core.management import call_command
 
     from simulator.process import SimulatorProcess
@@ -68,14 +78,14 @@ def walk(names: list[str]) -> None:
         told = io.StringIO()
         call_command("seed_demo", simulator_url=simulator.base_url, json=True, stdout=told)
         call_command("seed_traffic", days=35, requests=8_000)
-        with Gateway.running(FOLDER) as server, browsing.chromium() as browser:
-            fill(server, json.loads(told.getvalue())["api_key"], simulator.base_url)
-            for theme in ("light", "dark"):
-                take(browser, server.url, theme, names)
+        with Gateway.running(FOLDER, TOLLGATE_OUTBOUND_ALLOW="127.0.0.1/32") as server, browsing.chromium() as browser:
+            rating = fill(server, json.loads(told.getvalue())["api_key"], simulator.base_url)
+            for theme in asked.theme or ("light", "dark"):
+                take(browser, server.url, theme, asked, rating)
 
 
-def fill(server: Any, key: str, simulator_url: str) -> None:
-    """A few requests in the log, and thumbs on some answers."""
+def fill(server: Any, key: str, simulator_url: str) -> str:
+    """A few requests in the log, and thumbs on some answers. Returns the token of one that can be rated."""
     from django_redis import get_redis_connection
 
     from dashboards import rolling
@@ -84,12 +94,17 @@ def fill(server: Any, key: str, simulator_url: str) -> None:
     from tenants.models import Tenant
 
     store_content()
+    rating = ""
     for model, prompt, end_user in PROMPTS * 3:
         body = {"model": model, "messages": [{"role": "user", "content": prompt}], "user": end_user or "customer-1003"}
-        reply = server.request("POST", "/v1/chat/completions", json.dumps(body).encode(), authorization=f"Bearer {key}")
+        reply = server.request(
+            "POST", "/v1/chat/completions", json.dumps(body).encode(), authorization=f"Bearer {key}", **WANTS_TOKEN
+        )
+        rating = reply.headers.get("x-tollgate-feedback-token") or rating
         if vote := VOTES.get(prompt):
             said = {**vote, "request_id": reply.headers["x-request-id"], "user": end_user}
             server.request("POST", "/v1/feedback", json.dumps(said).encode(), authorization=f"Bearer {key}")
+    protect()
     judge()
     invite()
     found()
@@ -100,6 +115,17 @@ def fill(server: Any, key: str, simulator_url: str) -> None:
         keeping.store(get_redis_connection("default"), tenant.pk)
     votes.match()
     rolling.roll_up(dt.datetime.now(dt.UTC))
+    return rating
+
+
+def protect() -> None:
+    """Somebody with recovery codes, and somebody with an authenticator app."""
+    from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
+    from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
+    from django.contrib.auth.models import User
+
+    RecoveryCodes.activate(User.objects.get(username="bob@acme.example"))
+    TOTP.activate(User.objects.get(username="dan@globex.example"), generate_totp_secret())
 
 
 def store_content() -> None:
@@ -230,47 +256,71 @@ def found() -> None:
     Membership.objects.create(tenant=Tenant.objects.create(name="Initech", slug="initech"), user=ina, role="owner")
 
 
-def confirm(page: Any, url: str, user: Any) -> None:
-    """Sign in as people do, and give the password once more."""
+def sign_in(page: Any, url: str, user: Any) -> None:
+    """As people do."""
     user.set_password(PASSWORD)
     user.save()
     page.goto(f"{url}/account/login/")
     page.get_by_label("Email").fill(user.email)
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Sign in", exact=True).click()
+    page.wait_for_load_state()
+
+
+def confirm(page: Any, url: str, user: Any) -> None:
+    """Sign in, and give the password once more."""
+    sign_in(page, url, user)
     page.goto(f"{url}/account/reauthenticate/?next=/account/2fa/")
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Confirm").click()
     page.wait_for_url("**/account/2fa/")
 
 
-def take(browser: Any, url: str, theme: str, names: list[str]) -> None:
+def take(browser: Any, url: str, theme: str, asked: argparse.Namespace, rating: str) -> None:
     from django.contrib.auth.models import User
+    from playwright.sync_api import Error
 
     from tests.browser import browsing
     from tests.browser.screenshot_pages import SHOTS
 
     for shot in SHOTS:
-        if names and shot.name not in names:
+        if asked.names and not any(fnmatch(shot.name, name) for name in asked.names):
             continue
         user = User.objects.get(username=shot.who) if shot.who else None
-        with browsing.visitor(browser, url, user=None if shot.confirms else user, theme=theme) as window:
-            if shot.confirms:
-                confirm(window.page, url, user)
-            page = window.goto(shot.path)
-            for link in shot.follows:
-                by_css = link.startswith("css=")
-                found = page.locator(link) if by_css else page.get_by_role("link", name=link, exact=True)
-                found.first.click()
-                page.wait_for_load_state()
-            page.evaluate("document.fonts.ready")
-            if shot.click:
-                page.get_by_role("button", name=shot.click).first.click()
-            if shot.until:
-                page.get_by_text(shot.until, exact=True).wait_for()
+        by_form = shot.confirms or shot.signs_in
+        with browsing.visitor(browser, url, user=None if by_form else user, theme=theme) as window:
+            window.context.set_default_timeout(8_000)
+            try:
+                page = reach(window, shot, user, rating)
+            except Error as error:
+                print(f"  {shot.name}, {theme}: not taken: {str(error).splitlines()[0]}")  # noqa: T201
+                continue
             save(page.screenshot(), PICTURES / f"{shot.name}-{theme}.png")
-            for found in faults(window):
+            for found in [*faults(window), *window.errors]:
                 print(f"  {shot.name}, {theme}: {found}")  # noqa: T201
+            if asked.narrow:
+                asked.narrow.mkdir(parents=True, exist_ok=True)
+                page.screenshot(path=asked.narrow / f"{shot.name}-{theme}.png")
+
+
+def reach(window: Any, shot: Any, user: Any, rating: str) -> Any:
+    """The page of the picture, as it is to be seen. Raises Playwright's `Error`."""
+    if shot.confirms:
+        confirm(window.page, window.url, user)
+    if shot.signs_in:
+        sign_in(window.page, window.url, user)
+    page = window.goto(shot.path.format(rating=rating)) if shot.path else window.page
+    for link in shot.follows:
+        by_css = link.startswith("css=")
+        found = page.locator(link) if by_css else page.get_by_role("link", name=link, exact=True)
+        found.first.click()
+        page.wait_for_load_state()
+    page.evaluate("document.fonts.ready")
+    if shot.click:
+        page.get_by_role("button", name=shot.click).first.click()
+    if shot.until:
+        page.get_by_text(shot.until, exact=True).wait_for()
+    return page
 
 
 def faults(window: Any) -> list[str]:

@@ -93,6 +93,8 @@ def test_an_answer_streams_in_is_rated_remembered_and_copied_as_code(
     page.get_by_text("Route and headers").first.click()
     expect(answer(page)).to_contain_text("No rule matches: the model that was asked for is called.")
     expect(answer(page).locator("[data-part=headers]")).to_contain_text("x-tollgate-model")
+    trace = answer(page).locator("[data-part=trace]")
+    expect(trace).to_have_text("Its trace is being written. The link to it appears here in a moment.")
 
     page.get_by_role("button", name="Bad answer").click()
     page.get_by_role("button", name="Too long").click()
@@ -106,6 +108,9 @@ def test_an_answer_streams_in_is_rated_remembered_and_copied_as_code(
     )
     assert (vote.rating, vote.reasons, vote.source) == ("down", ["too_long"], "playground")
     assert (vote.end_user, vote.model) == (live_cast.bob.username, "slow")
+    home = f"/t/{live_cast.acme.tenant.slug}/"
+    trace_url = f"{home}gateway/requestlog/{vote.request_id}/change/"
+    expect(trace.get_by_role("link", name="Open its trace")).to_have_attribute("href", trace_url)
     request = RequestLog.objects.get(request_id=vote.request_id)
     assert (request.is_stream, request.outcome, request.tags) == (
         True,

@@ -5,7 +5,6 @@ from typing import Any
 import pytest
 import yaml
 from django.test import Client
-from django.utils.html import escapejs
 
 from config import management_urls
 from tests.cast import Cast, cast, in_console
@@ -70,8 +69,6 @@ def test_in_a_console_the_addresses_are_its_tenants(cast: Cast):
     home = f"/t/{cast.acme.tenant.slug}/"
     vera = in_console(cast.vera, cast.acme.tenant)
     assert yaml.safe_load(vera.get(f"{home}api/v1/schema/").content)["servers"] == [{"url": home.rstrip("/")}]
-    assert escapejs(f"{home}api/v1/schema/") in vera.get(f"{home}api/v1/docs/?script=").content.decode()
-    assert b"/api/v1/schema/" in Client().get("/api/v1/docs/?script=").content
 
 
 def test_streams_are_in_the_applications_document():

@@ -113,8 +113,9 @@ def _named_row(route: str, cast: Cast) -> Any:
         return row_of(ManagementKey, acme, cast).pk
     if noun == "context-policies":
         return row_of(apps.get_model("gateway", "ContextPolicy"), acme, cast).pk
-    if noun == "judges":
-        return row_of(apps.get_model("gateway", "JudgePolicy"), acme, cast).pk
+    of_gateway = {"judges": "JudgePolicy", "judgements": "Judgement", "measured-quality": "MeasuredQuality"}
+    if noun in of_gateway:
+        return row_of(apps.get_model("gateway", of_gateway[noun]), acme, cast).pk
     if noun == "audit-trail":
         return _entry(cast)
     return rows[noun].pk

@@ -61,10 +61,10 @@ API = {
     "audit-trail": "audit", "requests": "requests", "feedback": "feedback", "labels": "labels", "quality-models": "quality_models",
     "semantic-caches": "caches", "semantic-checks": "cache_checks", "subscriptions": "subscription", "tenant": "tenant",
     "single-sign-on": "sso", "alert-settings": "alerts", "metrics": "dashboards", "content": "content", "content-policy": "content",
-    "judges": "judges",
+    "judges": "judges", "judges-budget": "judges", "judgements": "judgements", "measured-quality": "judgements",
 }  # fmt: skip
 DOING = {
-    "rotate", "revoke", "end", "test", "order", "purge", "raises", "rotate-secret", "switch-on", "erase",
+    "rotate", "revoke", "end", "test", "order", "purge", "raises", "rotate-secret", "switch-on", "erase", "list-models", "resend",
 }  # fmt: skip
 NONE_YET = "api/v1/single-sign-on"  # Globex has none
 GOOD = (200, 201, 204, 302)

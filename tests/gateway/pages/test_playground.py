@@ -11,6 +11,7 @@ from billing import limits, subjects
 from billing.models import DailyUsage
 from gateway.models import Model
 from tenants import api_keys, playground
+from tenants.ids import uuid7
 from tenants.models import ApiKey
 from tests.cast import Cast, in_console, logged_in
 
@@ -192,3 +193,15 @@ def test_an_operator_in_the_console_may_try_it_as_themselves(cast: Cast):
     said = playground.read(olga.post(f"{page(olga)}token/").json()["token"])
     assert said is not None
     assert said.person == cast.olga.username
+
+
+def test_the_way_to_a_trace_is_told_once_it_is_written_and_to_its_tenant_only(cast: Cast):
+    request = cast.acme.request
+    bob = in_console(cast.bob, cast.acme.tenant)
+    found = bob.get(f"{page(bob)}requests/{request.request_id}/")
+    assert found.json() == {"url": f"{bob.home}gateway/requestlog/{request.request_id}/change/"}
+    assert bob.get(found.json()["url"]).status_code == 200
+    assert "no-store" in found["Cache-Control"]
+    for request_id in (uuid7(), cast.globex.request.request_id):
+        response = bob.get(f"{page(bob)}requests/{request_id}/")
+        assert (response.status_code, response.content) == (204, b"")

@@ -1,6 +1,7 @@
 /* One answer: the text as it comes, what it cost and which way it went, and thumbs. */
 
 import { show } from "./markdown.js";
+import { traceOf } from "./tracing.js";
 import { advice, count, dollars, duration, title } from "./words.js";
 
 const CACHED = { hit: "hit", stale: "stale" };
@@ -23,7 +24,7 @@ export class Panel {
     this.part("model").textContent = model;
     this.part("state").textContent = gettext("Asking …");
     for (const name of ["text", "problem", "route", "headers", "thumbs"]) this.part(name).replaceChildren();
-    for (const name of ["reasoning", "problem", "after", "details"]) this.part(name).hidden = true;
+    for (const name of ["reasoning", "problem", "after", "details", "trace"]) this.part(name).hidden = true;
     for (const fact of this.root.querySelectorAll("[data-fact]")) fact.textContent = "–";
   }
 
@@ -87,6 +88,7 @@ export class Panel {
     this.part("after").hidden = !result.text;
     this.part("details").hidden = !Object.keys(result.headers).length;
     this.showHeaders(result);
+    this.leadToTrace(result);
     if (result.text && !result.problem && result.requestId) this.offerThumbs(result.requestId);
   }
 
@@ -115,8 +117,23 @@ export class Panel {
     this.thumbs = thumbs;
   }
 
+  /* To the request's own page; while there is none yet, that is said. */
+  async leadToTrace(result) {
+    const { requestId } = result;
+    const said = this.part("trace");
+    said.hidden = !requestId;
+    if (!requestId) return;
+    said.textContent = gettext("Its trace is being written. The link to it appears here in a moment.");
+    const isWanted = () => this.result === result;
+    const url = await traceOf(requestId, this.settings.requestsUrl, isWanted);
+    if (!isWanted()) return;
+    if (url) return said.replaceChildren(linkTo(url, gettext("Open its trace")));
+    const search = `${this.settings.links.request}?q=${encodeURIComponent(requestId)}`;
+    said.replaceChildren(`${gettext("Its trace is not written yet.")} `, linkTo(search, gettext("Look for it in the request log")));
+  }
+
   showHeaders(result) {
-    const { headers, requestId } = result;
+    const { headers } = result;
     const list = this.part("headers");
     const wanted = Object.entries(headers).filter(([name]) => /^(x-(tollgate|request|ratelimit)|age$|retry-after$)/.test(name));
     for (const [name, value] of wanted.sort()) {
@@ -126,9 +143,6 @@ export class Panel {
       said.textContent = decoded(value);
       list.append(term, said);
     }
-    const link = this.part("request");
-    link.hidden = !requestId;
-    link.href = `${this.settings.links.request}?q=${encodeURIComponent(requestId)}`;
   }
 
   /* What POST /v1/route/explain says of the same request. */

@@ -1,5 +1,6 @@
-"""The clock is stepped by libfaketime, preloaded into gateways, worker, beat and Redis: what they take for the time of day jumps, in both
-directions, while the monotonic clock goes on. PostgreSQL keeps the true time. Where the library is missing, the fault is skipped.
+"""The clock is stepped by libfaketime, preloaded into gateways and Redis: what they take for the time of day jumps, in both directions,
+while the monotonic clock goes on. The others keep the true time, as on another machine: under libfaketime 0.9.10 Python's `time.sleep`
+fails, which beat and the worker need and the gateways do not. Where the library is missing, the fault is skipped.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ def library() -> str:
 
 @contextlib.contextmanager
 def steppable(town: Town) -> Iterator[None]:
-    """All that has a clock here is started anew, with one that `step` sets, and goes on with it, right again, afterwards."""
+    """Gateways and Redis are started anew, with a clock that `step` sets, and go on with it, right again, afterwards."""
     step(town, 0)
     _restart(town, _environment(town))
     try:

@@ -233,7 +233,7 @@ FAULTS = [
     Fault("spool-full", "no room for the spool, while Redis is away", _spool_full, expects=AWAY, missing=_no_limits),
     Fault(
         "clock-stepped",
-        f"the clock goes {clock.STEP_SECONDS} s forward, {2 * clock.STEP_SECONDS} s back, and right again",
+        f"the clock of gateways and Redis goes {clock.STEP_SECONDS} s forward, {2 * clock.STEP_SECONDS} s back, and right again",
         _clock_stepped,
         seconds=3,
         expects=AWAY,

@@ -70,7 +70,7 @@ class Town:
         self.start_processes()
 
     def start_processes(self, **environment: str) -> None:
-        """Gateways, worker and beat. `environment`: besides their own, for as long as they run."""
+        """Gateways, worker and beat. `environment`: of the gateways, besides their own."""
         house = self.house
         if environment:
             house = House(
@@ -78,8 +78,8 @@ class Town:
             )
         run = self.supervisor.run
         self._web = run(house.web, stage=Stage.FRONT, stop_seconds=GRACE_SECONDS + 2, restartable=False)
-        run(house.worker, stage=Stage.BACKGROUND, stop_seconds=2, restartable=True)
-        run(house.beat, stage=Stage.BACKGROUND, stop_seconds=2, restartable=True)
+        run(self.house.worker, stage=Stage.BACKGROUND, stop_seconds=2, restartable=True)
+        run(self.house.beat, stage=Stage.BACKGROUND, stop_seconds=2, restartable=True)
         house.wait_until_ready(self._web)
 
     def stop_processes(self) -> None:

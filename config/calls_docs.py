@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 from django.urls import include, path
@@ -31,4 +32,4 @@ class Generator(SchemaGenerator):
 
 
 schema = SpectacularAPIView.as_view(patterns=PATTERNS, generator_class=Generator)
-docs = pages.page(Document(lambda: Generator(patterns=PATTERNS), schema="schema", key="tg-…"))
+docs = pages.page(Document(functools.partial(Generator, patterns=PATTERNS), schema="schema", key="tg-…"))

@@ -72,7 +72,7 @@ class Schemas:
             return " or ".join(dict.fromkeys(options))
         if "type" not in found:
             return "any value" if "enum" not in found else "text"
-        return FORMATS.get(found.get("format", ""), KINDS.get(found["type"], found["type"]))
+        return str(FORMATS.get(found.get("format", ""), KINDS.get(found["type"], found["type"])))
 
     def resolved(self, schema: Any) -> dict[str, Any]:
         """Without references: what is said at the place goes before what is said at its name."""

@@ -71,7 +71,8 @@ class CallSchema(AutoSchema):
     """What the OpenAPI document says of every endpoint: the scope that a key needs."""
 
     def get_extensions(self) -> dict[str, str]:
-        return {"x-tollgate-scope": self.view.scope} if self.view.scope else {}
+        scope: str = getattr(self.view, "scope", "")
+        return {"x-tollgate-scope": scope} if scope else {}
 
 
 class GatewayView(APIView):

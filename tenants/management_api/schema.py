@@ -78,7 +78,7 @@ class ManagementSchema(AutoSchema):
         words = action.replace("_", " ")
         return said.get(action) or (f"List {words}" if self.method == "GET" else words.capitalize())
 
-    def get_description(self) -> str:
+    def get_description(self) -> str:  # type: ignore[override]  # as drf-spectacular calls it
         """The action's own, or its view's; not what is said of all views of that make."""
         handler = getattr(self.view, str(getattr(self.view, "action", "") or self.method.lower()), None)
         said = (
@@ -90,10 +90,11 @@ class ManagementSchema(AutoSchema):
 
     def get_extensions(self) -> dict[str, Any]:
         """Which roles may, and the subject that a key may be limited to."""
-        action, rights = self.view.needed(self.method), RIGHTS[self.view.subject]
+        view: Any = self.view
+        action, rights = view.needed(self.method), RIGHTS[view.subject]
         told = [role.value for role in Role if role in rights.of(action)]
         own = [role.value for role in Role if role in rights.only_own and action in ("change", "delete")]
-        return {"x-tollgate-right": {"subject": self.view.subject, "action": action, "roles": told, "only_own": own}}
+        return {"x-tollgate-right": {"subject": view.subject, "action": action, "roles": told, "only_own": own}}
 
     def get_tags(self) -> list[str]:
         return [str(getattr(self.view, "basename", "")).replace("-", " ").capitalize() or "Management"]

@@ -63,10 +63,7 @@ def _wait(url: str, child: Child) -> None:
 
 def _start_gateway(url: str, children: list[Child], folder: Path, env: dict[str, str]) -> int:
     port = url.rpartition(":")[2]
-    command = [
-        sys.executable, "-m", "uvicorn", "config.asgi:application", "--port", port, "--loop", "uvloop",
-        "--http", "config.wire:Protocol", "--no-access-log", "--log-level", "warning",
-    ]  # fmt: skip
+    command = [sys.executable, "manage.py", "serve", "--port", port]
     children.append(process.start("gateway", command, log=folder / f"gateway-{port}.log", env=env, cwd=ROOT))
     _wait(f"{url}/readyz", children[-1])
     return children[-1].pid

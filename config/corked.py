@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-SEND_AT_ONCE_BYTES = 64 * 1024  # more than this is not kept back: it is a write of its own in any case
+SEND_AT_ONCE_BYTES = 64 * 1024  # more than this is not kept back, so that whoever writes much hears that it is too much
 
 
 class Corked:
@@ -20,6 +20,7 @@ class Corked:
         self._transport = transport
         self._call_soon = loop.call_soon
         self._waiting: list[bytes] = []
+        self._size = 0
         for name in ("get_extra_info", "pause_reading", "resume_reading", "is_closing", "is_reading", "set_protocol"):
             setattr(self, name, getattr(transport, name))
 
@@ -28,13 +29,15 @@ class Corked:
         if not waiting:
             self._call_soon(self.flush)
         waiting.append(data)
-        if len(data) > SEND_AT_ONCE_BYTES:
+        self._size += len(data)
+        if self._size > SEND_AT_ONCE_BYTES:
             self.flush()
 
     def flush(self) -> None:
         waiting = self._waiting
         if waiting:
             self._waiting = []
+            self._size = 0
             self._transport.write(waiting[0] if len(waiting) == 1 else b"".join(waiting))
 
     def close(self) -> None:

@@ -69,6 +69,9 @@ async def test_a_large_piece_goes_at_once_after_what_came_before():
     assert pipe.told == [b"head " + large]
     await asyncio.sleep(0)
     assert len(pipe.told) == 1
+    for _ in range(5):
+        transport.write(b"y" * (SEND_AT_ONCE_BYTES // 4))
+    assert len(pipe.told) == 2
 
 
 async def test_whatever_else_is_asked_of_a_transport_comes_after_what_was_written():

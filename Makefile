@@ -78,7 +78,7 @@ fuzz: $(TEST_STAMP)  ## Send both APIs what their OpenAPI documents allow and wh
 	@[ -x $(VENV)/fuzz/bin/schemathesis ] || { $(PYTHON) -m venv $(VENV)/fuzz && $(VENV)/fuzz/bin/python -m pip --disable-pip-version-check --quiet install schemathesis==4.32.5; }
 	$(BIN)/python -m tests.fuzz --schemathesis $(VENV)/fuzz/bin/schemathesis $(ARGS)
 
-chaos: $(TEST_STAMP)  ## Break what Tollgate is made of, under load, and compare the books (4 minutes); ARGS="redis-killed", ARGS="--list"
+chaos: $(TEST_STAMP)  ## Break what Tollgate is made of, under load, and compare the books (5 minutes); ARGS="redis-killed", ARGS="--list"
 	$(BIN)/python -m tests.chaos $(ARGS)
 
 screenshots: $(TEST_STAMP)  ## Take docs/screenshots/ anew, light and dark, with Chromium; ARGS="console-home" for some of them

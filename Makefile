@@ -93,7 +93,7 @@ bench-semantic: $(RUN_STAMP)  ## Measure searches of the semantic cache, among a
 fuzz: $(TEST_STAMP) $(FUZZ_STAMP)  ## Send a gateway what its OpenAPI documents allow and what not (Schemathesis), and chat bodies nearly right; ARGS="--help"
 	$(BIN)/python -m tests.fuzz --schemathesis $(VENV)/fuzz/bin/schemathesis $(ARGS)
 
-chaos: $(TEST_STAMP)  ## Break what Tollgate is made of, under load, and compare the books (4 minutes); ARGS="redis-killed", ARGS="--list"
+chaos: $(TEST_STAMP)  ## Break what Tollgate is made of, under load, and compare the books (5 minutes); ARGS="redis-killed", ARGS="--list"
 	$(BIN)/python -m tests.chaos $(ARGS)
 
 screenshots: $(TEST_STAMP)  ## Take docs/screenshots/ anew, light and dark, with Chromium; ARGS="console-home" for some of them

@@ -24,7 +24,7 @@ from tests.dashboards.test_equals_the_log import matches
 pytestmark = pytest.mark.django_db
 NOW = dt.datetime(2026, 11, 4, 14, 37, tzinfo=dt.UTC)
 ZONE = "America/Havana"  # has 1 November's midnight twice
-DAYS = 20
+DAYS = 11
 
 
 def a_tenant() -> Tenant:
@@ -32,7 +32,7 @@ def a_tenant() -> Tenant:
     return Tenant.objects.create(name="Acme", slug=f"acme-{uuid4().hex[:8]}", timezone=ZONE, log_days=3650)
 
 
-def history(tenant_id: UUID, rng: random.Random, count: int = 250) -> list[Record]:
+def history(tenant_id: UUID, rng: random.Random, count: int = 150) -> list[Record]:
     found: list[Record] = []
     for _ in range(count):
         at = NOW - dt.timedelta(days=DAYS * rng.random())
@@ -81,17 +81,17 @@ def check(view: View, everything: list[Record], *, is_packed: bool = True) -> No
 def views(tenant: Tenant, **filters: tuple[str, ...]) -> list[View]:
     scope, zone = scopes.of_tenant(tenant), ZoneInfo(ZONE)
     spans = [
-        ranges.custom(NOW - dt.timedelta(days=18, hours=5), NOW + dt.timedelta(minutes=1), NOW, zone),
+        ranges.custom(NOW - dt.timedelta(days=10, hours=5), NOW + dt.timedelta(minutes=1), NOW, zone),
         ranges.preset("7d", NOW, zone),
-        ranges.custom(NOW - dt.timedelta(days=12), NOW - dt.timedelta(days=4), NOW, ZoneInfo("UTC")),
+        ranges.custom(NOW - dt.timedelta(days=9), NOW - dt.timedelta(days=4), NOW, ZoneInfo("UTC")),
     ]
     return [View(scope, span, Filters(**filters)) for span in spans]
 
 
 @pytest.mark.parametrize(
     "filters",
-    [{}, {"task": ("sum",)}, {"model": ("m1",), "stream": ("true",), "task": ("", "sort")}, {"status": ("5xx", "429")}],
-    ids=["all", "task", "several", "status"],
+    [{}, {"model": ("m1",), "stream": ("true",), "task": ("", "sort"), "status": ("2xx", "429")}],
+    ids=["all", "several"],
 )
 def test_users_are_those_of_the_records(tenant: Tenant, filters: dict[str, tuple[str, ...]]):
     everything = history(tenant.pk, random.Random(f"people {sorted(filters)}"))
@@ -157,7 +157,7 @@ def test_a_day_that_one_of_two_tenants_has_not_packed_is_read_from_the_rollups(t
     packing.pack(NOW, seconds=60)
     UserDay.objects.filter(tenant=other, bucket=dt.datetime(2026, 10, 28, tzinfo=dt.UTC)).delete()
     scope = replace(scopes.across_tenants(reason="test"), tenant_ids=(tenant.pk, other.pk))
-    view = View(scope, ranges.custom(NOW - dt.timedelta(days=15), NOW, NOW, ZoneInfo("UTC")), Filters())
+    view = View(scope, ranges.custom(NOW - dt.timedelta(days=9), NOW, NOW, ZoneInfo("UTC")), Filters())
     found = people.read(view)
     assert found is not None
     each = defaultdict(set)
@@ -178,7 +178,7 @@ def test_a_zone_that_is_changed_has_its_days_packed_anew(tenant: Tenant):
     span = ranges.preset("7d", NOW, ZoneInfo("Asia/Tokyo"))
     view = View(scopes.of_tenant(tenant), span, Filters())
     check(view, everything, is_packed=False)
-    assert packing.pack(NOW, seconds=60) > 10
+    assert packing.pack(NOW, seconds=60) > 5
     check(view, everything)
 
 

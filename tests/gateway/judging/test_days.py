@@ -23,7 +23,7 @@ from tests.dashboards.ratings import Answer
 
 pytestmark = pytest.mark.django_db
 # Clocks go back on 1 November at midnight in Havana, which so has it twice, and on 25 October in Vienna.
-ZONES = ("Europe/Vienna", "America/Havana", "UTC", "Asia/Kathmandu")
+ZONES = ("Europe/Vienna", "America/Havana")
 UNTIL = dt.datetime(2026, 11, 4, 15, 20, tzinfo=dt.UTC)
 LENGTH = dt.timedelta(days=16)
 
@@ -37,7 +37,7 @@ def tenant(cast: Cast) -> Tenant:
     return cast.acme.tenant
 
 
-def history(rng: random.Random, zone: ZoneInfo, count: int = 400) -> list[Answer]:
+def history(rng: random.Random, zone: ZoneInfo, count: int = 200) -> list[Answer]:
     """Many of them right at midnight."""
     found = []
     for _ in range(count):
@@ -83,11 +83,11 @@ def test_days_and_what_is_around_them_are_what_one_counts(tenant: Tenant, name: 
     rng, zone = random.Random(f"days {name}"), ZoneInfo(name)
     Tenant.objects.filter(pk=tenant.pk).update(timezone=name)
     answers = history(rng, zone)
-    made.put(tenant.pk, answers[:300])
+    made.put(tenant.pk, answers[:150])
     assert days.add_up() > 0
     assert days.add_up() == 0
     assert {row.zone for row in RatingDay.objects.filter(tenant=tenant)} == {name, "UTC"}
-    made.put(tenant.pk, answers[300:])  # these wait
+    made.put(tenant.pk, answers[150:])  # these wait
     for at_zone in {zone, ZoneInfo("UTC"), ZoneInfo("Asia/Tokyo")}:
         for _ in range(4):
             since = UNTIL - LENGTH * rng.uniform(0.3, 1)

@@ -6,6 +6,7 @@ SPECTACULAR_SETTINGS = {
     "VERSION": "0.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
     "ENUM_NAME_OVERRIDES": {  # several fields are called so
+        "BreakerSetting": "gateway.models.catalog.Model.Breaker",
         "AlertKind": "billing.models.alerts.Alert.Kind",
         "ChannelKind": "billing.models.channels.AlertChannel.Kind",
         "ProviderKind": "gateway.models.catalog.Provider.Kind",

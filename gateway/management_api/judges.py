@@ -46,7 +46,7 @@ class Judges(Whole):
         row.delete()
 
 
-class BudgetRow(Row):
+class JudgesBudgetRow(Row):
     used_usd_today = serializers.SerializerMethodField(help_text="By all judges, as far as the ledger has it.")
     used_usd_this_month = serializers.SerializerMethodField()
 
@@ -71,7 +71,7 @@ class JudgesBudget(One):
 
     subject = "judges"
     model = JudgeBudget
-    serializer_class = BudgetRow
+    serializer_class = JudgesBudgetRow
 
     def one(self) -> JudgeBudget:
         return judge_policies.budget(self.visit.tenant)

@@ -76,6 +76,6 @@ def test_the_reference_loads_nothing_from_elsewhere(gateway):
     assert page.status == 200
     links = set(re.findall(r'(?:src|href)="([^"#]+)"', page.body.decode()))
     assert links
-    for link in links:
+    for link in links - {"/"}:  # which leads to signing in
         assert link.startswith("/"), link
         assert gateway.request("GET", link).status == 200, link

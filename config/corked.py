@@ -21,7 +21,7 @@ class Corked:
         self._call_soon = loop.call_soon
         self._waiting: list[bytes] = []
         self._size = 0
-        for name in ("get_extra_info", "pause_reading", "resume_reading", "is_closing", "is_reading", "set_protocol"):
+        for name in ("get_extra_info", "pause_reading", "resume_reading", "is_closing"):
             setattr(self, name, getattr(transport, name))
 
     def write(self, data: bytes) -> None:

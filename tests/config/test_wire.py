@@ -25,6 +25,9 @@ class Loop:
     def call_later(self, seconds: float, call: Any, *args: Any) -> Any:
         self.timers.append((self.now + seconds, lambda: call(*args)))
 
+    def call_soon(self, call: Any, *args: Any) -> Any:
+        self.call_later(0, call, *args)
+
     def create_task(self, coroutine: Any, **_: Any) -> Any:
         coroutine.close()
 

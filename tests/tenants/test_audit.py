@@ -9,7 +9,7 @@ from django.apps import apps
 from django.urls import reverse
 
 from billing.models import Alert, AlertDelivery, AlertsSeen, DailyUsage
-from dashboards.models import Calendar, Cell, Series
+from dashboards.models import Calendar, Cell, Series, UserDay
 from gateway.models import (
     ContentErasure,
     Feedback,
@@ -17,6 +17,8 @@ from gateway.models import (
     LabeledAnswer,
     LogChange,
     MeasuredQuality,
+    RatingChange,
+    RatingDay,
     Provider,
     RequestContent,
     RequestLog,
@@ -49,7 +51,7 @@ def test_every_configuration_model_is_tracked():
     no_configuration = {  # the worker writes it; or it says what somebody has seen
         *(Alert, AlertDelivery, AlertsSeen, DailyUsage, Feedback, LabeledAnswer, RequestLog),
         *(SemanticCheck, SemanticEntry, SemanticHit, SemanticLabel),
-        *(LogChange, Calendar, Cell, KeptResult, Series),
+        *(LogChange, Calendar, Cell, KeptResult, Series, UserDay, RatingChange, RatingDay),
         *(ContentErasure, RequestContent, TraceExport),
         *(Judgement, MeasuredQuality),
     }

@@ -10,6 +10,7 @@ from tests.config.matrix.test_matrix import client_of
 
 __all__ = ["cast"]
 pytestmark = pytest.mark.django_db
+NOTHING_YET = {"playground_request": 204}  # as of any request that has not been written
 NO_ROW = {"month", "setting", "slug", "key", "app_label"}  # arguments that lead to no row
 
 
@@ -30,7 +31,7 @@ def test_in_ones_own_console_there_is_nobody_elses_row(cast: Cast):
         for method in ("get", "post"):
             found = getattr(client, method)(home + filled(route, item, cast)).status_code
             asked += 1
-            if found not in (404, 405):
+            if found not in (404, 405, NOTHING_YET.get(item.name)):
                 wrong.append((method, route, found))
     assert not wrong, "\n".join(map(str, wrong))
     assert asked > 40

@@ -64,6 +64,8 @@ def test_every_model_of_ours_has_a_page():
         "gateway.SemanticHit",
         "gateway.SemanticLabel",
         "gateway.LogChange",
+        "gateway.RatingChange",
+        "gateway.RatingDay",
         "gateway.TraceExport",
         "gateway.BreakerChange",
         "gateway.ContentPolicy",

@@ -18,6 +18,7 @@ from redis import Redis
 
 from benchmarks.trees import cpu_seconds
 
+LARGEST_CHUNK = 4 * 1024 * 1024
 _numbers = itertools.count()
 
 
@@ -98,7 +99,9 @@ async def run(load: Load, watched: Meter) -> Result:
     latencies: list[float] = []
     first_bytes: list[float] = []
     failed = 0
-    connections = [await asyncio.open_connection(address.hostname, address.port) for _ in range(load.clients)]
+    connections = [
+        await asyncio.open_connection(address.hostname, address.port, limit=LARGEST_CHUNK) for _ in range(load.clients)
+    ]
 
     async def client(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         nonlocal failed

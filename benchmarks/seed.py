@@ -1,5 +1,5 @@
 """The configuration a measurement runs on: an OpenAI and an Anthropic model, a tenant whose key has only a pace, one whose answers are
-cached, and one with everything: a plan, an end-user tier, a key with limits of its own, and five budgets."""
+cached, one with every limit (a plan, an end-user tier, a key with limits of its own, and five budgets), and one with both."""
 
 from __future__ import annotations
 
@@ -40,20 +40,23 @@ def main(simulator_url: str) -> None:
     caching = Tenant.objects.create(name="Cached", slug="cached")
     CachePolicy.objects.create(tenant=caching)
     cached = api_keys.create(caching, name="bench", requests_per_minute=LOTS, max_concurrency=10_000)
-    print(json.dumps({"api_key": key.secret, "enforced_key": _enforced(), "cached_key": cached.secret}))
+    keys = {"api_key": key.secret, "cached_key": cached.secret, "enforced_key": _enforced("enforced")}
+    everything = _enforced("everything")
+    CachePolicy.objects.create(tenant=Tenant.objects.get(slug="everything"))
+    print(json.dumps({**keys, "everything_key": everything}))
 
 
-def _enforced() -> str:
+def _enforced(slug: str) -> str:
     from django.utils import timezone
 
     from billing.models import Budget, Plan, Subscription
     from tenants import api_keys
     from tenants.models import Tenant
 
-    tenant = Tenant.objects.create(name="Enforced", slug="enforced", timezone="Europe/Vienna")
+    tenant = Tenant.objects.create(name=slug.title(), slug=slug, timezone="Europe/Vienna")
     pace = {"requests_per_minute": LOTS, "tokens_per_minute": LOTS, "max_concurrency": 10_000}
     plan = Plan.objects.create(
-        name="Full", slug="full", tokens_per_month=LOTS**2 // 1000, usd_per_month=1_000_000, **pace
+        name=slug.title(), slug=slug, tokens_per_month=LOTS**2 // 1000, usd_per_month=1_000_000, **pace
     )
     plan.tiers.create(tier="free", tokens_per_day=LOTS * 1000, **pace)
     Subscription.objects.create(tenant=tenant, plan=plan, started_at=timezone.now())

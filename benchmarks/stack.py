@@ -34,6 +34,7 @@ class Stack:
     other_url: str
     enforced_key: str = ""
     cached_key: str = ""
+    everything_key: str = ""
     gateway_log: Path = Path(os.devnull)
     keys: dict[str, str] = field(default_factory=dict)  # more of them, by name
     environment: dict[str, str] = field(default_factory=dict)  # of its processes, besides one's own

@@ -119,7 +119,7 @@ def _tollgate(stack: Stack, folder: Path, children: list[Child]) -> Target:
     return Target(
         "Tollgate",
         stack.gateway_url,
-        {"authorization": f"Bearer {stack.enforced_key}", "x-tollgate-user": "ann"},
+        {"authorization": f"Bearer {stack.everything_key}", "x-tollgate-user": "ann"},
         "key, plan, tier, 5 budgets, paces, exact cache missed and filled, log in PostgreSQL",
         [stack.gateway_pid],
         [children[-1].pid, *stack.store_pids],

@@ -67,6 +67,5 @@ SLOW = (
     "tests/gateway/test_snippets.py::test_each_snippet_makes_the_request[stream",
     "tests/simulator/test_schema_answers.py::test_ends_a_schema_that_requires_itself_without_end",
     "tests/tenants/console/test_isolation.py::test_to_a_stranger_every_page_of_a_console_is_one_that_does_not_exist[post",
-    "tests/tenants/console/test_roles.py::test_lists_and_forms_open_as_the_table_says[admin",
-    "tests/tenants/console/test_roles.py::test_lists_and_forms_open_as_the_table_says[developer",
+    "tests/tenants/console/test_roles.py::test_lists_and_forms_open_as_the_table_says",
 )

@@ -36,7 +36,6 @@ SLOW = (
     "tests/config/test_rolling_restart.py",
     "tests/config/test_seed_traffic.py",
     "tests/config/test_up.py::test_a_service_that_dies_ends_everything",
-    "tests/config/test_up.py::test_a_signal_during_the_start_ends_it_too",
     "tests/config/test_up.py::test_it_ends_with_its_parent_when_asked_to",
     "tests/config/test_up.py::test_it_serves_heals_its_processes_and_ends_in_order_on_ctrl_c",
     "tests/config/test_up.py::test_killing_it_leaves_no_process_and_the_next_start_has_the_same_data",

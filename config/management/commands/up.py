@@ -30,6 +30,7 @@ from config.management import banner
 
 PROVIDER_KEYS = ("ANTHROPIC_API_KEY", "OPENAI_API_KEY")
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+AGAIN_SECONDS = 0.25
 
 
 class StopRequested(BaseException):
@@ -66,6 +67,7 @@ class Command(BaseCommand):
             signal.signal(restarts.SIGNAL, run.ask_to_restart)
             run.supervisor.watch_forever(besides=lambda: run.restart_if_asked(house))
         except StopRequested:
+            _ignore_stop_signals()
             self._say("\nStopping ...")
         except EmbeddedServiceError as error:
             self.stderr.write(f"tollgate: {error}")
@@ -194,12 +196,17 @@ class _Run:
 
 
 def _request_stop(_number: int, _frame: FrameType | None) -> None:
-    _ignore_stop_signals()
+    """Raises `StopRequested`, and soon again until somebody has caught it: Python drops what is raised while it forks."""
+    for number in STOP_SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+    signal.signal(signal.SIGALRM, _request_stop)
+    signal.setitimer(signal.ITIMER_REAL, AGAIN_SECONDS)
     raise StopRequested
 
 
 def _ignore_stop_signals() -> None:
-    for number in STOP_SIGNALS:
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    for number in (*STOP_SIGNALS, signal.SIGALRM):
         signal.signal(number, signal.SIG_IGN)
 
 

@@ -91,7 +91,7 @@ def taken(endpoint: Endpoint, content: bytes) -> dict[str, Any]:
     return body
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(endpoint=endpoints, said=rounds(), chosen=policies)
 async def test_what_goes_on_is_whole_valid_and_within_the_budget(
     endpoint: Endpoint, said: list[tuple[str, Any]], chosen: ContextPolicy

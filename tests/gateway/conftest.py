@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from gateway.models import Provider
 from simulator.client import SimulatorClient
 from simulator.process import SimulatorProcess
+from tests.cast import Cast
 from tests.gateway.live import Gateway, World
 
 
@@ -48,3 +51,16 @@ def world(
     """A tenant of the test's own. What it writes is committed and stays: other processes must see it, and nobody else looks at it."""
     with django_db_blocker.unblock():
         yield World.build(gateway, simulator_process.base_url)
+
+
+@pytest.fixture
+def provider(cast: Cast, simulator_process: Any, settings: Any) -> Provider:
+    """Acme's own, at the simulator."""
+    settings.OUTBOUND_ALLOW = [ip_network("127.0.0.1/32")]
+    return Provider.objects.create(
+        tenant=cast.acme.tenant,
+        name="ours",
+        kind="openai",
+        base_url=f"{simulator_process.base_url}/v1",
+        credential="sk-x",
+    )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import html
 from decimal import Decimal
-from ipaddress import ip_network
 from typing import Any
 
 import pytest
@@ -18,19 +17,6 @@ from tests.cast import Cast, at_work, logged_in
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("simulator")]
 
 PARTLY = {"HTTP_HX_REQUEST": "true"}
-
-
-@pytest.fixture
-def provider(cast: Cast, simulator_process: Any, settings: Any) -> Provider:
-    """Acme's own, at the simulator."""
-    settings.OUTBOUND_ALLOW = [ip_network("127.0.0.1/32")]
-    return Provider.objects.create(
-        tenant=cast.acme.tenant,
-        name="ours",
-        kind="openai",
-        base_url=f"{simulator_process.base_url}/v1",
-        credential="sk-x",
-    )
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_network
 from typing import Any
 
 import pytest
@@ -15,19 +14,6 @@ from tests.cast import Cast
 from tests.management import error_of, script
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def provider(cast: Cast, simulator_process: Any, settings: Any) -> Provider:
-    """Acme's own, at the simulator."""
-    settings.OUTBOUND_ALLOW = [ip_network("127.0.0.1/32")]
-    return Provider.objects.create(
-        tenant=cast.acme.tenant,
-        name="ours",
-        kind="openai",
-        base_url=f"{simulator_process.base_url}/v1",
-        credential="sk-x",
-    )
 
 
 def test_a_providers_models_are_told_with_what_is_known_and_can_be_added_as_told(

@@ -11,8 +11,7 @@ import pytest
 import uvloop
 
 from config.settings import PASSWORD_HASHERS
-from tests import services
-from tests.gateway.live import forget_worlds
+from tests import leftovers, services
 from tests.slow import LONG, SLOW
 
 QUICK = "django.contrib.auth.hashers.MD5PasswordHasher"
@@ -45,10 +44,10 @@ def slow_passwords(_quick_passwords: None, settings: Any) -> None:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _worlds_are_forgotten(django_db_blocker: Any) -> Iterator[None]:
+def _nothing_is_left_over(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
     yield
     with django_db_blocker.unblock():
-        forget_worlds()
+        leftovers.forget()
 
 
 @pytest.fixture(scope="session")
@@ -60,6 +59,7 @@ def django_db_setup(django_test_environment: None, django_db_blocker: Any) -> It
     connection.settings_dict["TEST"]["TEMPLATE"] = services.TEMPLATE
     with django_db_blocker.unblock():
         made = setup_databases(verbosity=0, interactive=False, aliases={"default"})
+        leftovers.remember()
     yield
     with django_db_blocker.unblock():
         teardown_databases(made, verbosity=0)

@@ -109,6 +109,7 @@ def test_a_vote_from_another_sites_page_arrives(open_shop: Callable[..., Visitor
     vote = vote_on(request_id, rating="up")
     assert (vote.comment, vote.reasons) == ("", [])
     assert Feedback.objects.filter(request_id=request_id).count() == 1
+    page.wait_for_function("window.heard.length >= 3")  # each answer reaches the page after its vote the database
     heard = page.evaluate("window.heard")
     assert [said["rating"] for said in heard] == ["down", "down", "up"]
     assert heard[1]["comment"] == EVIL

@@ -48,7 +48,7 @@ def gateway(
 def world(
     gateway: Gateway, simulator: SimulatorClient, simulator_process: SimulatorProcess, django_db_blocker: Any
 ) -> Iterator[World]:
-    """A tenant of the test's own. What it writes is committed and stays: other processes must see it, and nobody else looks at it."""
+    """A tenant of the test's own. What it writes is committed, since other processes must see it, and taken out after the file."""
     with django_db_blocker.unblock():
         yield World.build(gateway, simulator_process.base_url)
 

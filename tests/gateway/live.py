@@ -124,32 +124,6 @@ class Gateway:
             client.close()
 
 
-_built: list[UUID] = []
-FORGET = """
-DO $$
-DECLARE of_tenants text;
-BEGIN
-    SET LOCAL session_replication_role = replica;  -- neither triggers nor foreign keys
-    FOR of_tenants IN
-        SELECT c.oid::regclass::text FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
-        WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND a.attname = 'tenant_id' AND c.relnamespace = 'public'::regnamespace
-    LOOP
-        EXECUTE format('DELETE FROM %s WHERE tenant_id = ANY(%L)', of_tenants, {ids});
-    END LOOP;
-    DELETE FROM tenants_tenant WHERE id = ANY({ids});
-END $$
-"""
-
-
-def forget_worlds() -> None:
-    """Take out of the database what the worlds built so far have left there, so that later tests find it as it was."""
-    if _built:
-        with connection.cursor() as cursor:
-            ids = "'{" + ",".join(map(str, _built)) + "}'::uuid[]"
-            cursor.execute(FORGET.format(ids=ids))
-        _built.clear()
-
-
 @dataclass
 class World:
     """A tenant of its own for a test, with a key and models at the simulator. Committed, so that other processes see it."""
@@ -164,7 +138,6 @@ class World:
     def build(cls, gateway: Gateway, simulator_url: str) -> World:
         name = uuid4().hex[:10]
         tenant = Tenant.objects.create(name=f"Tenant {name}", slug=f"t-{name}")
-        _built.append(tenant.pk)
         world = cls(gateway, simulator_url, tenant)
         for kind, base_url in (
             ("openai", f"{simulator_url}/v1"),

@@ -34,7 +34,7 @@ class Seal:
     def close(self, content: bytes) -> str:
         """The text that `open` gives the content back for."""
         mac = hmac.digest(self._keys[0], content, "sha256")[:MAC_BYTES]
-        return base64.urlsafe_b64encode(content + mac).rstrip(b"=").decode("ascii")
+        return _in_characters(content + mac)
 
     def open(self, text: str) -> bytes | None:
         """The content; None if the text is not ours, not for this purpose, or was changed."""
@@ -42,8 +42,14 @@ class Seal:
             data = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
         except ValueError:
             return None
+        if _in_characters(data) != text:  # the last character has bits that mean nothing: one content has one text
+            return None
         content, given = data[:-MAC_BYTES], data[-MAC_BYTES:]
         for key in self._keys:
             if hmac.compare_digest(hmac.digest(key, content, "sha256")[:MAC_BYTES], given):
                 return content
         return None
+
+
+def _in_characters(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode("ascii")

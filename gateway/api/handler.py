@@ -51,11 +51,11 @@ class LeanHandler:
         self._smaller = {"/v1/feedback": min(MAX_FEEDBACK_BYTES, self._max_body_bytes)}  # anybody may send one
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
-        observability.IN_FLIGHT.inc()
+        observability.begin()
         try:
             await self._handle(scope, receive, send)
         finally:
-            observability.IN_FLIGHT.dec()
+            observability.end()
 
     async def _handle(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}

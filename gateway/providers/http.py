@@ -22,6 +22,8 @@ MAX_HEADER_BYTES = 64 * 1024
 MAX_ANSWER_BYTES = 128 * 1024 * 1024  # of an answer that is read whole
 EYEBALLS_DELAY_SECONDS = 0.25  # RFC 8305's: before the next address is tried beside the first
 MAX_IDLE = 512  # connections kept for an origin
+ENCODING = b"content-encoding"
+ENCODING_LENGTH = len(ENCODING)
 
 
 class HttpFailure(Exception):
@@ -158,14 +160,14 @@ class Response:
     """An answer on its way. To be read by one task; `close` gives the rest of it up."""
 
     __slots__ = (
-        "_chunks", "_connection", "_failure", "_waiter", "_waits_for", "headers", "is_whole", "received", "status",
+        "_chunks", "_connection", "_failure", "_waiter", "_waits_for", "fields", "is_whole", "received", "status",
     )  # fmt: skip
 
     HEAD, SOME, ALL = 1, 2, 3
 
     def __init__(self, connection: Connection) -> None:
         self.status = 0
-        self.headers: dict[str, str] = {}
+        self.fields: list[tuple[bytes, bytes]] = []  # of its head, as they came
         self.is_whole = False
         self.received = 0  # bytes of the body
         self._connection = connection
@@ -173,6 +175,11 @@ class Response:
         self._failure: Exception | None = None
         self._waiter: asyncio.Future[None] | None = None
         self._waits_for = 0
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Names in lower case to values. Made when asked for: of an answer that is as it should be, nobody asks."""
+        return {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in self.fields}
 
     @property
     def declared_length(self) -> int | None:
@@ -240,8 +247,6 @@ class Response:
 
     def take_head(self, status: int) -> None:
         self.status = status
-        if self.headers.get("content-encoding", "identity").strip().lower() not in ("identity", ""):
-            raise Unreadable("it is compressed, which was not asked for")
         if self._waits_for == self.HEAD:
             self._wake()
 
@@ -274,6 +279,7 @@ class Connection(asyncio.Protocol):
         self._parser: Any = None
         self._response: Response | None = None
         self._header_bytes = 0
+        self._encoding = b""  # of the answer's body
         self._is_paused = False
         self._holds_up = True
         self._is_babbling = False
@@ -291,6 +297,7 @@ class Connection(asyncio.Protocol):
         self.idle_since = 0.0
         self._holds_up = True
         self._header_bytes = 0
+        self._encoding = b""
         response = self._response = Response(self)
         self._parser = httptools.HttpResponseParser(self)
         self._transport.write(request)
@@ -344,11 +351,9 @@ class Connection(asyncio.Protocol):
         response, self._response = self._response, None
         if response is None or response.is_whole:
             return
+        headers = response.headers
         ends_with_connection = (
-            error is None
-            and response.status
-            and "content-length" not in response.headers
-            and "transfer-encoding" not in response.headers
+            error is None and response.status and "content-length" not in headers and "transfer-encoding" not in headers
         )
         if ends_with_connection:
             response.end()
@@ -365,14 +370,20 @@ class Connection(asyncio.Protocol):
         if self._header_bytes > MAX_HEADER_BYTES:
             raise Unreadable("headers too large")
         if self._response is not None:
-            self._response.headers[name.decode("latin-1").lower()] = value.decode("latin-1")
+            self._response.fields.append((name, value))
+            if len(name) == ENCODING_LENGTH and name.lower() == ENCODING:
+                self._encoding = value.strip().lower()
 
     def on_headers_complete(self) -> None:
         status = self._parser.get_status_code()
         if self._response is None:
             return
         if status < 200:  # 100 Continue, 103 Early Hints: the answer is still to come
-            self._response.headers.clear()
+            self._response.fields.clear()
+            self._encoding = b""
+        elif self._encoding not in (b"identity", b""):
+            self._response.status = status
+            raise Unreadable("it is compressed, which was not asked for")
         else:
             self._response.take_head(status)
 

@@ -15,6 +15,7 @@ _django: Any = get_asgi_application()  # also sets Django up, which the handler'
 
 from gateway import runtime  # noqa: E402
 from gateway.api.handler import LeanHandler  # noqa: E402
+from gateway.pipeline import observability  # noqa: E402
 
 _gateway = LeanHandler()
 
@@ -47,4 +48,5 @@ async def _lifespan(receive: Receive, send: Send) -> None:
     await send({"type": "lifespan.startup.complete"})
     await receive()
     await runtime.close()
+    observability.add_up()
     await send({"type": "lifespan.shutdown.complete"})

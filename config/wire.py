@@ -6,25 +6,34 @@ could fill the memory. Here a head has so many bytes, lines and seconds, and a b
 and the connection closed. Fields after a chunked body (trailers) are refused, too: uvicorn puts them among the headers, which a proxy in
 front has checked before they came. How large a body may be is for whoever reads it to say.
 
-What this costs a request: a count for each header. Who is too slow is looked for every few seconds, in all connections at once.
+What this costs a request: a count for each header. Who is too slow, or has long asked for nothing, is looked for every few seconds, in all
+connections at once.
+
+A request of the usual kind (HTTP/1.1, a plain address, no upgrade, nothing before it under way) gets a `config.cycle.Cycle`, and headers
+of a proxy are looked for only where there are any; every other one goes uvicorn's way.
 """
 
 from __future__ import annotations
 
+import asyncio
 import json
+import re
 from http import HTTPStatus
 from typing import Any
 
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from config.corked import Corked
+from config.cycle import EXTENSION, Cycle
 
 MAX_HEAD_BYTES = 64 * 1024  # of the address and all headers
 MAX_HEADERS = 200
 HEAD_SECONDS = 30.0  # from a connection's or a request's first byte to the end of its head
 IDLE_SECONDS = 60.0  # without a byte of a body that has begun
 LOOK_SECONDS = 5.0
+PLAIN_ADDRESS = re.compile(rb"/(?:[A-Za-z0-9_.-][A-Za-z0-9_./-]*)?")
 
 
 class Refused(Exception):
@@ -41,10 +50,14 @@ class Protocol(HttpToolsProtocol):
     _head_bytes = 0
     _fed_at = 0.0
     _has_head = False  # of the message that is being read
+    _idle_since = 0.0  # 0: a request is being read or answered
+    _is_forwarded = False
     _refused: Refused | None = None
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
+        # The middleware is called for requests that it has something to do for.
+        self._bare_app = self.app.app if isinstance(self.app, ProxyHeadersMiddleware) else self.app
         self.transport = Corked(transport, self.loop)  # type: ignore[assignment]
         self._head_since = self._fed_at = self.loop.time()
         _watch(self.server_state, self.loop)
@@ -63,7 +76,8 @@ class Protocol(HttpToolsProtocol):
         super().on_message_begin()
         self._head_since = self._fed_at
         self._head_bytes = 0
-        self._has_head = False
+        self._has_head = self._is_forwarded = False
+        self._idle_since = 0.0
 
     def on_url(self, url: bytes) -> None:
         self._head_bytes += len(url)
@@ -81,12 +95,54 @@ class Protocol(HttpToolsProtocol):
         name = name.lower()
         if name == b"expect" and value.lower() == b"100-continue":
             self.expect_100_continue = True
+        elif name.startswith(b"x-forwarded-"):
+            self._is_forwarded = True
         self.headers.append((name, value))
 
     def on_headers_complete(self) -> None:
         self._has_head = True
         self._head_since = 0.0
-        super().on_headers_complete()
+        parser, before = self.parser, self.cycle
+        if (
+            (before is not None and not before.response_complete)
+            or self.limit_concurrency is not None
+            or self.root_path
+            or parser.get_http_version() != "1.1"
+            or parser.should_upgrade()
+            or PLAIN_ADDRESS.fullmatch(self.url) is None
+        ):
+            super().on_headers_complete()
+            return
+        scope: Any = self.scope
+        scope["method"] = parser.get_method().decode("ascii")
+        scope["path"] = self.url.decode("ascii")
+        scope["raw_path"] = self.url
+        scope["query_string"] = b""
+        cycle = self.cycle = Cycle(
+            scope=scope,
+            transport=self.transport,
+            flow=self.flow,
+            logger=self.logger,
+            access_logger=self.access_logger,
+            access_log=self.access_log,
+            default_headers=self.server_state.default_headers,
+            message_event=asyncio.Event(),
+            expect_100_continue=self.expect_100_continue,
+            keep_alive=parser.should_keep_alive(),
+            on_response=self.on_response_complete,
+        )
+        if not self.access_log:  # what writes the log is uvicorn's own `send`
+            scope["extensions"] = {EXTENSION: cycle}
+        self._start_asgi_task(cycle, self.app if self._is_forwarded else self._bare_app)
+
+    def on_response_complete(self) -> None:
+        """As uvicorn's, but for the timer of each request: `look` sees how long nothing has been asked."""
+        if self.pipeline or self.transport.is_closing():
+            super().on_response_complete()
+            return
+        self.server_state.total_requests += 1
+        self.flow.resume_reading()
+        self._idle_since = self.loop.time()
 
     def send_400_response(self, msg: str) -> None:
         self._refuse(self._refused or Refused(HTTPStatus.BAD_REQUEST, "This is no HTTP request that can be read."))
@@ -95,7 +151,10 @@ class Protocol(HttpToolsProtocol):
         """Close it, if it has had time enough."""
         if self.transport.is_closing():
             return
-        if self._head_since:
+        if self._idle_since:
+            if now - max(self._idle_since, self._fed_at) >= self.timeout_keep_alive:
+                self.transport.close()
+        elif self._head_since:
             if now - self._head_since <= HEAD_SECONDS:
                 return
             if self.scope is None:  # nothing was ever asked: browsers open connections that they may need

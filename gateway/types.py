@@ -30,6 +30,8 @@ class Endpoint(enum.Enum):
     EMBEDDINGS = "embeddings"
     COUNT_TOKENS = "messages.count_tokens"
 
+    __hash__ = object.__hash__  # there is one of each; Enum's own is in Python
+
     @property
     def surface(self) -> Surface:
         return Surface.ANTHROPIC if self in (Endpoint.MESSAGES, Endpoint.COUNT_TOKENS) else Surface.OPENAI

@@ -17,6 +17,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, 
 from prometheus_client.multiprocess import MultiProcessCollector
 
 from gateway import gauges
+from gateway.pipeline import observability
 
 logger = logging.getLogger(__name__)
 _is_draining = False
@@ -57,6 +58,7 @@ def metrics(request: HttpRequest) -> HttpResponse:
             return HttpResponse("a bearer token is needed\n", status=401, content_type="text/plain")
     elif not _is_near(request):
         return HttpResponse("set TOLLGATE_METRICS_TOKEN to be asked from here\n", status=403, content_type="text/plain")
+    observability.add_up()
     registry: CollectorRegistry = REGISTRY
     if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
         registry = CollectorRegistry()

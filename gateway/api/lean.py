@@ -45,6 +45,14 @@ def encoded(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
     return [(_encoded_name(name), value.encode("latin-1")) for name, value in headers.items()]
 
 
+def lines(headers: Mapping[str, str]) -> bytes:
+    """Headers as lines of an answer's head, each ended. Raises as `encoded` does."""
+    text = "".join(headers.values())
+    if text.isascii() and text.isprintable():
+        return "".join([f"{name}: {value}\r\n" for name, value in headers.items()]).encode("latin-1")
+    return b"".join([b"%b: %b\r\n" % line for line in encoded(headers)])
+
+
 @lru_cache(maxsize=500)
 def _encoded_name(name: str) -> bytes:
     return name.lower().encode("latin-1")

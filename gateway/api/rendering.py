@@ -73,6 +73,11 @@ def prefix_cache(found: PrefixCached) -> str:
 
 
 RESET_SECONDS = 63  # the ring of the last minute, wholly forgotten
+RESET_TEXT = f"1m{RESET_SECONDS - 60}s"
+_OPENAI_NAMES = {
+    metric: tuple([f"x-ratelimit-{what}-{metric}" for what in ("limit", "remaining", "reset")])
+    for metric in ("requests", "tokens")
+}
 
 
 def put_rate_limits(headers: Any, pace: PaceLeft, surface: Surface) -> None:
@@ -89,9 +94,10 @@ def put_rate_limits(headers: Any, pace: PaceLeft, surface: Surface) -> None:
             headers[f"anthropic-ratelimit-{metric}-remaining"] = str(left)
             headers[f"anthropic-ratelimit-{metric}-reset"] = resets_at.strftime("%Y-%m-%dT%H:%M:%SZ")
         else:
-            headers[f"x-ratelimit-limit-{metric}"] = str(limit)
-            headers[f"x-ratelimit-remaining-{metric}"] = str(left)
-            headers[f"x-ratelimit-reset-{metric}"] = f"1m{RESET_SECONDS - 60}s"
+            limited, remaining, reset = _OPENAI_NAMES[metric]
+            headers[limited] = str(limit)
+            headers[remaining] = str(left)
+            headers[reset] = RESET_TEXT
 
 
 def error_body(error: GatewayError, surface: Surface, request_id: str) -> bytes:

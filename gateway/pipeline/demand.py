@@ -116,6 +116,11 @@ class Calls(NamedTuple):
 def _calls(exchange: Exchange, request: Request, plan: Plan) -> Calls:
     """Only one model answers, so the dearest is held; of a cascade, the first one and the dearest of the others."""
     has_own = marks.has_own(request.content) if exchange.has_own_marks is None else exchange.has_own_marks
+    if len(plan.attempts) == 1:
+        model = plan.attempts[0].model
+        assert model.price is not None  # the router leaves models without a price out
+        bound = tokens.upper_bound(request.body, request.content, kind=model.provider.kind)
+        return Calls(1, bound, bound, *_prices(model.price, bound, _written(exchange, model, bound, has_own=has_own)))
     bounds: dict[str, int] = {}
     each = []
     for attempt in plan.attempts:
@@ -123,7 +128,7 @@ def _calls(exchange: Exchange, request: Request, plan: Plan) -> Calls:
         kind = model.provider.kind
         if kind not in bounds:
             bounds[kind] = tokens.upper_bound(request.body, request.content, kind=kind)
-        assert model.price is not None  # the router leaves models without a price out
+        assert model.price is not None
         written = _written(exchange, model, bounds[kind], has_own=has_own)
         each.append((bounds[kind], *_prices(model.price, bounds[kind], written)))
     one_input = max(bounds.values())
@@ -206,7 +211,9 @@ def _prices(price: Price, bound: int, written: tuple[str, ...]) -> tuple[int, in
 
     `written`: the lifetimes for which the input may be written to the provider's cache.
     """
-    tiers = [price.base, *(rates for threshold, rates in price.tiers if bound > threshold)]
+    tiers = [price.base]
+    if price.tiers:
+        tiers += [rates for threshold, rates in price.tiers if bound > threshold]
     rate = output = 0
     for rates in tiers:
         rate = max(rate, rates.input, rates.cache_read)

@@ -136,6 +136,8 @@ class Exchange:
     """One request. Times are monotonic nanoseconds; `accepted_ms` is Unix milliseconds, the same as in the request id."""
 
     __slots__ = (
+        "_id",
+        "_numbered",
         "accepted_ms",
         "assembly",
         "attempt",
@@ -199,6 +201,7 @@ class Exchange:
         self, *, request_id: UUID, endpoint: Endpoint, snapshot: Snapshot, secret_sha256: str, started_ns: int
     ) -> None:
         self.request_id = request_id
+        self._numbered, self._id = 0, request_id  # the last id that was asked for: it is asked for twice
         self.accepted_ms = request_id.int >> 80
         self.endpoint = endpoint
         self.snapshot = snapshot
@@ -319,4 +322,6 @@ class Exchange:
 
     def id_of_attempt(self, attempt: int) -> UUID:
         """The id of an attempt's record."""
-        return UUID(int=self.request_id.int | attempt)
+        if attempt != self._numbered:
+            self._numbered, self._id = attempt, UUID(int=self.request_id.int | attempt)
+        return self._id

@@ -96,17 +96,39 @@ def of_ended(exchange: Exchange, item: Ended, *, cost: int | None) -> UsageRecor
 
 def provisional(exchange: Exchange, *, attempt: int = 1) -> bytes:
     """What is recorded if this process dies before the request ends; the sweeper puts in the amounts that were held."""
-    plan = exchange.plan
+    request, plan, key = exchange.request, exchange.plan, exchange.key
+    assert request is not None  # only what has been planned is let in
+    assert plan is not None
+    labels, model, context = request.labels, plan.attempts[0].model, exchange.context
+    answered_by = exchange.cached if is_from_cache(exchange) else None
     return usage_record.encode(
-        _record(
-            exchange,
+        UsageRecord(
+            id=exchange.id_of_attempt(attempt),
+            request_id=exchange.request_id,
             attempt=attempt,
-            model=plan.attempts[0].model if plan else None,
+            accepted_ms=exchange.accepted_ms,
+            tenant_id=exchange.snapshot.tenant_id,
+            api_key_id=key.id,
+            endpoint=exchange.endpoint.value,
+            end_user=labels.end_user,
+            task=plan.task,
+            feature=labels.feature,
+            tags=labels.tags,
+            model_asked=_clean(request.model_asked, 120),
+            model_served=answered_by.model if answered_by else model.name,
+            provider=answered_by.provider if answered_by else model.provider.name,
+            is_stream=request.is_stream,
             status=500,
             outcome=ABANDONED,
-            usage=Usage(input_tokens=exchange.input_bound),
-            source=usage_record.HELD,
-            cost=0,
+            input_tokens=exchange.input_bound,
+            usage_source=usage_record.HELD,
+            steps_us=exchange.steps_us,
+            tier=exchange.tier,
+            output_cap=exchange.output_cap,
+            opens_model=answered_by is None and _opens(exchange, attempt, model),
+            context_tokens_before=context.tokens_before if context else None,
+            context_tokens_after=context.tokens_after if context else None,
+            secret_prefix=key.prefix,
         )
     )
 
@@ -216,9 +238,13 @@ def _rates(model: Model | None, usage: Usage) -> tuple[int, ...]:
 
 def _opens(exchange: Exchange, attempt: int, model: Model | None) -> bool:
     """Whether it is the request's first call of that model."""
-    return all(item.attempt.model is not model for item in exchange.ended if item.number < attempt)
+    return not exchange.ended or all(
+        item.attempt.model is not model for item in exchange.ended if item.number < attempt
+    )
 
 
 def _clean(text: str, limit: int) -> str:
     """As PostgreSQL can store it: no NUL, not too long."""
+    if not text:
+        return ""
     return text.replace("\x00", "�")[:limit]

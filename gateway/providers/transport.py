@@ -8,7 +8,8 @@ from uuid import UUID
 
 from gateway.errors import UpstreamFailed, UpstreamTimedOut
 from gateway.providers import failures, http
-from gateway.providers.http import BrokenOff, Connect, Forbidden, HttpFailure, Origin, Pool, Response, Unreachable
+from gateway.providers.connection import BrokenOff, Forbidden, HttpFailure, Response, Unreachable
+from gateway.providers.http import Connect, Origin, Pool
 from gateway.types import Provider, WireRequest
 
 CONNECT_SECONDS = 5.0

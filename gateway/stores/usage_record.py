@@ -61,22 +61,22 @@ class UsageRecord(msgspec.Struct, array_like=True, frozen=True):
     is_stream: bool
     status: int
     outcome: str
-    error_type: str
-    error_message: str
-    finish_reason: str
-    cache: str
-    input_tokens: int
-    cache_read_tokens: int
-    cache_write_5m_tokens: int
-    cache_write_1h_tokens: int
-    output_tokens: int
-    reasoning_tokens: int
-    usage_source: str
-    cost_nanousd: int
-    is_priced: bool
-    latency_ms: float
-    ttft_ms: float | None
-    steps_us: dict[str, int]
+    error_type: str = ""
+    error_message: str = ""
+    finish_reason: str = ""
+    cache: str = ""
+    input_tokens: int = 0
+    cache_read_tokens: int = 0
+    cache_write_5m_tokens: int = 0
+    cache_write_1h_tokens: int = 0
+    output_tokens: int = 0
+    reasoning_tokens: int = 0
+    usage_source: str = "none"
+    cost_nanousd: int = 0
+    is_priced: bool = True
+    latency_ms: float = 0.0
+    ttft_ms: float | None = None
+    steps_us: dict[str, int] = {}
     tier: str = ""
     refused_by: str = ""
     output_cap: int | None = None

@@ -12,8 +12,9 @@ import pytest
 
 from gateway import runtime
 from gateway.errors import UpstreamFailed
-from gateway.providers import http
-from gateway.providers.http import BrokenOff, Origin, Pool, Unreachable, Unreadable
+from gateway.providers import connection
+from gateway.providers.connection import BrokenOff, Unreachable, Unreadable
+from gateway.providers.http import Origin, Pool
 from gateway.providers.transport import Timeouts, Transport
 from gateway.types import Provider, Secret, WireRequest
 
@@ -184,7 +185,7 @@ async def test_an_answer_may_end_with_its_connection():
         (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nhi", Unreadable),
         (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", Unreadable),
         (b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 2\r\n\r\nhi", Unreadable),
-        (b"HTTP/1.1 101 Switching\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n", http.HttpFailure),
+        (b"HTTP/1.1 101 Switching\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n", connection.HttpFailure),
         (b"HTTP/1.1 200 OK\r\n" + b"X: " + b"y" * 100_000 + b"\r\n\r\n", Unreadable),
     ],
 )

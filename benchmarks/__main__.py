@@ -121,7 +121,7 @@ async def _pair(running: stack.Stack, case: Case, scale: float) -> tuple[Result,
         running.gateway_url,
         case.path,
         case.body(),
-        {**common, **_identity(running, case)},
+        {**common, **identity(running, case)},
         case.clients,
         count,
         changing=case.has_changing_prompt,
@@ -138,7 +138,7 @@ async def _pair(running: stack.Stack, case: Case, scale: float) -> tuple[Result,
     return await run(through, watched), await run(direct, watched)
 
 
-def _identity(running: stack.Stack, case: Case) -> dict[str, str]:
+def identity(running: stack.Stack, case: Case) -> dict[str, str]:
     if case.is_cached:
         return {"authorization": f"Bearer {running.cached_key}"}
     if case.is_enforced:

@@ -36,6 +36,7 @@ class Stack:
     cached_key: str = ""
     everything_key: str = ""
     gateway_log: Path = Path(os.devnull)
+    other_pid: int = 0
     keys: dict[str, str] = field(default_factory=dict)  # more of them, by name
     environment: dict[str, str] = field(default_factory=dict)  # of its processes, besides one's own
     store_pids: tuple[int, ...] = ()  # PostgreSQL's and Redis's
@@ -62,18 +63,20 @@ def _wait(url: str, child: Child) -> None:
     raise child.failure(f"{child.name} does not answer at {url}")
 
 
-def _start_gateway(url: str, children: list[Child], folder: Path, env: dict[str, str]) -> int:
+def _start_gateway(url: str, children: list[Child], folder: Path, env: dict[str, str], tree: Path = ROOT) -> int:
     port = url.rpartition(":")[2]
     command = [sys.executable, "manage.py", "serve", "--port", port]
-    children.append(process.start("gateway", command, log=folder / f"gateway-{port}.log", env=env, cwd=ROOT))
+    children.append(process.start("gateway", command, log=folder / f"gateway-{port}.log", env=env, cwd=tree))
     _wait(f"{url}/readyz", children[-1])
     return children[-1].pid
 
 
 @contextlib.contextmanager
-def running(seed: str = "benchmarks.seed", other: dict[str, str] | None = None) -> Iterator[Stack]:
+def running(
+    seed: str = "benchmarks.seed", other: dict[str, str] | None = None, other_tree: Path = ROOT
+) -> Iterator[Stack]:
     """Start it all in a temporary folder, stop it all at the end. `seed`: the module that makes the configuration and prints its keys;
-    `other`: the environment of a second gateway process."""
+    `other`: the environment of a second gateway process, whose code is that of `other_tree`."""
     with tempfile.TemporaryDirectory(prefix="tollgate-bench-") as name:
         folder = Path(name)
         folder.chmod(0o711)  # the database's own user must get to its files
@@ -112,8 +115,9 @@ def running(seed: str = "benchmarks.seed", other: dict[str, str] | None = None) 
             began = time.perf_counter()
             gateway_pid = _start_gateway(gateway_url, children, folder, env)
             gateway_seconds = time.perf_counter() - began
+            other_pid = 0
             if other is not None:
-                _start_gateway(other_url, children, folder, {**env, **other})
+                other_pid = _start_gateway(other_url, children, folder, {**env, **other}, other_tree)
             redis_pid = next(child.pid for child in services.children if child.name.lower().startswith("redis"))
             yield Stack(
                 gateway_url=gateway_url,
@@ -122,6 +126,7 @@ def running(seed: str = "benchmarks.seed", other: dict[str, str] | None = None) 
                 redis_pid=redis_pid,
                 redis_url=services.redis_url,
                 other_url=other_url if other is not None else "",
+                other_pid=other_pid,
                 gateway_log=folder / f"gateway-{gateway_url.rpartition(':')[2]}.log",
                 environment=own,
                 store_pids=tuple(child.pid for child in services.children),

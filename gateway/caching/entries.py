@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import struct
 import zlib
-from typing import NamedTuple
 
 import msgspec
 
@@ -45,7 +44,7 @@ class Head(msgspec.Struct, array_like=True, frozen=True):
     end_user: str = ""  # who asked; others may be given it, unless the policy keeps them apart
 
 
-class Entry(NamedTuple):
+class Entry(msgspec.Struct, frozen=True):
     """A cached answer: whole, in the format of the surface that it was asked on."""
 
     head: Head

@@ -6,7 +6,9 @@ Nothing here fails a request: an answer that is not kept is no failure, and the 
 from __future__ import annotations
 
 import logging
-from typing import Any, NamedTuple
+from typing import Any
+
+import msgspec
 
 from gateway.caching import entries, policy
 from gateway.caching.assembly import Assembly
@@ -39,7 +41,7 @@ def assembled(exchange: Exchange, usage: Usage) -> bytes | None:
     return exchange.assembly.whole(said)
 
 
-class Kept(NamedTuple):
+class Kept(msgspec.Struct, frozen=True):
     """What a settlement does to the cache, as `Settlement` takes it; all empty for nothing."""
 
     digest: str = ""
@@ -47,11 +49,14 @@ class Kept(NamedTuple):
     entry: bytes = b""
 
 
+NOTHING_KEPT = Kept()
+
+
 def keep(exchange: Exchange, ending: Ending) -> Kept:
     """What the settlement does to the cache. Notes why an answer is not kept. Never raises: that is no failure."""
     caching = exchange.caching
     if caching is None or exchange.hold is None:
-        return Kept()
+        return NOTHING_KEPT
     entry = b""
     try:
         if exchange.cached is None and _is_kept(exchange, caching, ending):

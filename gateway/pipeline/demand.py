@@ -7,7 +7,9 @@ paid for. A cascade may take two calls, and holds both.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
+
+import msgspec
 
 from billing.prices import PICO_PER_NANO, Price
 from gateway import tokens, vocabularies
@@ -26,7 +28,7 @@ from gateway.types import Endpoint, Model, Plan, Request
 THINKING_MARGIN = 64  # output tokens that thinking must leave
 
 
-class Terms(NamedTuple):
+class Terms(msgspec.Struct, frozen=True):
     """A demand, and what its lines stand for."""
 
     demand: Demand
@@ -38,7 +40,7 @@ def terms(exchange: Exchange, request: Request, plan: Plan, tier: str, runtime: 
     model = plan.attempts[0].model
     now = exchange.accepted_ms / 1000  # as the ledger counts it, however long the request may wait
     wanted, least, choices = _output(exchange, request, model, runtime)
-    calls = Calls()
+    calls = NO_CALLS
     if request.endpoint is not Endpoint.COUNT_TOKENS:
         calls = _calls(exchange, request, plan)
         _check_input(exchange, request, model, calls.one_input, runtime)
@@ -102,7 +104,7 @@ def light(exchange: Exchange, request: Request, plan: Plan, tier: str, runtime: 
     return Terms(demand, found)
 
 
-class Calls(NamedTuple):
+class Calls(msgspec.Struct, frozen=True):
     """What a plan's calls may take: the input's tokens of one and of all, its highest cost, and the highest rate of output in
     pico-dollars per token, as if `amount` calls were made."""
 
@@ -111,6 +113,9 @@ class Calls(NamedTuple):
     input_tokens: int = 0
     input_nanousd: int = 0
     output_pico: int = 0
+
+
+NO_CALLS = Calls()
 
 
 def _calls(exchange: Exchange, request: Request, plan: Plan) -> Calls:

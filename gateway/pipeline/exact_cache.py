@@ -11,6 +11,8 @@ import logging
 import time
 from typing import Any
 
+import msgspec
+
 from gateway.caching import entries, fingerprints, policy, replay
 from gateway.errors import NotCached, StoreUnavailable
 from gateway.pipeline.exchange import BYPASS, HIT, MISS, STALE, Cached, Caching, Exchange
@@ -53,7 +55,7 @@ def _degrade(exchange: Exchange) -> None:
     if caching.version != exchange.snapshot.version:
         exchange.caching, exchange.cache, exchange.cache_reason = None, BYPASS, "a budget runs low"
         return
-    exchange.caching = caching._replace(lookup=caching.lookup.alone(), not_kept="a budget runs low")
+    exchange.caching = msgspec.structs.replace(caching, lookup=caching.lookup.alone(), not_kept="a budget runs low")
 
 
 def _look(exchange: Exchange, request: Request, plan: Plan, rules: CachePolicy, runtime: Runtime) -> None:
@@ -152,7 +154,7 @@ def missed(exchange: Exchange, runtime: Runtime, told: list[Any]) -> None:
         exchange.cache_reason = _WHY[why.decode()]
     if is_awaited:
         name = exchange.snapshot.tenant_id, caching.lookup.digest
-        exchange.flight = runtime.flights.lead(name, exchange.request_id.hex)
+        exchange.flight = runtime.flights.lead(name, exchange.hex)
 
 
 async def follow(exchange: Exchange, runtime: Runtime) -> Lookup | None:

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 from uuid import UUID
 
+import msgspec
+
 from gateway.caching.assembly import Assembly
 from gateway.caching.policy import ANYTHING, Control
 from gateway.caching.semantic import Hit
@@ -31,7 +33,7 @@ from gateway.types import (
     Snapshot,
     Usage,
 )
-from tenants.ids import uuid7
+from tenants.ids import of_int, uuid7
 
 ATTEMPT_BYTE = 0xFF
 
@@ -41,7 +43,7 @@ def new_request_id() -> UUID:
     return uuid7(without=ATTEMPT_BYTE)
 
 
-class PaceLeft(NamedTuple):
+class PaceLeft(msgspec.Struct, frozen=True):
     """What is left of the tightest limits per minute; a limit of 0: there is none."""
 
     requests_limit: int
@@ -53,7 +55,7 @@ class PaceLeft(NamedTuple):
 HIT, SEMANTIC, STALE, MISS, BYPASS = "hit", "semantic", "stale", "miss", "bypass"  # what an answer says of the caches
 
 
-class Cached(NamedTuple):
+class Cached(msgspec.Struct, frozen=True):
     """An answer from a cache, in the caller's format and as it was asked for, whole or as a stream.
 
     `status`: HIT, SEMANTIC, or STALE: given because no model could answer. `saved_nanousd`: what it cost when it was made, where it was
@@ -69,7 +71,7 @@ class Cached(NamedTuple):
     similarity: float | None = None
 
 
-class Caching(NamedTuple):
+class Caching(msgspec.Struct, frozen=True):
     """What a request has to do with the exact cache: what it asks of it, and why its answer is not kept (empty: it is).
 
     `version`: of the configuration this was decided under. `is_detour`: a model of the route is passed over for the moment.
@@ -98,7 +100,7 @@ class Meaning(NamedTuple):
     vector: Sequence[float] | None = None
 
 
-class Ending(NamedTuple):
+class Ending(msgspec.Struct, frozen=True):
     """How a request ended: its whole answer, if it has one, or why it has none (`failed`)."""
 
     body: bytes | None
@@ -166,6 +168,7 @@ class Exchange:
         "has_own_marks",
         "heard",
         "held_nanousd",
+        "hex",
         "hold",
         "idempotency",
         "input_bound",
@@ -201,6 +204,7 @@ class Exchange:
         self, *, request_id: UUID, endpoint: Endpoint, snapshot: Snapshot, secret_sha256: str, started_ns: int
     ) -> None:
         self.request_id = request_id
+        self.hex = request_id.hex
         self._numbered, self._id = 0, request_id  # the last id that was asked for: it is asked for twice
         self.accepted_ms = request_id.int >> 80
         self.endpoint = endpoint
@@ -318,10 +322,10 @@ class Exchange:
     @property
     def public_id(self) -> str:
         """As in `x-request-id`."""
-        return f"req_{self.request_id.hex}"
+        return f"req_{self.hex}"
 
     def id_of_attempt(self, attempt: int) -> UUID:
         """The id of an attempt's record."""
         if attempt != self._numbered:
-            self._numbered, self._id = attempt, UUID(int=self.request_id.int | attempt)
+            self._numbered, self._id = attempt, of_int(self.request_id.int | attempt)
         return self._id

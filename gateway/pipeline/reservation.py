@@ -150,7 +150,7 @@ def _hold(exchange: Exchange, request: Request, terms: Terms) -> Hold:
     exchange.demand = counters.encode(terms.demand)
     return Hold(
         tenant_id=exchange.snapshot.tenant_id,
-        request_id=exchange.request_id.hex,
+        request_id=exchange.hex,
         end_user=request.labels.end_user,
         idempotency=exchange.idempotency,
         demand=exchange.demand,

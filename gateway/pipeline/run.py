@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import NamedTuple
+
+import msgspec
 
 from gateway.errors import (
     BudgetSpent,
@@ -47,14 +48,14 @@ logger = logging.getLogger(__name__)
 MAX_REPLANS = 5
 
 
-class Answer(NamedTuple):
+class Answer(msgspec.Struct, frozen=True):
     """A whole answer. `cost_nanousd` None: the model has no price."""
 
     body: bytes
     cost_nanousd: int | None
 
 
-class Repeat(NamedTuple):
+class Repeat(msgspec.Struct, frozen=True):
     """An answer that was given before: to the first request under the same idempotency key, or out of a cache (`exchange.cached`). It costs
     nothing itself."""
 
@@ -128,15 +129,9 @@ async def run(
     return Answer(answer.body, cost)
 
 
-class Admitted(NamedTuple):
-    """A request that was let in, as it goes on, and its plan."""
-
-    plan: Plan
-    request: Request
-
-
-async def _admit(exchange: Exchange, validated: Request, runtime: Runtime) -> Admitted:
-    """Plan and reserve, again from the start whenever the configuration turns out to have changed, or a budget calls for another plan."""
+async def _admit(exchange: Exchange, validated: Request, runtime: Runtime) -> tuple[Plan, Request]:
+    """The plan, and the request as it goes on. Made and reserved again from the start whenever the configuration turns out to have
+    changed, or a budget calls for another plan."""
     request = validated
     for _ in range(MAX_REPLANS):
         refused: GatewayError | None = None
@@ -153,7 +148,7 @@ async def _admit(exchange: Exchange, validated: Request, runtime: Runtime) -> Ad
             exact_cache.consider(exchange, request, plan, runtime)
             await reservation.reserve(exchange, request, plan, runtime)
             exchange.lap("reserve")
-            return Admitted(plan, request)
+            return plan, request
         except reservation.Degraded:
             exchange.lap("reserve")
             continue

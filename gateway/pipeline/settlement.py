@@ -7,6 +7,8 @@ exactly one of these calls ends it. Where Redis is away the settlement waits in 
 from __future__ import annotations
 
 import logging
+from functools import lru_cache
+from uuid import UUID
 
 import msgspec
 
@@ -194,10 +196,10 @@ async def _settle(
     content = b"" if exchange.snapshot.content is None else content_keeping.packed(exchange, whole)
     settled = accounts.settle(
         Settlement(
-            tenant_id=str(exchange.snapshot.tenant_id),
+            tenant_id=_text(exchange.snapshot.tenant_id),
             end_user=line.end_user,
             idempotency=exchange.idempotency if hold is not None else "",
-            request_id=exchange.request_id.hex,
+            request_id=exchange.hex,
             mode="settle",
             requests=1 if exchange.attempts_made or is_from_cache else 0,
             tokens=used.tokens,
@@ -223,6 +225,11 @@ async def _settle(
     return cost
 
 
+@lru_cache(maxsize=10_000)
+def _text(tenant_id: UUID) -> str:
+    return str(tenant_id)
+
+
 class _Used:
     """What a request's calls have used, in all and by model."""
 
@@ -234,17 +241,19 @@ class _Used:
 
     def add(self, attempt: Attempt | None, usage: Usage, nanousd: int, saved_nanousd: int) -> None:
         tokens = usage.input_tokens + usage.output_tokens
-        read, written, saved = self.prefix_cache
-        self.prefix_cache = PrefixCached(
-            read + usage.cache_read_tokens,
-            written + usage.cache_write_5m_tokens + usage.cache_write_1h_tokens,
-            saved + saved_nanousd,
-        )
+        written = usage.cache_write_5m_tokens + usage.cache_write_1h_tokens
+        if usage.cache_read_tokens or written or saved_nanousd:
+            before = self.prefix_cache
+            self.prefix_cache = PrefixCached(
+                before.read_tokens + usage.cache_read_tokens,
+                before.written_tokens + written,
+                before.saved_nanousd + saved_nanousd,
+            )
         self.tokens += tokens
         self.nanousd += nanousd
         if attempt is not None:
-            before = self._models.get(attempt.model.name, (0, 0))
-            self._models[attempt.model.name] = before[0] + tokens, before[1] + nanousd
+            so_far = self._models.get(attempt.model.name, (0, 0))
+            self._models[attempt.model.name] = so_far[0] + tokens, so_far[1] + nanousd
 
     def by_model(self, plan: Plan | None, *, is_from_cache: bool) -> bytes:
         """In the plan's order; a model that was called counts one request, however often. Empty: all is the only model's."""

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
+from zoneinfo import ZoneInfo
 
+import hypothesis
 import pytest
 import uvloop
 
@@ -15,6 +19,25 @@ from tests import leftovers, services
 from tests.slow import LONG, SLOW
 
 QUICK = "django.contrib.auth.hashers.MD5PasswordHasher"
+
+# Property tests see the same examples each time, and none is too slow, however busy the machine is. `--hypothesis-profile=default` tries others.
+hypothesis.settings.register_profile(
+    "tollgate", deadline=None, derandomize=True, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("tollgate")
+
+ZONES = (ZoneInfo("UTC"), ZoneInfo("Europe/Vienna"))  # of the tests' tenants
+LONGEST_SECONDS = 60  # that a test takes
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """No test goes on over midnight, when budgets, days and months begin anew: in a day's last minute, it waits for the next one."""
+    for zone in ZONES:
+        now = dt.datetime.now(zone)
+        left = 86_400 - (now.hour * 3600 + now.minute * 60 + now.second)
+        if left <= LONGEST_SECONDS:
+            time.sleep(left + 1)
 
 
 @pytest.hookimpl(tryfirst=True)

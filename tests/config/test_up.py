@@ -20,6 +20,7 @@ import psutil
 import pytest
 
 from tests.config.embedded.processes import family, survivors, wait_until
+from tests.ports import free_port
 
 PROJECT = Path(__file__).resolve().parents[2]
 READY_SECONDS = 120
@@ -202,12 +203,6 @@ def test_a_folder_that_cannot_be_written_is_a_clear_line(start: Callable[..., Up
     assert up.process.wait(30) == 1
     assert up.text().count("\n") == 1
     assert f"cannot write to {folder / 'file' / 'var'}" in up.text()
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
 
 
 def _complete(up: Up) -> dict[str, object]:

@@ -16,7 +16,8 @@ import redis
 from config.embedded import process
 from config.embedded.process import Child
 from config.embedded.redis import _executable
-from tests.gateway.live import free_port, wait_until
+from tests.gateway.live import wait_until
+from tests.ports import free_port
 
 
 class OwnRedis:

@@ -19,7 +19,7 @@ PASSWORD = "correct horse battery"
 
 
 def code_of(secret: str) -> str:
-    """What an authenticator app shows now, for a while yet. That it was used already is forgotten, or one would have to wait for the next."""
+    """What an authenticator app shows now, and some seconds yet. That it was used already is forgotten, or one would have to wait."""
     cache.clear()
     wait_until(lambda: time.time() % 30 < 20)
     return str(format_hotp_value(hotp_value(secret, int(time.time()) // 30)))

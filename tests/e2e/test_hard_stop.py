@@ -24,9 +24,7 @@ TIMEOUTS = {"TOLLGATE_FIRST_BYTE_TIMEOUT": "15", "TOLLGATE_IDLE_TIMEOUT": "15", 
 
 
 @pytest.fixture(scope="module")
-def first(
-    django_db_setup: None, django_db_blocker: Any, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Gateway]:
+def first(django_db_setup: None, django_db_blocker: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     """A gateway process that waits longer for providers than the session's: here no time-out is to be met, however busy the machine is."""
     with Gateway.running(tmp_path_factory.mktemp("first"), **TIMEOUTS) as running:
         yield running

@@ -125,7 +125,7 @@ def test_it_says_that_it_is_not_ready_then_ends_what_takes_too_long(alone: World
         simulator.behave(latency_ms=30_000)
         whole = pool.submit(alone.message, prompt="a long answer")
         wait_until(lambda: len(simulator.requests()) == 2)
-        simulator.reset()
+        simulator.behave(latency_ms=0, chunk_ms=0, output_tokens=5)
         child = alone.gateway.child
         child.retire(signal.SIGTERM)
         ready = wait_until(lambda: (reply := alone.gateway.request("GET", "/readyz")).status == 503 and reply)

@@ -6,6 +6,7 @@ import contextlib
 import http.client
 import json
 import os
+import socket
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -26,11 +27,17 @@ from gateway import drain
 from gateway.models import Model, Provider, RequestLog
 from tenants import api_keys
 from tenants.models import Tenant
-from tests.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 CREDENTIAL = "sk-sim-credential-0123456789"
 ALL = ["chat", "embeddings", "streaming", "tools", "vision", "json_schema", "reasoning"]
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
 
 
 def test_environment(**more: str) -> dict[str, str]:
@@ -89,7 +96,7 @@ class Gateway:
         child = process.start("gateway", command, log=log, env=test_environment(**environment), cwd=ROOT)
         gateway = cls(f"http://127.0.0.1:{port}", child)
         try:
-            wait_until(gateway.answers, seconds=90)  # on a busy machine; one that has ended raises at once
+            wait_until(gateway.answers, seconds=30)
             yield gateway
         finally:
             child.stop(seconds=10)

@@ -20,12 +20,12 @@ from tests.e2e.provider_chain import PRIMARY, PROBES, SECONDARY, Chain, say, ser
 from tests.gateway.budgets import budget, counter
 from tests.gateway.live import Gateway, World, wait_until
 
-# Whoever is well answers within a fifth of the time, so that a busy machine may stall a while. Where one is to be given up sooner, the task
+# Whoever is well answers within a tenth of the time, so that a busy machine may stall a while. Where one is to be given up sooner, the task
 # says when.
 ENVIRONMENT = {
-    "TOLLGATE_FIRST_BYTE_TIMEOUT": "3",
-    "TOLLGATE_IDLE_TIMEOUT": "3",
-    "TOLLGATE_TOTAL_TIMEOUT": "3",
+    "TOLLGATE_FIRST_BYTE_TIMEOUT": "2.5",
+    "TOLLGATE_IDLE_TIMEOUT": "2.5",
+    "TOLLGATE_TOTAL_TIMEOUT": "2.5",
     "TOLLGATE_BREAKER_OPEN": "1",
     "TOLLGATE_LEFT_STREAM_GRACE": "1",
 }

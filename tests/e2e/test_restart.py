@@ -112,7 +112,7 @@ def test_replaced_under_load_by_another_on_its_socket_it_fails_and_loses_nothing
 @pytest.fixture
 def alone(world: World, tmp_path: Path) -> Iterator[World]:
     """The world before a process of the test's own, which is given little time."""
-    with Gateway.running(tmp_path, TOLLGATE_DRAIN_DELAY="3", TOLLGATE_DRAIN="4") as gateway:
+    with Gateway.running(tmp_path, TOLLGATE_DRAIN_DELAY="2", TOLLGATE_DRAIN="3") as gateway:
         yield replace(world, gateway=gateway)
 
 

@@ -13,6 +13,8 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from config.embedded import layout as layouts
@@ -23,18 +25,24 @@ KEPT = PROJECT / ".pytest_cache" / "postgres"
 MADE_OF = ("*/migrations/*.py", "*/apps.py", "tenants/rls.py", "gateway/partitions.py", "requirements.txt")
 
 
-def cluster() -> Path:
-    """The data folder of a stopped server, whose database is migrated. Made by whoever comes first; others wait."""
+@contextmanager
+def cluster() -> Iterator[Path]:
+    """The data folder of a stopped server, whose database is migrated, to be copied within the block: afterwards another process may
+    remove it, for whom it is another day or who has other migrations. Made by whoever comes first; others wait.
+    """
     KEPT.mkdir(parents=True, exist_ok=True)
+    wanted = KEPT / _name()
     with (KEPT / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        wanted = KEPT / _name()
-        if not wanted.exists():
-            for old in KEPT.iterdir():
-                if old.is_dir():
-                    shutil.rmtree(old, ignore_errors=True)
-            _make(wanted)
-        return wanted
+        fcntl.flock(lock, fcntl.LOCK_SH)
+        while not wanted.exists():
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not wanted.exists():
+                for old in KEPT.iterdir():
+                    if old.is_dir():
+                        shutil.rmtree(old, ignore_errors=True)
+                _make(wanted)
+            fcntl.flock(lock, fcntl.LOCK_SH)  # not in one step: somebody else may have been in between
+        yield wanted
 
 
 def _name() -> str:

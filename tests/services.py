@@ -21,11 +21,13 @@ FOLDER = Path(tempfile.mkdtemp(prefix="tollgate-test-"))
 FOLDER.chmod(0o711)  # as root, PostgreSQL runs as another user, who must get through
 os.environ["TOLLGATE_VAR"] = str(FOLDER)
 os.environ.setdefault("TOLLGATE_ALLOWED_HOSTS", "testserver,localhost,127.0.0.1")
+os.environ.setdefault("TOLLGATE_REDIS_TIMEOUT", "20")  # seconds: on a busy machine, one that is well may take some
 _services: session.Services | None = None
 TEMPLATE: str | None = None  # the database that the test database is a copy of, which has all migrations
 if EMBEDDED in os.environ or not (os.environ.get("DATABASE_URL") and os.environ.get("REDIS_URL")):
     os.environ[EMBEDDED] = "1"
-    _services = session.start(FOLDER / "services", durable=False, begin_with=migrated.cluster())
+    with migrated.cluster() as begin_with:
+        _services = session.start(FOLDER / "services", durable=False, begin_with=begin_with)
     TEMPLATE = layout.DATABASE_NAME
     os.environ["DATABASE_URL"] = _services.database_url
     os.environ["REDIS_URL"] = _services.redis_url

@@ -22,6 +22,7 @@ WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 400, "height": 800}
 # The rules of WCAG 2.2 A and AA, and axe's own best practices.
 CHECKED = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
 SERIOUS = ("serious", "critical")
+PATIENCE_MS = 15_000  # with whatever is waited for
 
 
 class NoBrowser(RuntimeError):
@@ -92,7 +93,7 @@ def visitor(
     """A window in a light or dark theme."""
     context = browser.new_context(viewport=viewport, color_scheme=theme, reduced_motion="reduce", locale="en-GB")  # type: ignore[arg-type]
     try:
-        context.set_default_timeout(15_000)
+        context.set_default_timeout(PATIENCE_MS)
         page = context.new_page()
         made = Visitor(context, page, url)
         page.on("pageerror", lambda error: made.errors.append(str(error)))

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from django.db import connections
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, expect
 
 from tests.browser import browsing
 from tests.browser.browsing import Visitor
@@ -27,6 +27,7 @@ def browser() -> Iterator[Browser]:
     """
     if os.environ.get("TOLLGATE_NO_BROWSER") == "1":
         pytest.skip("TOLLGATE_NO_BROWSER=1: no test in a browser")
+    expect.set_options(timeout=browsing.PATIENCE_MS)
     with pytest.MonkeyPatch.context() as patch, browsing.chromium() as running:
         patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
         yield running

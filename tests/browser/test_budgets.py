@@ -32,6 +32,7 @@ def test_a_budget_is_set_spent_seen_and_refuses(
     window = visit(user=live_cast.ada)
     page = window.goto(f"/t/{world.tenant.slug}/budgets/")
     page.get_by_role("link", name="Or write one of your own").click()
+    page.wait_for_url("**/budgets/add/**")
     page.get_by_label("Amount").fill("0.005")
     page.get_by_label("Per", exact=True).select_option("day")
     page.get_by_label("Alert at").fill("50")
@@ -51,7 +52,7 @@ def test_a_budget_is_set_spent_seen_and_refuses(
     assert len(replies) > 2
 
     # Nobody has loaded the page again.
-    expect(bar).to_have_class(re.compile("tg-(near|full)"), timeout=15_000)
+    expect(bar).to_have_class(re.compile("tg-(near|full)"))
     expect(bar).to_contain_text(re.compile(r"\b([5-9]\d|100) %"))
     world.records(len(replies))
     page.reload()

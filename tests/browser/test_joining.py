@@ -13,13 +13,15 @@ from tenants.models import Membership
 from tests.browser import mail
 from tests.browser.browsing import Visitor
 from tests.cast import Cast
+from tests.gateway.live import wait_until
 
 PASSWORD = "correct horse battery"
 
 
 def code_of(secret: str) -> str:
-    """What an authenticator app shows now. That it was used already is forgotten, or one would have to wait for the next."""
+    """What an authenticator app shows now, and some seconds yet. That it was used already is forgotten, or one would have to wait."""
     cache.clear()
+    wait_until(lambda: time.time() % 30 < 20)
     return str(format_hotp_value(hotp_value(secret, int(time.time()) // 30)))
 
 
@@ -88,13 +90,15 @@ def test_a_passkey_signs_in_without_a_password(visit: Callable[..., Visitor], li
     }  # fmt: skip
     session.send("WebAuthn.addVirtualAuthenticator", {"options": options})
     page = window.goto("/account/2fa/webauthn/add/")
+    page.wait_for_url("**/account/reauthenticate/**")
     confirm_password(page)
+    page.wait_for_url("**/account/2fa/webauthn/add/")  # and its script has run, without which the buttons do nothing
     page.get_by_label("Name").fill("My laptop")
     page.get_by_label("Passwordless").check()
     page.get_by_role("button", name="Add").click()
-    page.wait_for_url("**/account/2fa/**")
     expect(page.get_by_text("Security key added.")).to_be_visible()
     page.get_by_role("button", name="Sign out").click()
+    page.wait_for_url("**/account/login/**")
     page.get_by_role("button", name="Sign in with a passkey").click()
     page.wait_for_url(f"**/t/{live_cast.acme.tenant.slug}/")
 

@@ -30,14 +30,14 @@ def rules(live_cast: Cast) -> Iterator[list[str]]:
     RoutingRule.objects.filter(tenant=tenant).delete()
 
 
-def order(page: Page) -> list[str]:
-    return page.locator("[data-rules-order] h3 a").all_inner_texts()
+def expect_order(page: Page, *names: str) -> None:
+    expect(page.locator("[data-rules-order] h3 a")).to_have_text(names)
 
 
 def test_ordering_two_rules_changes_what_is_explained(visit: Callable[..., Visitor], live_cast: Cast, rules: list[str]):
     page = visit(user=live_cast.ada).goto(f"/t/{live_cast.acme.tenant.slug}/gateway/routingrule/")
     page.evaluate("window.isTheSamePage = true")
-    assert order(page) == ["Everything", "Batches"]
+    expect_order(page, "Everything", "Batches")
     expect(page.get_by_text("“Everything”, which is asked before it, takes all of its requests.")).to_be_visible()
     page.get_by_label("Task or model").fill(live_cast.model.name)
     page.get_by_text("Who asks, when, and how budgets stand").click()
@@ -50,7 +50,7 @@ def test_ordering_two_rules_changes_what_is_explained(visit: Callable[..., Visit
     page.get_by_role("button", name="Move up: Batches").press("Enter")
     expect(page.get_by_text("Saved. The new order decides from the next request on.")).to_be_visible()
     expect(answer).to_contain_text("Rule “Batches” (the tenant's) decides")
-    assert order(page) == ["Batches", "Everything"]
+    expect_order(page, "Batches", "Everything")
     expect(page.get_by_role("button", name="Move down: Batches")).to_be_focused()
     expect(page.get_by_text("takes all of its requests")).to_have_count(0)
 
@@ -64,7 +64,7 @@ def test_ordering_two_rules_changes_what_is_explained(visit: Callable[..., Visit
     page.mouse.move(below["x"] + 8, below["y"] + 60, steps=4)
     page.mouse.up()
     expect(answer).to_contain_text("Rule “Everything” (the tenant's) decides")
-    assert order(page) == ["Everything", "Batches"]
+    expect_order(page, "Everything", "Batches")
     in_force = RoutingRule.objects.filter(tenant=live_cast.acme.tenant).order_by("position")
     assert list(in_force.values_list("name", flat=True)) == ["Everything", "Batches"]
 
@@ -75,7 +75,7 @@ def test_ordering_two_rules_changes_what_is_explained(visit: Callable[..., Visit
     RoutingRule.objects.filter(tenant=live_cast.acme.tenant, name="Batches").update(position=1)
     page.get_by_role("button", name="Move down: Everything").click()
     expect(page.get_by_text("Somebody has changed the rules meanwhile.")).to_be_visible()
-    assert order(page) == ["Batches", "Everything"]
+    expect_order(page, "Batches", "Everything")
     assert page.evaluate("window.isTheSamePage")
 
 

@@ -10,7 +10,6 @@ import contextlib
 import os
 import shutil
 import signal
-import socket
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -24,6 +23,7 @@ from config.embedded.house import GRACE_SECONDS, House, environment_for_children
 from config.embedded.layout import Layout
 from config.embedded.process import Child
 from config.embedded.supervisor import Stage, Supervisor
+from tests.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 GATEWAYS = 2
@@ -54,8 +54,8 @@ class Town:
         self._web: Child | None = None
         self._simulator: Child | None = None
         environment = environment_for_children(self.layout, self.layout.database_url, self.layout.redis_url)
-        self.house = House(ROOT, self.layout, environment | SHORT, "127.0.0.1", _free_port(), GATEWAYS)
-        self.simulator_url = f"http://127.0.0.1:{_free_port()}"
+        self.house = House(ROOT, self.layout, environment | SHORT, "127.0.0.1", free_port(), GATEWAYS)
+        self.simulator_url = f"http://127.0.0.1:{free_port()}"
 
     @staticmethod
     def layout_in(folder: Path) -> Layout:
@@ -200,10 +200,3 @@ def _command(found: psutil.Process) -> list[str]:
         return list(found.cmdline())
     except psutil.Error:
         return []
-
-
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port

@@ -21,7 +21,8 @@ import psycopg
 from config.embedded import layout as layouts
 from simulator.client import SimulatorClient
 from tests.config.embedded.processes import survivors, wait_until
-from tests.config.test_up import PROJECT, Up, folder, free_port, start
+from tests.config.test_up import PROJECT, Up, folder, start
+from tests.ports import free_port
 
 __all__ = ["folder", "start"]
 CLIENTS = 6

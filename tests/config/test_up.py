@@ -20,6 +20,7 @@ import psutil
 import pytest
 
 from tests.config.embedded.processes import family, survivors, wait_until
+from tests.ports import free_port
 
 PROJECT = Path(__file__).resolve().parents[2]
 READY_SECONDS = 120
@@ -111,7 +112,7 @@ def test_it_serves_heals_its_processes_and_ends_in_order_on_ctrl_c(start: Callab
             assert response.status == 200
 
     second = start("--port", str(free_port()))
-    assert second.process.wait(30) == 1
+    assert second.process.wait(READY_SECONDS) == 1
     assert f"already running as pid {up.process.pid}" in second.text()
 
     for name, word in (("worker", "worker"), ("gateway-1", "serve")):
@@ -149,7 +150,7 @@ def test_a_service_that_dies_ends_everything(start: Callable[..., Up], words: tu
     else:
         victim = up.child(*words)
     victim.kill()
-    assert up.process.wait(20) == 1
+    assert up.process.wait(READY_SECONDS) == 1
     assert f"tollgate: {name} has ended unexpectedly (signal 9)" in up.text()
     assert survivors(up.pids, seconds=0) == []
 
@@ -173,7 +174,7 @@ def test_it_ends_with_its_parent_when_asked_to(start: Callable[..., Up], folder:
 
 def test_a_signal_during_the_start_ends_it_too(start: Callable[..., Up], folder: Path) -> None:
     up = start("--port", str(free_port()), var=folder / "fresh")
-    assert wait_until(lambda: (folder / "fresh" / "log" / "migrate.log").exists(), seconds=30)
+    assert wait_until(lambda: (folder / "fresh" / "log" / "migrate.log").exists(), seconds=READY_SECONDS)
     assert up.finish(signal.SIGTERM) == 0
     assert survivors(up.pids, seconds=0) == []
 
@@ -184,14 +185,14 @@ def test_a_taken_port_is_one_clear_line(start: Callable[..., Up], folder: Path) 
         listener.listen()
         port = listener.getsockname()[1]
         up = start("--port", str(port), var=folder / "other")
-        assert up.process.wait(30) == 1
+        assert up.process.wait(READY_SECONDS) == 1
     assert up.text() == f"tollgate: port {port} is in use; choose another with PORT={port + 1} make run\n"
 
 
 def test_a_database_without_pgvector_or_out_of_reach_is_one_clear_line(start: Callable[..., Up], folder: Path) -> None:
     url = "postgresql://nobody@127.0.0.1:1/tollgate"
     up = start("--port", str(free_port()), var=folder / "other", DATABASE_URL=url)
-    assert up.process.wait(30) == 1
+    assert up.process.wait(READY_SECONDS) == 1
     assert up.text().startswith("tollgate: cannot use the PostgreSQL of DATABASE_URL: ")
     assert up.text().count("\n") == 1
 
@@ -199,15 +200,9 @@ def test_a_database_without_pgvector_or_out_of_reach_is_one_clear_line(start: Ca
 def test_a_folder_that_cannot_be_written_is_a_clear_line(start: Callable[..., Up], folder: Path) -> None:
     (folder / "file").touch()
     up = start("--port", str(free_port()), var=folder / "file" / "var")
-    assert up.process.wait(30) == 1
+    assert up.process.wait(READY_SECONDS) == 1
     assert up.text().count("\n") == 1
     assert f"cannot write to {folder / 'file' / 'var'}" in up.text()
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
 
 
 def _complete(up: Up) -> dict[str, object]:

@@ -16,7 +16,8 @@ import redis
 from config.embedded import process
 from config.embedded.process import Child
 from config.embedded.redis import _executable
-from tests.gateway.live import free_port, wait_until
+from tests.gateway.live import wait_until
+from tests.ports import free_port
 
 
 class OwnRedis:
@@ -96,9 +97,7 @@ class Cable:
         self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
         for end in list(self._open):
-            with contextlib.suppress(OSError):
-                end.shutdown(socket.SHUT_RDWR)
-            end.close()
+            self._break(end)
         self._open.clear()
 
     def _serve(self, listener: socket.socket) -> None:
@@ -108,8 +107,18 @@ class Cable:
                 far = socket.socket(socket.AF_UNIX)
                 far.connect(self._target)
                 self._open |= {near, far}
+                if listener.fileno() < 0:  # it was cut since this one was accepted
+                    self._break(near)
+                    self._break(far)
+                    return
                 for source, sink in ((near, far), (far, near)):
                     threading.Thread(target=self._pump, args=(source, sink), daemon=True).start()
+
+    @staticmethod
+    def _break(end: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            end.shutdown(socket.SHUT_RDWR)
+        end.close()
 
     def _pump(self, source: socket.socket, sink: socket.socket) -> None:
         with contextlib.suppress(OSError):

@@ -48,9 +48,21 @@ class Chain:
     def breaker(self) -> str:
         return redis_keys.breaker(self.world.providers["openai"].id, PRIMARY)
 
-    def asks(self, amount: int, *, stream: bool = False, surface: str = "chat", model: str = "task/chain") -> list[Ask]:
+    def give_up_after(self, milliseconds: int) -> None:
+        """A model of which nothing has come for so long."""
+        Task.objects.filter(tenant=self.world.tenant, slug="chain").update(first_byte_ms=milliseconds)
+
+    def asks(
+        self,
+        amount: int,
+        *,
+        stream: bool = False,
+        surface: str = "chat",
+        model: str = "task/chain",
+        most_tokens: int = 100,
+    ) -> list[Ask]:
         """Alternately at the two gateways."""
-        body = {"model": model, "max_tokens": 100, "stream": stream}
+        body = {"model": model, "max_tokens": most_tokens, "stream": stream}
         return [
             Ask(self.gateways[at % 2], self.world.secret, f"fault {next(_numbers)}", body, path=PATHS[surface])
             for at in range(amount)

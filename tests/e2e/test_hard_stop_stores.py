@@ -24,7 +24,7 @@ from tests.gateway.caches import FIRST, HIT, policy, said
 from tests.gateway.live import Gateway, World, wait_until
 
 BUDGET = 50
-TIMEOUTS = {"TOLLGATE_FIRST_BYTE_TIMEOUT": "3", "TOLLGATE_IDLE_TIMEOUT": "3", "TOLLGATE_TOTAL_TIMEOUT": "6"}
+TIMEOUTS = {"TOLLGATE_FIRST_BYTE_TIMEOUT": "15", "TOLLGATE_IDLE_TIMEOUT": "15", "TOLLGATE_TOTAL_TIMEOUT": "30"}
 AWAY_SECONDS = 1.0
 
 
@@ -198,12 +198,11 @@ def test_redis_killed_passes_no_budget_of_money_though_clients_leave(world, byst
     books.settle()
     until_admitted(bystander, pair)
     shots += fire(asks(world, pair, 100, max_tokens=40))
-    wait_until(lambda: books.counted("usd")[1] == 0, seconds=30)
     books.settle()
+    wait_until(lambda: books.rows() and books.counted("usd") == (used_in_ledger(world)[2], 0), seconds=30)
     check_ledger(books.rows(), world)
     used = books.counted("usd")[0]
     say("money", shots, used=used, limit=limit)
-    assert used == used_in_ledger(world)[2]
     # A stream that is left and cut is charged an estimate, which may be more than what was held by a few tokens of input.
     assert limit - 1_000_000 < used <= limit
 
@@ -229,7 +228,9 @@ def test_a_key_s_minute_holds_though_redis_forgets(world, bystander, simulator, 
     shots += fire(more)
     reached = by_prompt(simulator, first + fired + more)
     say("sixty a minute", shots, reached=len(reached))
-    assert len(reached) <= 60
+    # Those of any minute, in case that the machine is so busy that this has taken longer than one.
+    came = sorted(entry["time"] for entry in reached.values())
+    assert max(sum(at <= other < at + 60 for other in came) for at in came) <= 60
     assert {shot.ask.prompt for shot in shots if shot.status == 200} <= set(reached)
     books.settle()
     check_ledger(books.rows(), world)
@@ -247,6 +248,7 @@ def test_without_redis_a_cached_answer_is_simply_missed(world, bystander, simula
     assert said(world.chat()) == HIT
     books = Books(own, world)
     books.settle()
+    wait_until(lambda: len(books.rows()) >= 5)  # those of the time without Redis come from the disk, a moment later
     assert [row.cache for row in books.rows()] == ["miss", "hit", "miss", "miss", "hit"]
 
 
@@ -272,6 +274,7 @@ def test_postgresql_gone_and_back_loses_and_doubles_nothing(world, bystander, si
     assert waiting > 300
     assert set(reached) == {shot.ask.prompt for shot in served}
     assert len(reached) == BUDGET
+    wait_until(lambda: len(books.rows()) >= 400)
     rows = books.rows()
     assert len(rows) == 400
     assert {request_id(row) for row in check_ledger(rows, world)} == {shot.request_id for shot in served}
@@ -279,13 +282,17 @@ def test_postgresql_gone_and_back_loses_and_doubles_nothing(world, bystander, si
 
 def test_limits_that_end_while_postgresql_is_gone_end_once_it_is_back(world, pair, cable):
     made = plan(world, max_output_tokens=50)
-    ends = timezone.now() + dt.timedelta(seconds=3)
-    made.subscriptions.update(ended_at=ends)
 
     def caps() -> set[str]:
         return {shot.headers.get("x-tollgate-max-tokens", str(shot.status)) for shot in fire(asks(world, pair, 10))}
 
-    assert caps() == {"50"}
+    def known_in_time() -> dt.datetime | None:
+        """An end that both processes know before it comes, however busy the machine is."""
+        end = timezone.now() + dt.timedelta(seconds=3)
+        made.subscriptions.update(ended_at=end)
+        return end if caps() == {"50"} and timezone.now() < end else None
+
+    ends = wait_until(known_in_time, seconds=60)
     cable.cut()
     try:
         wait_until(lambda: timezone.now() > ends)

@@ -112,7 +112,7 @@ def test_replaced_under_load_by_another_on_its_socket_it_fails_and_loses_nothing
 @pytest.fixture
 def alone(world: World, tmp_path: Path) -> Iterator[World]:
     """The world before a process of the test's own, which is given little time."""
-    with Gateway.running(tmp_path, TOLLGATE_DRAIN_DELAY="1", TOLLGATE_DRAIN="2") as gateway:
+    with Gateway.running(tmp_path, TOLLGATE_DRAIN_DELAY="2", TOLLGATE_DRAIN="3") as gateway:
         yield replace(world, gateway=gateway)
 
 
@@ -125,7 +125,7 @@ def test_it_says_that_it_is_not_ready_then_ends_what_takes_too_long(alone: World
         simulator.behave(latency_ms=30_000)
         whole = pool.submit(alone.message, prompt="a long answer")
         wait_until(lambda: len(simulator.requests()) == 2)
-        simulator.reset()
+        simulator.behave(latency_ms=0, chunk_ms=0, output_tokens=5)
         child = alone.gateway.child
         child.retire(signal.SIGTERM)
         ready = wait_until(lambda: (reply := alone.gateway.request("GET", "/readyz")).status == 503 and reply)

@@ -23,7 +23,7 @@ from tests.gateway.budgets import budget, counter
 from tests.gateway.caches import entries, policy
 from tests.gateway.live import Gateway, World, wait_until
 
-TIMEOUTS = {"TOLLGATE_FIRST_BYTE_TIMEOUT": "10", "TOLLGATE_IDLE_TIMEOUT": "2", "TOLLGATE_TOTAL_TIMEOUT": "20"}
+TIMEOUTS = {"TOLLGATE_FIRST_BYTE_TIMEOUT": "15", "TOLLGATE_IDLE_TIMEOUT": "15", "TOLLGATE_TOTAL_TIMEOUT": "30"}
 BODY = {"model": "gpt-4o", "max_tokens": 500}
 
 
@@ -59,7 +59,7 @@ def flights(world: World) -> list[bytes]:
 def test_two_hundred_at_once_make_one_call(world, simulator, pair):
     policy(world)
     budget(world, 1000, "requests")
-    simulator.behave(latency_ms=1500, output_text="Tolls are paid at the gate.")
+    simulator.behave(latency_ms=3000, output_text="Tolls are paid at the gate.")
     shots = fire(asks(world, pair, 200), at_once=200)
     assert len(simulator.requests()) == 1
     found = told(shots)
@@ -68,13 +68,13 @@ def test_two_hundred_at_once_make_one_call(world, simulator, pair):
     assert found[200, "hit", "shared flight"] > 100  # both processes' waited
     hits = [shot for shot in shots if shot.headers["x-tollgate-cache"] == "hit"]
     assert all(b"Tolls are paid at the gate." in shot.content for shot in hits)
-    assert counter(world, "requests") == (200, 0)
+    wait_until(lambda: counter(world, "requests") == (200, 0))
     admitted = check_ledger(world.records(200), world)
     assert len(admitted) == 200
     assert sum(row.cost_usd > 0 for row in admitted) == 1
     waited = [row for row in admitted if row.cache_reason == "shared flight"]
     assert all(row.steps_us["flight"] > 0 for row in waited)
-    assert flights(world) == []
+    wait_until(lambda: flights(world) == [])
 
 
 def test_different_ones_do_not_wait_for_each_other(world, simulator, pair):

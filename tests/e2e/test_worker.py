@@ -48,14 +48,14 @@ def test_killed_under_load_it_loses_and_doubles_nothing(world, simulator, tmp_pa
     for thread in threads:
         thread.start()
     with worker(tmp_path, "first") as first:
-        wait_until(lambda: rows() > 0, seconds=30)
+        wait_until(lambda: rows() > 0, seconds=90)
         first._popen.kill()  # SIGKILL, in the middle of it
         wait_until(first.has_ended)
     for thread in threads:
         thread.join()
     written_before = rows()
     with worker(tmp_path, "second"):
-        wait_until(lambda: rows() >= REQUESTS, seconds=30)
+        wait_until(lambda: rows() >= REQUESTS, seconds=90)
         stream = redis_keys.usage_stream(world.tenant.id)
         wait_until(lambda: get_redis_connection("default").xlen(stream) == 0)
     assert 0 < written_before <= REQUESTS

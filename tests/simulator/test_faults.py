@@ -175,7 +175,7 @@ def test_breaks_the_connection_before_any_byte(post, simulator):
 def test_hangs_without_an_answer_or_in_the_middle_of_a_stream(gpt, simulator):
     simulator.client.behave(model="silent", fault="hang")
     simulator.client.behave(model="stalling", fault="hang", fault_after_chunks=2)
-    impatient = gpt.with_options(timeout=0.3)
+    impatient = gpt.with_options(timeout=1)  # time enough for the chunks before the silence
     with pytest.raises(openai.APITimeoutError):
         impatient.chat.completions.create(**{**CHAT, "model": "silent"})
     seen = []

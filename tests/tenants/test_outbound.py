@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from config.env import Environment
 from tenants import outbound
+from tests.gateway.live import wait_until
 
 if TYPE_CHECKING:
     from tests.billing.alert_receiver import Receiver
@@ -249,7 +250,7 @@ def test_who_does_not_answer_is_not_waited_for(receiver: Receiver, allow_loopbac
     receiver.is_hanging = True
     with pytest.raises(outbound.Failed, match=r"127\.0\.0\.1 did not answer within 0\.3 seconds\."):
         post(receiver.url, timeout_seconds=0.3)
-    assert len(receiver.received) == 1
+    wait_until(lambda: len(receiver.received) == 1)  # it hears of it in a thread of its own
 
 
 def test_an_answer_without_end_is_read_no_further_than_needed(receiver: Receiver, allow_loopback: None):
@@ -259,7 +260,7 @@ def test_an_answer_without_end_is_read_no_further_than_needed(receiver: Receiver
 
 def test_a_body_that_stops_half_way_does_not_undo_the_status(receiver: Receiver, allow_loopback: None):
     receiver.answer_headers = {"content-length": "1000"}
-    assert post(receiver.url, timeout_seconds=0.5) == 200
+    assert post(receiver.url, timeout_seconds=20) == 200
 
 
 def test_nobody_there_is_a_failure_to_be_tried_again(allow_loopback: None):

@@ -54,7 +54,7 @@ def test_data_survives_a_killed_server(layout: Layout) -> None:
     server = postgres.start(layout, durable=True)
     _write(layout)
     os.kill(server.pid, signal.SIGKILL)
-    assert server.wait(5)
+    assert server.wait(30)
     assert (layout.postgres_data / "postmaster.pid").exists()
 
     server = postgres.start(layout, durable=True)  # at once, while processes of the first may still be ending

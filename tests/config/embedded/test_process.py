@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -36,22 +35,21 @@ def test_what_a_killed_child_leaves_in_its_group_is_killed_too(folder: Path) -> 
 
     os.kill(child.pid, signal.SIGKILL)
 
-    assert child.wait(5)
+    assert child.wait(30)
     assert survivors([grandchild]) == []
 
 
 def test_a_child_that_ignores_its_stop_signal_is_killed(folder: Path) -> None:
     child = process.start("deaf", ["sh", "-c", "trap '' TERM; echo ready; sleep 1000"], log=folder / "log")
     assert wait_until(lambda: child.tail() == ["ready"])
-    started_at = time.monotonic()
     child.stop(seconds=0.2)
     assert child.has_ended()
-    assert time.monotonic() - started_at < 3
+    assert child.exit_status == -signal.SIGKILL
 
 
 def test_stopping_twice_and_stopping_the_dead_does_nothing(folder: Path) -> None:
     child = process.start("short", ["true"], log=folder / "log")
-    assert child.wait(5)
+    assert child.wait(30)
     child.stop(seconds=1)
     child.stop(seconds=1)
     assert child.exit_status == 0
@@ -67,7 +65,7 @@ def test_the_tail_begins_with_this_start(folder: Path) -> None:
     log = folder / "log"
     log.write_text("from an earlier run\n")
     child = process.start("echo", ["echo", "now"], log=log)
-    assert child.wait(5)
+    assert child.wait(30)
     assert child.tail() == ["now"]
     assert log.read_text() == "from an earlier run\nnow\n"
 
@@ -76,7 +74,7 @@ def test_a_large_log_is_moved_aside(folder: Path) -> None:
     log = folder / "a.log"
     with log.open("wb") as file:
         file.truncate(process.LOG_LIMIT_BYTES + 1)
-    process.start("echo", ["echo", "now"], log=log).wait(5)
+    process.start("echo", ["echo", "now"], log=log).wait(30)
     assert log.read_text() == "now\n"
     assert (folder / "a.log.1").stat().st_size == process.LOG_LIMIT_BYTES + 1
 

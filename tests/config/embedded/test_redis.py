@@ -35,7 +35,7 @@ def test_data_survives_a_killed_server(layout: Layout) -> None:
         client.incr("spent")
         wait_until(lambda: _is_written(client))
     os.kill(server.pid, signal.SIGKILL)
-    assert server.wait(5)
+    assert server.wait(30)
 
     server = redis.start(layout, durable=True)
     with _client(layout) as client:
@@ -84,14 +84,14 @@ def test_celery_works_over_its_socket(folder: Path, name: str) -> None:
     url = redis.broker_url(layout.redis_url)
     with Connection(url) as connection, connection.SimpleQueue("letters") as queue:
         queue.put({"hello": "world"})
-        message = queue.get(timeout=5)
+        message = queue.get(timeout=30)
         assert message.payload == {"hello": "world"}
         message.ack()
 
     app = Celery(broker=url, backend=url)
     result = app.send_task("never.run")
     app.backend.store_result(result.id, 42, "SUCCESS")
-    assert result.get(timeout=5) == 42
+    assert result.get(timeout=30) == 42
     app.close()
     server.stop(seconds=10)
     shutil.rmtree(layout.redis_socket_folder)

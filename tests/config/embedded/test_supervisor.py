@@ -31,7 +31,7 @@ def test_a_restartable_child_is_started_again_after_a_growing_pause(folder: Path
     supervisor.run(start, stage=Stage.BACKGROUND, stop_seconds=1, restartable=True)
     now = 1000.0
     for attempt in range(RESTARTS_PER_MINUTE):
-        assert started[-1].wait(5)
+        assert started[-1].wait(30)
         supervisor.look(now)
         supervisor.look(now + 0.49 * 2**attempt)
         assert len(started) == attempt + 1  # not yet
@@ -39,7 +39,7 @@ def test_a_restartable_child_is_started_again_after_a_growing_pause(folder: Path
         supervisor.look(now)
         assert len(started) == attempt + 2
     assert said[0] == f"worker has ended (exit status 3), starting it again in 0.5 s; log: {folder / 'log'}"
-    assert started[-1].wait(5)
+    assert started[-1].wait(30)
     with pytest.raises(EmbeddedServiceError, match="worker has ended 6 times within a minute"):
         supervisor.look(now)
 
@@ -53,7 +53,7 @@ def test_restarts_of_more_than_a_minute_ago_are_forgotten(folder: Path) -> None:
 
     supervisor.run(start, stage=Stage.BACKGROUND, stop_seconds=1, restartable=True)
     for now in range(1000, 1000 + 61 * 20, 61):
-        assert started[-1].wait(5)
+        assert started[-1].wait(30)
         supervisor.look(now)
         supervisor.look(now + 1)
     assert len(started) == 21
@@ -63,10 +63,10 @@ def test_a_service_that_is_killed_ends_everything_and_shows_its_log(folder: Path
     supervisor = Supervisor(lambda line: None)
     server = process.start("PostgreSQL", ["sh", "-c", "echo all is well; exec sleep 1000"], log=folder / "log")
     supervisor.adopt([server])
-    wait_until(lambda: bool(server.tail()), server, seconds=5, what="ready")
+    wait_until(lambda: bool(server.tail()), server, seconds=30, what="ready")
     supervisor.look(0)
     os.kill(server.pid, signal.SIGKILL)
-    assert server.wait(5)
+    assert server.wait(30)
     with pytest.raises(EmbeddedServiceError, match=r"PostgreSQL has ended unexpectedly \(signal 9\)") as caught:
         supervisor.look(0)
     assert str(caught.value).endswith("    all is well")
@@ -78,7 +78,7 @@ def test_children_are_stopped_stage_by_stage_the_front_first(folder: Path) -> No
     def starting(name: str) -> Child:
         script = f"trap 'sleep 0.1; echo {name} >> {order}; exit 0' TERM; echo ready; while :; do sleep 0.05; done"
         child = process.start(name, ["sh", "-c", script], log=folder / name)
-        wait_until(lambda: child.tail() == ["ready"], child, seconds=5, what="ready")
+        wait_until(lambda: child.tail() == ["ready"], child, seconds=30, what="ready")
         return child
 
     for name, stage in [("upstream", Stage.UPSTREAM), ("front", Stage.FRONT), ("background", Stage.BACKGROUND)]:
@@ -124,7 +124,7 @@ def replaced(folder: Path, how: Replacing) -> list[str]:
         )
         child = process.start("one", ["sh", "-c", script], log=folder / name)
         if name == "1":
-            wait_until(lambda: child.tail() == ["ready"], child, seconds=5, what="ready")
+            wait_until(lambda: child.tail() == ["ready"], child, seconds=30, what="ready")
         return child
 
     supervisor = Supervisor(lambda line: None)
@@ -140,12 +140,12 @@ def is_ready(child: Child) -> bool:
 
 
 def test_a_child_is_replaced_once_the_new_one_is_ready(folder: Path) -> None:
-    how = Replacing(signal.SIGTERM, seconds=5, is_ready=is_ready, ready_seconds=5)
+    how = Replacing(signal.SIGTERM, seconds=5, is_ready=is_ready, ready_seconds=30)
     assert replaced(folder, how) == ["1 begins", "2 begins", "1 ends", "2 ends"]
 
 
 def test_of_what_there_may_be_only_one_the_old_one_ends_first(folder: Path) -> None:
-    how = Replacing(signal.SIGTERM, seconds=5, is_ready=is_ready, ready_seconds=5, is_first=True)
+    how = Replacing(signal.SIGTERM, seconds=5, is_ready=is_ready, ready_seconds=30, is_first=True)
     assert replaced(folder, how) == ["1 begins", "1 ends", "2 begins", "2 ends"]
 
 
@@ -159,7 +159,7 @@ def test_where_the_new_one_does_not_get_ready_the_old_one_stays(folder: Path) ->
 
     supervisor = Supervisor(lambda line: None)
     supervisor.run(start, stage=Stage.FRONT, stop_seconds=5, restartable=True)
-    how = Replacing(signal.SIGTERM, seconds=5, is_ready=is_ready, ready_seconds=5)
+    how = Replacing(signal.SIGTERM, seconds=5, is_ready=is_ready, ready_seconds=30)
     with pytest.raises(EmbeddedServiceError, match=r"one has ended \(exit status 3\) before ready") as caught:
         supervisor.replace("one", how)
     assert str(caught.value).endswith("broken")

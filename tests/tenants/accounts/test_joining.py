@@ -3,6 +3,7 @@
 import datetime as dt
 import re
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from allauth.account.models import EmailAddress
@@ -38,7 +39,7 @@ def link(mailoutbox: list[Any]) -> str:
 def test_the_mail_names_who_invites_to_what_and_until_when_in_the_tenants_time(cast: Cast, mailoutbox: list[Any]):
     made = invite(cast, role=Role.ADMIN)
     (mail,) = mailoutbox
-    until = made.expires_at.astimezone(dt.timezone(dt.timedelta(hours=1)))  # Vienna, in winter
+    until = made.expires_at.astimezone(ZoneInfo("Europe/Vienna"))
     assert (mail.to, mail.subject) == ([NEW], "Join Acme on Tollgate")
     assert "alice invites you to join Acme on Tollgate as Admin." in mail.body
     assert f"{until:%H:%M} (Europe/Vienna)" in mail.body

@@ -4,6 +4,7 @@ import time
 from typing import Any
 
 import pytest
+from allauth.mfa import app_settings
 from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value
 from auditlog.models import LogEntry
@@ -21,7 +22,7 @@ pytestmark = pytest.mark.django_db
 
 def code_of(secret: str) -> str:
     """What an authenticator app shows now."""
-    return format_hotp_value(hotp_value(secret, int(time.time()) // 30))
+    return format_hotp_value(hotp_value(secret, int(time.time()) // app_settings.TOTP_PERIOD))
 
 
 def activated(client: Client) -> str:
@@ -41,7 +42,7 @@ def signed_in(cast: Cast, name: str = "vera") -> Client:
 
 def test_with_an_app_the_password_alone_does_not_sign_in(cast: Cast):
     secret = activated(signed_in(cast))
-    cache.clear()  # the code just used would be refused for the rest of its half minute
+    cache.clear()  # the code just used would be refused for the rest of its time
     response = sign_in(cast.vera.email)
     assert response["Location"] == "/account/2fa/authenticate/"
     assert "_auth_user_id" not in response.client.session

@@ -33,8 +33,13 @@ async function follow(root, button, status) {
   const place = button.dataset.follow;
   const known = new Set(links(place).map((link) => link.href));
   const old = document.querySelector(place);
-  const focused = old?.contains(document.activeElement) ? document.activeElement.href : null;
-  const left = old?.querySelector(".tg-scroll")?.scrollLeft ?? 0;
+  let focused = null;
+  let left = 0;
+  // Not before: whoever moves on while the answer is on its way is to stay where they are then.
+  old?.addEventListener("htmx:beforeSwap", () => {
+    focused = old.contains(document.activeElement) ? document.activeElement.href : null;
+    left = old.querySelector(".tg-scroll")?.scrollLeft ?? 0;
+  });
   try {
     await globalThis.htmx.ajax("GET", globalThis.location.href, { target: place, select: place, swap: "outerHTML" });
   } catch {

@@ -32,7 +32,7 @@ POLICY = Policy(least_calls=10, failure_percent=50, open_seconds=40.0, probes=2)
 
 async def call(model: Model, *, well: int = 0, badly: int = 0, probes: int = 0, policy: Policy = POLICY) -> None:
     """Call it as a gateway process does, each call taking 100 ms to its first byte and 1 s in all; `probes` stay under way."""
-    store = RedisStore(django_settings.REDIS_URL, timeout_seconds=2.0)
+    store = RedisStore(django_settings.REDIS_URL, timeout_seconds=30.0)
     breakers = Breakers(store, policy)
     provider = Provider(model.provider_id, "p", "openai", "http://127.0.0.1:9/v1", Secret(""))
     called = Called(model.name, model.effective_upstream_id, provider, frozenset({"chat"}), None, None, None, 0, "auto")

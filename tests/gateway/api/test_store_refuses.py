@@ -46,3 +46,4 @@ def test_a_request_under_way_is_answered_and_charged(world, simulator):
         assert replies[0].status == 200
     wait_until(lambda: counter(world, "requests") == (1, 0))
     assert world.records(1)[0].outcome == "ok"
+    wait_until(lambda: world.chat().status == 200)  # other tests find the gateway well

@@ -7,7 +7,7 @@ import json
 import urllib.parse
 from typing import Any
 
-TIMEOUT_SECONDS = 10.0
+TIMEOUT_SECONDS = 30.0
 
 
 class SimulatorRefused(RuntimeError):

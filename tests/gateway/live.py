@@ -59,7 +59,7 @@ def zone_for_a_while(now: dt.datetime) -> str:
     return "UTC" if tomorrow - now > dt.timedelta(minutes=5) else "Etc/GMT-6"
 
 
-def wait_until(condition: Callable[[], Any], *, seconds: float = 15.0) -> Any:
+def wait_until(condition: Callable[[], Any], *, seconds: float = 60.0) -> Any:
     """The first true value of `condition`; fails when none comes in time."""
     deadline = time.monotonic() + seconds
     while True:

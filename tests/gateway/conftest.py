@@ -13,8 +13,16 @@ import pytest
 from gateway.models import Provider
 from simulator.client import SimulatorClient
 from simulator.process import SimulatorProcess
+from tenants import outbound_httpx
 from tests.cast import Cast
 from tests.gateway.live import Gateway, World
+
+
+@pytest.fixture(autouse=True)
+def _patient_probes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who answers is heard, however busy the machine is."""
+    monkeypatch.setattr(outbound_httpx, "CONNECT_SECONDS", 60.0)
+    monkeypatch.setitem(outbound_httpx.client.__kwdefaults__, "total_seconds", 60.0)
 
 
 @pytest.fixture(scope="session")

@@ -39,7 +39,7 @@ class Behaviour(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
     # time
     latency_ms: Milliseconds | None = None
-    """Wait before the status line. Default 0."""
+    """Wait before the status line, until a reset at the latest. Default 0."""
     first_byte_ms: Milliseconds | None = None
     """Wait between the headers and the first byte of the body. Default 0; 5000 with the fault `slow_first_byte`."""
     chunk_ms: Milliseconds | None = None

@@ -3,6 +3,7 @@ were set by control, a later rule over an earlier one. It also keeps the count t
 
 from __future__ import annotations
 
+import asyncio
 import fnmatch
 import random
 
@@ -49,6 +50,7 @@ class BehaviourTable:
         self._rules: list[StandingRule] = []
         self._next_id = 1
         self._sequences: dict[tuple[str, str | None, float, int | None], int] = {}
+        self._next_reset: asyncio.Future[None] | None = None
 
     def add(self, rule: Rule) -> StandingRule:
         """Puts a rule in force, above all others; the oldest goes when there are too many."""
@@ -63,9 +65,18 @@ class BehaviourTable:
         return list(self._rules)
 
     def reset(self) -> None:
-        """Back to the command line's defaults; fault sequences begin anew."""
+        """Back to the command line's defaults; fault sequences begin anew, and whoever waits its latency out is answered."""
         self._rules.clear()
         self._sequences.clear()
+        if self._next_reset is not None:
+            self._next_reset.set_result(None)
+            self._next_reset = None
+
+    def next_reset(self) -> asyncio.Future[None]:
+        """Is done once there is one."""
+        if self._next_reset is None:
+            self._next_reset = asyncio.get_running_loop().create_future()
+        return self._next_reset
 
     def resolve(self, model: str, *, path: str, api_key: str) -> Behaviour:
         """The behaviour of one request. Not idempotent: it uses up one of the `times` of each matching rule."""

@@ -7,7 +7,7 @@ import json
 import urllib.parse
 from typing import Any
 
-TIMEOUT_SECONDS = 10.0
+TIMEOUT_SECONDS = 30.0
 
 
 class SimulatorRefused(RuntimeError):
@@ -31,7 +31,7 @@ class SimulatorClient:
         return identity
 
     def reset(self) -> None:
-        """Removes all behaviours and empties the prompt caches."""
+        """Removes all behaviours, answers those who wait their latency out, and empties the prompt caches."""
         self._call("DELETE", "/__sim__/behaviour")
 
     def requests(

@@ -68,15 +68,16 @@ class Connection:
             pass
         self.is_gone = True
 
-    async def pause(self, milliseconds: float) -> bool:
-        """Waits; returns early, and False, when the client leaves."""
+    async def pause(self, milliseconds: float, *, until: asyncio.Future[None] | None = None) -> bool:
+        """Waits; returns early when `until` is done, and early and False when the client leaves."""
         if milliseconds > 0:
             watcher = self.watch()
             seconds = milliseconds / 1000
             if seconds <= _SHORT_SECONDS:
                 await asyncio.sleep(seconds)
             else:
-                await asyncio.wait((watcher,), timeout=seconds)
+                awaited: list[asyncio.Future[None]] = [watcher] if until is None else [watcher, until]
+                await asyncio.wait(awaited, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
         return not self.is_gone
 
     async def wait_until_gone(self) -> None:

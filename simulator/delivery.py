@@ -30,7 +30,9 @@ async def send_error(exchange: Exchange, error: ProviderError, outcome: str) -> 
 async def is_over_before_the_answer(exchange: Exchange, behaviour: Behaviour, *, is_streamed: bool) -> bool:
     """Waits the latency and carries out the faults that leave no answer to send. True when the exchange has ended."""
     connection = exchange.connection
-    if behaviour.latency_ms and not await connection.pause(behaviour.latency_ms):
+    if behaviour.latency_ms and not await connection.pause(
+        behaviour.latency_ms, until=exchange.simulator.behaviours.next_reset()
+    ):
         exchange.close("client_disconnected")
         return True
     if not exchange.is_fault_due:

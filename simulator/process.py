@@ -12,7 +12,7 @@ from types import TracebackType
 
 from simulator.client import SimulatorClient
 
-READY_SECONDS = 20.0
+READY_SECONDS = 60.0
 STOP_SECONDS = 5.0
 _ROOT = Path(__file__).resolve().parent.parent
 _READY = b"simulator listening on "

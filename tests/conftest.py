@@ -10,12 +10,17 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import hypothesis
 import pytest
 import uvloop
 
 from config.settings import PASSWORD_HASHERS
 from tests import leftovers, services
 from tests.slow import LONG, SLOW
+
+# A machine that stalls makes no example wrong, and the same examples come each time: a commit fails for what is in it.
+hypothesis.settings.register_profile("here", deadline=None, derandomize=True)
+hypothesis.settings.load_profile("here")
 
 QUICK = "django.contrib.auth.hashers.MD5PasswordHasher"
 

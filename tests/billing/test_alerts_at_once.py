@@ -21,7 +21,7 @@ from tenants.models import Tenant
 from tests.billing.alert_ledger import NOW, TENANT, channel, noted, told, use
 
 pytestmark = pytest.mark.django_db(transaction=True)
-PATIENCE_SECONDS = 10
+PATIENCE_SECONDS = 60
 
 
 @pytest.fixture

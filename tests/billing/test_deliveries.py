@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 pytest_plugins = ["tests.billing.alert_receiver"]
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("allow_loopback")]
-PATIENCE_SECONDS = 30
+PATIENCE_SECONDS = 60
 
 
 @pytest.fixture

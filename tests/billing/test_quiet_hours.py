@@ -59,9 +59,10 @@ def acme(cast: Cast) -> Tenant:
 
 
 def quiet_now(tenant: Tenant) -> None:
-    """From an hour ago until in two hours."""
-    local = timezone.now().astimezone(VIENNA)
-    begin, end = ((local + dt.timedelta(hours=by)).time().replace(microsecond=0) for by in (-1, 2))
+    """From an hour ago until in two hours; where no clock is ever changed."""
+    tenant.timezone = "UTC"
+    tenant.save(update_fields=["timezone"])
+    begin, end = ((timezone.now() + dt.timedelta(hours=by)).time().replace(microsecond=0) for by in (-1, 2))
     alert_settings.change(tenant, Values(quiet_from=begin, quiet_until=end))
 
 

@@ -1,7 +1,14 @@
 import pytest
 from django.db import connection
 
+from dashboards import requests
 from tests.cast import cast as cast
+
+
+@pytest.fixture(autouse=True)
+def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A search among few rows gets to its end, however long a busy machine takes for it."""
+    monkeypatch.setattr(requests, "SECONDS", 60.0)
 
 
 @pytest.fixture(autouse=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from ipaddress import ip_network
 from pathlib import Path
@@ -12,8 +13,16 @@ import pytest
 from gateway.models import Provider
 from simulator.client import SimulatorClient
 from simulator.process import SimulatorProcess
+from tenants import outbound_httpx
 from tests.cast import Cast
 from tests.gateway.live import Gateway, World
+
+
+@pytest.fixture(autouse=True)
+def _patient_probes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who answers is heard, however busy the machine is."""
+    monkeypatch.setattr(outbound_httpx, "CONNECT_SECONDS", 60.0)
+    monkeypatch.setitem(outbound_httpx.client.__kwdefaults__, "total_seconds", 60.0)
 
 
 @pytest.fixture(scope="session")
@@ -36,11 +45,21 @@ def simulator(simulator_process: SimulatorProcess) -> Iterator[SimulatorClient]:
 def gateway(
     django_db_setup: None, django_db_blocker: Any, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Gateway]:
-    """One gateway process for the run, on the test database."""
+    """One gateway process for the run, on the test database. It waits for the simulator however busy the machine is."""
     folder: Path = tmp_path_factory.mktemp("gateway")
-    environment = {"TOLLGATE_FIRST_BYTE_TIMEOUT": "2", "TOLLGATE_IDLE_TIMEOUT": "2", "TOLLGATE_TOTAL_TIMEOUT": "5"}
-    environment |= {"TOLLGATE_SEMANTIC_BUDGET": "5", "TOLLGATE_SEMANTIC_WAIT": "30"}  # however busy the machine is
+    environment = {"TOLLGATE_SEMANTIC_BUDGET": "5", "TOLLGATE_SEMANTIC_WAIT": "30", "TOLLGATE_REDIS_TIMEOUT": "20"}
+    environment |= {"TOLLGATE_LEFT_STREAM_GRACE": "20"}
     with Gateway.running(folder, TOLLGATE_MAX_BODY_BYTES="1000000", **environment) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def impatient(
+    django_db_setup: None, django_db_blocker: Any, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Gateway]:
+    """A gateway process that soon gives up a provider: for tests of just that."""
+    limits = {"TOLLGATE_FIRST_BYTE_TIMEOUT": "3", "TOLLGATE_IDLE_TIMEOUT": "1", "TOLLGATE_TOTAL_TIMEOUT": "4"}
+    with Gateway.running(tmp_path_factory.mktemp("impatient"), **limits) as running:
         yield running
 
 
@@ -51,6 +70,27 @@ def world(
     """A tenant of the test's own. What it writes is committed, since other processes must see it, and taken out after the file."""
     with django_db_blocker.unblock():
         yield World.build(gateway, simulator_process.base_url)
+
+
+@pytest.fixture(scope="session")
+def forgetful(
+    django_db_setup: None, django_db_blocker: Any, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Gateway]:
+    """A gateway process that hardly listens on when a client leaves mid-stream: for tests of just that."""
+    with Gateway.running(tmp_path_factory.mktemp("forgetful"), TOLLGATE_LEFT_STREAM_GRACE="0.5") as running:
+        yield running
+
+
+@pytest.fixture
+def hasty(world: World, impatient: Gateway) -> World:
+    """The same tenant, at a gateway that soon gives up a provider."""
+    return dataclasses.replace(world, gateway=impatient)
+
+
+@pytest.fixture
+def left(world: World, forgetful: Gateway) -> World:
+    """The same tenant, at a gateway that hardly listens on when a client leaves mid-stream."""
+    return dataclasses.replace(world, gateway=forgetful)
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 import http.client
 import json
 import os
@@ -21,6 +22,7 @@ from django.utils import timezone
 from django_redis import get_redis_connection
 
 from billing import prices
+from config import listening
 from config.embedded import process
 from config.embedded.process import Child
 from gateway import drain
@@ -51,7 +53,13 @@ def test_environment(**more: str) -> dict[str, str]:
 test_environment.__test__ = False  # type: ignore[attr-defined]
 
 
-def wait_until(condition: Callable[[], Any], *, seconds: float = 15.0) -> Any:
+def zone_for_a_while(now: dt.datetime) -> str:
+    """A zone in which no day, and so no month, ends while a test goes on: budgets would begin anew in the middle of it."""
+    tomorrow = (now.astimezone(dt.UTC) + dt.timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
+    return "UTC" if tomorrow - now > dt.timedelta(minutes=5) else "Etc/GMT-6"
+
+
+def wait_until(condition: Callable[[], Any], *, seconds: float = 60.0) -> Any:
     """The first true value of `condition`; fails when none comes in time."""
     deadline = time.monotonic() + seconds
     while True:
@@ -89,14 +97,15 @@ class Gateway:
     @contextlib.contextmanager
     def running(cls, folder: Path, **environment: str) -> Iterator[Gateway]:
         """One on the test database, unless the environment names another."""
-        port = free_port()
-        command = [sys.executable, "manage.py", "serve", "--port", str(port)]
-        log = folder / f"gateway-{port}.log"
-        environment = {"TOLLGATE_DRAIN": "5", **environment}
-        child = process.start("gateway", command, log=log, env=test_environment(**environment), cwd=ROOT)
+        environment = test_environment(**{"TOLLGATE_DRAIN": "5", **environment})
+        with listening.bound("127.0.0.1", 0) as listener:  # here: nobody else can take the port before it listens
+            port, number = listener.getsockname()[1], listener.fileno()
+            command = [sys.executable, "manage.py", "serve", "--fd", str(number)]
+            log = folder / f"gateway-{port}.log"
+            child = process.start("gateway", command, log=log, env=environment, cwd=ROOT, pass_fds=(number,))
         gateway = cls(f"http://127.0.0.1:{port}", child)
         try:
-            wait_until(gateway.answers, seconds=30)
+            wait_until(gateway.answers, seconds=60)
             yield gateway
         finally:
             child.stop(seconds=10)
@@ -109,8 +118,9 @@ class Gateway:
         except OSError:
             return False
 
-    def log(self) -> str:
-        return self.child.log.read_text()
+    def log(self, since: int = 0) -> str:
+        """What it has logged; `since`: but for so many characters, which others have caused."""
+        return self.child.log.read_text()[since:]
 
     def request(self, method: str, path: str, body: bytes = b"", **headers: str) -> Reply:
         address = urlsplit(self.url)
@@ -137,7 +147,8 @@ class World:
     @classmethod
     def build(cls, gateway: Gateway, simulator_url: str) -> World:
         name = uuid4().hex[:10]
-        tenant = Tenant.objects.create(name=f"Tenant {name}", slug=f"t-{name}")
+        zone = zone_for_a_while(timezone.now())
+        tenant = Tenant.objects.create(name=f"Tenant {name}", slug=f"t-{name}", timezone=zone)
         world = cls(gateway, simulator_url, tenant)
         for kind, base_url in (
             ("openai", f"{simulator_url}/v1"),

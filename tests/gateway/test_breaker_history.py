@@ -46,7 +46,7 @@ def test_a_breaker_that_opens_is_noted_once():
     model = ground.model(f"m-{uuid4().hex}")
 
     async def fail() -> None:
-        store = RedisStore(settings.REDIS_NODE_URL, timeout_seconds=5)
+        store = RedisStore(settings.REDIS_NODE_URL, timeout_seconds=30)
         breakers = Breakers(store, Policy(least_calls=2))
         for _ in range(2):
             permit = await breakers.permit(model)

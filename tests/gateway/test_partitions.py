@@ -83,8 +83,11 @@ def test_a_record_of_a_far_future_stays_where_it_is():
 
 
 def test_what_would_have_to_wait_for_a_reader_is_left_to_the_next_run(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(partitions, "LOCK_TIMEOUT_MS", 20)
-    with psycopg.connect(os.environ["DATABASE_URL"], dbname=connection.settings_dict["NAME"]) as reader:
+    with (
+        monkeypatch.context() as patched,
+        psycopg.connect(os.environ["DATABASE_URL"], dbname=connection.settings_dict["NAME"]) as reader,
+    ):
+        patched.setattr(partitions, "LOCK_TIMEOUT_MS", 20)
         reader.execute("SELECT count(*) FROM gateway_requestlog_default")
         assert partitions.keep(DAY, retention_days=36_500) == ([], [])
     assert len(partitions.keep(DAY, retention_days=36_500)[0]) == 9

@@ -74,7 +74,7 @@ def test_what_waits_in_the_stream_is_no_drift(used):
 
 
 def test_daily_sums_are_rebuilt_from_the_log(used):
-    today = timezone.now().date()
+    today = timezone.now().astimezone(ledger.zone_of(used.tenant.id)).date()
     rows = DailyUsage.objects.filter(tenant=used.tenant)
     before = sorted(rows.values_list("day", "dimension", "subject", "requests", "input_tokens", "cost_usd"))
     rows.filter(dimension="tenant").update(requests=9)

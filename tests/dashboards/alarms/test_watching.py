@@ -355,7 +355,7 @@ def test_the_run_finds_what_gateways_have_counted_and_tenants_with_something_to_
     Feedback.objects.all().delete()
 
     async def fail() -> None:
-        store = RedisStore(settings.REDIS_URL, timeout_seconds=2.0)
+        store = RedisStore(settings.REDIS_URL, timeout_seconds=30.0)
         breakers = Breakers(store, Policy())
         provider = Provider(own.provider_id, "p", "openai", "http://127.0.0.1:9/v1", Secret(""))
         called = Called(own.name, own.effective_upstream_id, provider, frozenset({"chat"}), None, None, None, 0, "auto")

@@ -60,8 +60,8 @@ async def test_who_tries_keys_is_slowed_down_and_known_keys_go_on_from_there(wor
                  "scheme": "http", "root_path": ""}  # fmt: skip
         call = ApplicationCommunicator(application, scope)
         await call.send_input({"type": "http.request", "body": b"", "more_body": False})
-        head, body = await call.receive_output(5), await call.receive_output(5)
-        await call.wait()
+        head, body = await call.receive_output(60), await call.receive_output(60)
+        await call.wait(60)
         return head["status"], {name.decode(): value.decode() for name, value in head["headers"]}, body["body"]
 
     try:

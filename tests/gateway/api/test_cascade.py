@@ -135,9 +135,9 @@ def test_the_threshold_follows_from_labelled_answers(world, simulator):
 def test_where_a_budget_pays_for_no_third_call_the_first_answer_has_to_do(world, simulator, stream):
     """The better model's call has cost something and failed; what is left does not pay for the one behind it."""
     budget(world, 400, "tokens")
-    world.model("strong", "openai", upstream_id="gpt-4o?fault=slow_first_byte&first_byte_ms=20000")
-    task = cascade(world, strong="strong", first_byte_ms=300, **ACCEPTED_FROM_NONE)
-    third = next(model for model in world.tenant_models() if model.name == "claude-sonnet-4-5")
+    world.model("strong", "anthropic", upstream_id="claude-sonnet-4-5?fault=bad_json&fault_after_chunks=0")
+    task = cascade(world, strong="strong", **ACCEPTED_FROM_NONE)
+    third = next(model for model in world.tenant_models() if model.name == "gpt-4o")
     TaskFallback.objects.create(task=task, position=2, model=third)
     reply = world.chat("task/sums", prompt="word " * 20, max_tokens=300, stream=stream)
     assert (reply.status, reply.headers["x-tollgate-model"]) == (200, "weak")
@@ -150,7 +150,7 @@ def test_where_a_budget_pays_for_no_third_call_the_first_answer_has_to_do(world,
         ("strong", "upstream_error"),
     ]
     assert counter(world, "tokens") == (sum(row.input_tokens + row.output_tokens for row in rows), 0)
-    assert "claude-sonnet-4-5" not in simulator.totals()["by_model"]
+    assert "gpt-4o" not in simulator.totals()["by_model"]
 
 
 SCHEMA = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"], "additionalProperties": False}

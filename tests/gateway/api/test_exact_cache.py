@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from decimal import Decimal
 from typing import Any
 
@@ -43,7 +44,7 @@ def text_of(reply: Reply) -> str:
 @pytest.mark.parametrize("kept_of_stream", [False, True], ids=["kept whole", "kept of a stream"])
 def test_is_given_again_whole_and_as_a_stream(cached, simulator, model, surface, kept_of_stream):
     simulator.behave(output_text="Tolls are paid at the gate.")
-    ask = getattr(cached, surface)
+    ask, began = getattr(cached, surface), time.monotonic()
     first = ask(model, stream=kept_of_stream)
     whole, stream = ask(model), ask(model, stream=True)
     assert (said(first), said(whole), said(stream)) == (FIRST, HIT, HIT)
@@ -54,7 +55,7 @@ def test_is_given_again_whole_and_as_a_stream(cached, simulator, model, surface,
     }
     saved = {reply.headers["x-tollgate-cache-saved-usd"] for reply in (whole, stream)}
     assert saved == {f"{cached.records(3)[0].cost_usd:.9f}"}
-    assert whole.headers["age"] == "0"
+    assert 0 <= int(whole.headers["age"]) <= time.monotonic() - began
     assert "x-tollgate-max-tokens" not in whole.headers
     if not kept_of_stream:
         assert whole.body == first.body
@@ -183,10 +184,12 @@ def test_a_budget_that_runs_low_gives_the_answer_of_the_better_model_and_keeps_n
 
 
 def test_the_answer_ages_and_is_made_anew(cached, simulator):
+    began = time.monotonic()
     cached.chat()
     pass_time(cached, 3000)
     again = cached.chat()
-    assert (said(again), again.headers["age"]) == (HIT, "3000")
+    assert said(again) == HIT
+    assert 3000 <= int(again.headers["age"]) <= 3000 + time.monotonic() - began
     pass_time(cached, 601)
     anew = cached.chat()
     assert said(anew) == (200, "miss", "too old")
@@ -213,7 +216,7 @@ CONTROLS = [
     ("no-cache", (200, "miss", "no-cache"), True),
     ("no-store", HIT, False),
     ("no-cache, no-store", (200, "miss", "no-cache; not kept: no-store"), False),
-    ("max-age=10", HIT, False),
+    ("max-age=60", HIT, False),
     ("max-age=4", (200, "miss", "too old"), True),
     ("max-age=0", (200, "miss", "max-age=0"), True),
     ("max-age=nonsense", (200, "miss", "max-age=0"), True),
@@ -390,12 +393,14 @@ def test_what_a_fallback_answered_is_kept_for_a_minute_only(world, simulator):
 
 @pytest.mark.parametrize("stream", [False, True])
 def test_where_no_model_can_answer_the_stale_answer_is_given_first(cached, simulator, stream):
+    began = time.monotonic()
     fresh = cached.chat()
     pass_time(cached, 4000)
     simulator.behave(fault="500")
     reply = cached.chat(stream=stream)
     assert said(reply) == (200, "stale", "no model could answer")
-    assert (reply.headers["age"], reply.headers["x-tollgate-degraded-by"]) == ("4000", "no model could answer")
+    assert reply.headers["x-tollgate-degraded-by"] == "no model could answer"
+    assert 4000 <= int(reply.headers["age"]) <= 4000 + time.monotonic() - began
     assert text_of(reply) == text_of(fresh)
     assert "x-tollgate-similarity" not in reply.headers
     record = cached.record(reply.headers["x-request-id"])

@@ -232,9 +232,8 @@ def test_costs_and_savings_are_those_computed_by_hand(world, simulator, model, r
 
 def test_the_write_price_is_held_exactly_when_a_mark_will_be_placed(world, simulator):
     budget(world, 100, metric="usd")
-    simulator.behave(latency_ms=400)
     held = [
-        held_for(world, "claude-sonnet-4-5", text) for text in ("one", "neo", "eon")
+        held_for(world, simulator, "claude-sonnet-4-5", text) for text in ("one", "neo", "eon")
     ]  # the same letters weigh the same
     bound = bound_of("claude-sonnet-4-5", "one", "anthropic")
     output = 50 * 15_000  # nano-dollars
@@ -245,20 +244,21 @@ def test_the_write_price_is_held_exactly_when_a_mark_will_be_placed(world, simul
 def test_what_openai_writes_by_itself_is_held_for_too(world, simulator):
     world.model(LUNA, "openai")
     budget(world, 100, metric="usd")
-    simulator.behave(latency_ms=400)
     bound, output = bound_of(LUNA, "one", "openai"), 50 * 500
-    assert held_for(world, LUNA, "one") == bound * 125 + output
-    assert held_for(world, "gpt-4o", "one") == bound_of("gpt-4o", "one", "openai") * 2500 + 50 * 10_000
+    assert held_for(world, simulator, LUNA, "one") == bound * 125 + output
+    assert held_for(world, simulator, "gpt-4o", "one") == bound_of("gpt-4o", "one", "openai") * 2500 + 50 * 10_000
 
 
 def body_of(model: str, text: str) -> dict[str, Any]:
     return {"model": model, "max_tokens": 50, "messages": [{"role": "user", "content": text}], "system": SYSTEM}
 
 
-def held_for(world, model: str, text: str) -> int:
+def held_for(world, simulator, model: str, text: str) -> int:
+    simulator.behave(latency_ms=60_000, times=1)
     with ThreadPoolExecutor(1) as pool:
         going = pool.submit(world.post, MESSAGES, body_of(model, text))
         amount: int = wait_until(lambda: counter(world, "usd")[1])
+        simulator.reset()
         assert going.result().status == 200
     wait_until(lambda: counter(world, "usd")[1] == 0)
     assert amount < NANO

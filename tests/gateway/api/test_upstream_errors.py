@@ -93,7 +93,6 @@ def test_a_refused_credential_is_ours_to_mend_and_sdks_do_not_retry(world, simul
 @pytest.mark.parametrize(
     ("fault", "status", "code"),
     [
-        ("hang", 504, "upstream_timeout"),
         ("reset", 502, "upstream_broke_off"),
         ("cut", 502, "upstream_broke_off"),
         ("bad_json", 502, "upstream_failed"),
@@ -110,9 +109,19 @@ def test_a_broken_answer_is_a_gateway_error(world, simulator, surface, model, fa
 
 
 @pytest.mark.parametrize("surface", ["openai", "anthropic"])
-def test_a_stream_whose_first_byte_does_not_come_times_out(world, simulator, surface):
+@pytest.mark.parametrize("model", [OPENAI, ANTHROPIC])
+def test_an_answer_that_does_not_come_times_out(hasty, simulator, surface, model):
     simulator.behave(fault="hang")
-    reply = call(world, surface, OPENAI, stream=True)
+    reply = call(hasty, surface, model)
+    assert reply.status == 504
+    assert reply.json()["error"]["message"]
+    assert hasty.record(reply.headers["x-request-id"]).error_type == "upstream_timeout"
+
+
+@pytest.mark.parametrize("surface", ["openai", "anthropic"])
+def test_a_stream_whose_first_byte_does_not_come_times_out(hasty, simulator, surface):
+    simulator.behave(fault="hang")
+    reply = call(hasty, surface, OPENAI, stream=True)
     assert reply.status == 504
 
 

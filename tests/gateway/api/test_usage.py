@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from tenants import api_keys
 from tests.gateway.budgets import budget, counter, error, plan
@@ -78,7 +79,7 @@ def test_usage_is_the_key_s_own(world):
     assert own["of"] == "key"
     assert (own["total"]["requests"], own["total"]["cost_usd"]) == (1, f"{row.cost_usd:.9f}")
     assert (own["total"]["input_tokens"], own["total"]["output_tokens"]) == (row.input_tokens, row.output_tokens)
-    assert own["data"][0]["day"] == row.accepted_at.date().isoformat()
+    assert own["data"][0]["day"] == row.accepted_at.astimezone(ZoneInfo(world.tenant.timezone)).date().isoformat()
     assert get(world, "/v1/usage", other).json()["total"]["requests"] == 0
 
 

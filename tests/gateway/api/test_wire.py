@@ -17,7 +17,7 @@ SMUGGLED = b"GET /v1/smuggled HTTP/1.1\r\nhost: x\r\n\r\n"
 
 def connection(gateway: Gateway) -> socket.socket:
     address = urlsplit(gateway.url)
-    return socket.create_connection((address.hostname or "", address.port or 0), timeout=10)
+    return socket.create_connection((address.hostname or "", address.port or 0), timeout=30)
 
 
 def told(gateway: Gateway, *pieces: bytes) -> bytes:

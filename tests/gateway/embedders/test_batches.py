@@ -25,7 +25,7 @@ class Slow:
 
     def __call__(self, texts: Sequence[str]) -> list[int]:
         self.batches.append(list(texts))
-        assert self.gate.wait(5)
+        assert self.gate.wait(60)
         if self.fails:
             raise RuntimeError("out of order")
         return [len(text) for text in texts]
@@ -89,7 +89,8 @@ async def test_refuses_when_too_many_wait(monkeypatch):
     work = Slow()
     embedder = Batched("slow", work)
     busy = asyncio.ensure_future(embedder.embed(["a"]))
-    await asyncio.sleep(0.05)
+    while not work.batches:
+        await asyncio.sleep(0.01)
     waiting = asyncio.ensure_future(embedder.embed(["b", "c", "d"]))
     await asyncio.sleep(0.05)
     with pytest.raises(EmbedderError, match="3 texts"):

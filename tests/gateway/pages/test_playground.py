@@ -13,6 +13,7 @@ from gateway.models import Model
 from tenants import api_keys, playground
 from tenants.ids import uuid7
 from tenants.models import ApiKey
+from tests.billing.usage import today
 from tests.cast import Cast, in_console, logged_in
 
 pytestmark = pytest.mark.django_db
@@ -148,11 +149,9 @@ def test_without_a_model_it_says_where_to_get_one(cast: Cast):
 
 def test_what_it_has_used_this_month_is_shown(cast: Cast):
     key = playground.open_for(cast.acme.tenant, by=cast.ada)
-    from django.utils import timezone
-
     for subject, cost in ((str(key.pk), "1.25"), (str(cast.acme.key.api_key.pk), "7")):
         DailyUsage.objects.create(
-            tenant=cast.acme.tenant, day=timezone.localdate(), dimension="key", subject=subject, requests=1, input_tokens=1,
+            tenant=cast.acme.tenant, day=today(cast.acme.tenant), dimension="key", subject=subject, requests=1, input_tokens=1,
             cache_read_tokens=0, output_tokens=1, cost_usd=cost,
         )  # fmt: skip
     ada = in_console(cast.ada, cast.acme.tenant)

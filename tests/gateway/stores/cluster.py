@@ -36,31 +36,39 @@ def running(folder: Path) -> Iterator[str]:
     with contextlib.ExitStack() as stack:
         clients = []
         for number in range(NODES):
-            port = _free_port()
             home = folder / f"node-{number}"
             home.mkdir()
-            options = {
-                "port": port,
-                "bind": "127.0.0.1",
-                "dir": home,
-                "cluster-enabled": "yes",
-                "save": "",
-                "appendonly": "no",
-            }
-            command: list[str | Path] = [_executable()]
-            for name, value in options.items():
-                command += [f"--{name}", str(value)]
-            child = process.start("Redis", command, log=home / "log")
-            stack.callback(child.stop, seconds=5)
-            client = redis.Redis(port=port)
-            stack.callback(client.close)
-            clients.append(client)
-            wait_until(lambda client=client: _answers(client))
+            clients.append(_node(stack, home))
         for number, client in enumerate(clients):
             client.execute_command("CLUSTER ADDSLOTS", *range(number, SLOTS, NODES))
             client.execute_command("CLUSTER MEET", "127.0.0.1", _port(clients[0]))
         wait_until(lambda: all(_is_whole(client) for client in clients))
         yield f"redis+cluster://127.0.0.1:{_port(clients[0])}"
+
+
+def _node(stack: contextlib.ExitStack, home: Path) -> redis.Redis:
+    """One that answers. Somebody may have taken its port meanwhile: then another one is tried."""
+    for _ in range(5):
+        port = _free_port()
+        options = {
+            "port": port,
+            "bind": "127.0.0.1",
+            "dir": home,
+            "cluster-enabled": "yes",
+            "save": "",
+            "appendonly": "no",
+        }
+        command: list[str | Path] = [_executable()]
+        for name, value in options.items():
+            command += [f"--{name}", str(value)]
+        child = process.start("Redis", command, log=home / "log")
+        stack.callback(child.stop, seconds=5)
+        client = redis.Redis(port=port)
+        stack.callback(client.close)
+        wait_until(lambda child=child, client=client: child.has_ended() or _answers(client))
+        if not child.has_ended():
+            return client
+    raise child.failure("Redis does not start")
 
 
 def _port(client: redis.Redis) -> int:

@@ -50,8 +50,8 @@ async def test_a_request_that_goes_away_before_its_reservation_is_answered_leave
     plain.hset(redis_keys.counters(tenant_id), "epoch", f"{uuid4().hex}:0:0:{plain.info('server')['run_id']}")
     for script in (counters.RESERVE, counters.SETTLE):
         plain.script_load(script.text)
-    store = RedisStore(settings.REDIS_URL, timeout_seconds=5.0)
-    store._link = SlowLink(settings.REDIS_URL, timeout_seconds=5.0)
+    store = RedisStore(settings.REDIS_URL, timeout_seconds=30.0)
+    store._link = SlowLink(settings.REDIS_URL, timeout_seconds=30.0)
     accounts = Accounts(store, Spool(tmp_path), lease_seconds=60, reopen=nothing)
     request_id = uuid4().hex
     hold = Hold(tenant_id, request_id, "", "", counters.encode(DEMAND), b"", 0, "", time.monotonic())
@@ -82,7 +82,7 @@ class FullDisk:
 async def away(tmp_path):
     """Books whose Redis is away, and whose disk is full."""
     disk = FullDisk()
-    store = RedisStore(settings.REDIS_URL, timeout_seconds=5.0)
+    store = RedisStore(settings.REDIS_URL, timeout_seconds=30.0)
     accounts = Accounts(store, Spool(tmp_path, fsync=disk), lease_seconds=60, reopen=nothing)
     accounts.is_cut_off = True
     accounts._begin_beating = lambda: None  # type: ignore[method-assign]  # the test says when

@@ -23,7 +23,7 @@ async def nothing(_: UUID) -> None:
 
 @pytest.fixture
 async def accounts(tmp_path) -> AsyncIterator[Accounts]:
-    store = RedisStore(settings.REDIS_URL, timeout_seconds=5.0)
+    store = RedisStore(settings.REDIS_URL, timeout_seconds=30.0)
     made = Accounts(store, Spool(tmp_path), lease_seconds=60, reopen=nothing)
     yield made
     await made.close()

@@ -129,7 +129,7 @@ class Books(RuleBasedStateMachine):
         self.tenant_id = uuid4()
         self.redis = get_redis_connection("default")
         self.runner = asyncio.Runner()
-        self.store = RedisStore(django_settings.REDIS_URL, timeout_seconds=5.0)
+        self.store = RedisStore(django_settings.REDIS_URL, timeout_seconds=30.0)
         named = (redis_keys.counters, redis_keys.holds, redis_keys.swept, redis_keys.leases, redis_keys.usage_stream)
         own, self.holds, self.swept, self.leases, self.stream = (key(self.tenant_id) for key in named)
         self.hashes = {TENANT_HASH: own, USER_HASH: redis_keys.user_counters(self.tenant_id, USER)}

@@ -16,6 +16,7 @@ from gateway.caching.verify.substitutions import Substitutions
 from gateway.embedders import minilm
 from gateway.scoring import trees
 from gateway.scoring.logistic import log_odds_of, logistic
+from gateway.scoring.trees import Flat
 
 FORMAT = 2
 FOREST_SHARE = 0.5  # of the blend
@@ -26,19 +27,14 @@ class UnusableModelError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Boosted:
-    start: float  # log-odds before the first tree
-    trees: tuple[Any, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class Scorer:
     """A trained model, ready to score. Trees go by the place in `features.NAMES`, followed by the distances and `learnt.WORD_COLUMNS`."""
 
     distances: tuple[Distance, ...]  # in the order of `features.DIFFERENCES`
     words: WordModel
-    boosted: tuple[Boosted, ...]
-    forest: tuple[Any, ...]
+    starts: tuple[float, ...]  # of each boosted model, log-odds before its first tree
+    boosted: Flat  # the trees of all of them
+    forest: Flat
     slope: float
     intercept: float
 
@@ -52,8 +48,8 @@ class Scorer:
 
     def blended(self, row: Sequence[float]) -> float:
         """The mean of the learners' log-odds, before calibration."""
-        boosted = sum(one.start + trees.total(one.trees, row) for one in self.boosted) / len(self.boosted)
-        share = trees.total(self.forest, row) / len(self.forest)
+        boosted = (sum(self.starts) + self.boosted.total(row)) / len(self.starts)
+        share = self.forest.total(row) / len(self.forest.roots)
         return FOREST_SHARE * log_odds_of(share) + (1 - FOREST_SHARE) * boosted
 
     def calibrated(self, blended: float) -> float:
@@ -72,11 +68,12 @@ def parse(payload: Mapping[str, Any]) -> Scorer:
         slope, intercept = map(float, payload["calibration"])
         distances = tuple(learnt.distance(entry, width=minilm.WIDTH) for entry in payload["distances"])
         words = learnt.word_model(payload["words"], width=minilm.WIDTH)
-        boosted = tuple(Boosted(float(entry["start"]), tuple(entry["trees"])) for entry in payload["boosted"])
-        if not boosted or not payload["forest"]:
+        starts = tuple(float(entry["start"]) for entry in payload["boosted"])
+        boosted = trees.flat(tree for entry in payload["boosted"] for tree in entry["trees"])
+        if not starts or not payload["forest"]:
             raise UnusableModelError("trees are missing")
-        return Scorer(distances, words, boosted, tuple(payload["forest"]), slope, intercept)
-    except (KeyError, TypeError, ValueError) as error:
+        return Scorer(distances, words, starts, boosted, trees.flat(payload["forest"]), slope, intercept)
+    except (IndexError, KeyError, TypeError, ValueError) as error:
         if isinstance(error, UnusableModelError):
             raise
         raise UnusableModelError(f"not a payload of this version: {error}") from error

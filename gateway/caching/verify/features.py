@@ -246,7 +246,7 @@ def _of_pools(pairing: Pairing) -> list[float]:
         cosine(other.only_mean[LAST], one.text.whole[LAST]) if other.only else 1.0,
     )
     content, other_content = one.text.content, other.text.content
-    ends = [(one.last_content[place], other.last_content[place]) for place in (0, -1)]
+    in_place, other_in_place = content.nonzero()[0], other_content.nonzero()[0]
     return [
         cosine(one.text.weights @ mine, other.text.weights @ others),
         _pooled(mine[content], others[other_content]),
@@ -256,7 +256,7 @@ def _of_pools(pairing: Pairing) -> list[float]:
         if one.only and other.only
         else _without(one.only, other.only),
         *sorted(to_whole),
-        *(float(left @ right) for left, right in ends),
+        *(float(pairing.tables[LAST, in_place[at], other_in_place[at]]) for at in (0, -1)),
     ]
 
 

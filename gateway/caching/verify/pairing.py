@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from gateway.caching.verify.alignment import LAST, Aligned, scaled
+from gateway.caching.verify.alignment import Aligned, scaled
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,6 @@ class Side:
     unread_content: list[int]
     best: Any  # layers × words: how near the nearest word of the other text is
     only_mean: Any  # layers × 384: of `only`; nothing if there are none
-    last_content: Any  # unit vectors of the content words after the last layer
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,17 +35,17 @@ class Pairing:
 def pair(asked: Aligned, cached: Aligned) -> Pairing:
     if cached.reading.text < asked.reading.text:
         asked, cached = cached, asked
-    units, other_units = scaled(asked.raw), scaled(cached.raw)
-    tables = units @ other_units.transpose(0, 2, 1)
+    # Scaled before they are multiplied: trees tell the last digits of a nearness of 1 apart.
+    tables = scaled(asked.raw) @ scaled(cached.raw).transpose(0, 2, 1)
     is_empty = not asked.words or not cached.words
     return Pairing(
-        _side(asked, cached, units, None if is_empty else tables.max(axis=2)),
-        _side(cached, asked, other_units, None if is_empty else tables.max(axis=1)),
+        _side(asked, cached, None if is_empty else tables.max(axis=2)),
+        _side(cached, asked, None if is_empty else tables.max(axis=1)),
         tables,
     )
 
 
-def _side(text: Aligned, other: Aligned, units: Any, best: Any) -> Side:
+def _side(text: Aligned, other: Aligned, best: Any) -> Side:
     stems = other.reading.stem_set
     only = [place for place, stem in enumerate(text.stems) if stem not in stems]
     unread = only
@@ -61,5 +60,4 @@ def _side(text: Aligned, other: Aligned, units: Any, best: Any) -> Side:
         unread_content=content if unread is only else [place for place in unread if text.words[place].is_content],
         best=best,
         only_mean=text.raw[:, only].mean(axis=1) if only else 0 * text.whole,
-        last_content=units[LAST][text.content],
     )

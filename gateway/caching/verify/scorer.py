@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gateway.caching.verify import features, learnt
-from gateway.caching.verify.learnt import Distance, WordModel
+from gateway.caching.verify.learnt import Distances, WordModel
 from gateway.caching.verify.substitutions import Substitutions
 from gateway.embedders import minilm
 from gateway.scoring import trees
@@ -30,7 +30,7 @@ class UnusableModelError(ValueError):
 class Scorer:
     """A trained model, ready to score. Trees go by the place in `features.NAMES`, followed by the distances and `learnt.WORD_COLUMNS`."""
 
-    distances: tuple[Distance, ...]  # in the order of `features.DIFFERENCES`
+    distances: Distances  # in the order of `features.DIFFERENCES`
     words: WordModel
     starts: tuple[float, ...]  # of each boosted model, log-odds before its first tree
     boosted: Flat  # the trees of all of them
@@ -43,8 +43,7 @@ class Scorer:
         return self.calibrated(self.blended([*values, *self.learnt_of(differences, substitutions)]))
 
     def learnt_of(self, differences: Sequence[Any], substitutions: Substitutions) -> list[float]:
-        distances = [distance.of(difference) for distance, difference in zip(self.distances, differences, strict=True)]
-        return features.single([*distances, *self.words.of(substitutions)])
+        return features.single([*self.distances.of(differences), *self.words.of(substitutions)])
 
     def blended(self, row: Sequence[float]) -> float:
         """The mean of the learners' log-odds, before calibration."""
@@ -66,7 +65,7 @@ def parse(payload: Mapping[str, Any]) -> Scorer:
         if [entry["of"] for entry in payload["distances"]] != list(features.DIFFERENCES):
             raise UnusableModelError("trained on other differences than this version reads")
         slope, intercept = map(float, payload["calibration"])
-        distances = tuple(learnt.distance(entry, width=minilm.WIDTH) for entry in payload["distances"])
+        distances = learnt.distances(payload["distances"], width=minilm.WIDTH)
         words = learnt.word_model(payload["words"], width=minilm.WIDTH)
         starts = tuple(float(entry["start"]) for entry in payload["boosted"])
         boosted = trees.flat(tree for entry in payload["boosted"] for tree in entry["trees"])

@@ -25,8 +25,8 @@ _UNMOVED = 0.75  # a word that both have is as good as the same from this nearne
 class Substitutions:
     """Of both texts together, the same whichever comes first."""
 
-    words: tuple[Any, ...]  # by layer, float32, substitutions × 384
-    there: tuple[Any, ...]  # what the other text has in its place
+    words: Any  # float32, layers × substitutions × 384
+    there: Any  # what the other text has in its place
     facts: Any  # float32, substitutions × FACTS
 
 
@@ -35,14 +35,14 @@ def between(pairing: Pairing) -> Substitutions:
 
     one, other, tables = pairing.one, pairing.other, pairing.tables
     if not one.text.words or not other.text.words:
-        nothing = np.zeros((0, one.text.whole[LAST].shape[0]), dtype=np.float32)
-        return Substitutions((nothing,) * 3, (nothing,) * 3, np.zeros((0, len(FACTS)), dtype=np.float32))
+        nothing = one.text.raw[:, :0]
+        return Substitutions(nothing, nothing, np.zeros((0, len(FACTS)), dtype=np.float32))
     near = sum(share * table for share, table in zip(_NEARNESS, tables, strict=True))
     forth = _places(one, other, near.argmax(axis=1))
     back = _places(other, one, near.argmax(axis=0))
     return Substitutions(
-        tuple(np.concatenate([one.text.raw[at][forth[0]], other.text.raw[at][back[0]]]) for at in LAYERS),
-        tuple(np.concatenate([other.text.raw[at][forth[1]], one.text.raw[at][back[1]]]) for at in LAYERS),
+        np.concatenate([one.text.raw[:, forth[0]], other.text.raw[:, back[0]]], axis=1),
+        np.concatenate([other.text.raw[:, forth[1]], one.text.raw[:, back[1]]], axis=1),
         np.concatenate([_facts(one, other, forth, tables), _facts(other, one, back, tables.transpose(0, 2, 1))]),
     )
 
@@ -52,8 +52,8 @@ def joined(parts: list[Substitutions]) -> Substitutions:
     import numpy as np
 
     return Substitutions(
-        tuple(np.concatenate([part.words[layer] for part in parts]) for layer in range(len(LAYERS))),
-        tuple(np.concatenate([part.there[layer] for part in parts]) for layer in range(len(LAYERS))),
+        np.concatenate([part.words for part in parts], axis=1),
+        np.concatenate([part.there for part in parts], axis=1),
         np.concatenate([part.facts for part in parts]),
     )
 

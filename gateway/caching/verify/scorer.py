@@ -10,13 +10,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from gateway.caching.verify import features, learnt
+from gateway.caching.verify import features, forest, learnt
+from gateway.caching.verify.forest import Forest
 from gateway.caching.verify.learnt import Distances, WordModel
 from gateway.caching.verify.substitutions import Substitutions
 from gateway.embedders import minilm
-from gateway.scoring import trees
 from gateway.scoring.logistic import log_odds_of, logistic
-from gateway.scoring.trees import Flat
 
 FORMAT = 2
 FOREST_SHARE = 0.5  # of the blend
@@ -33,8 +32,8 @@ class Scorer:
     distances: Distances  # in the order of `features.DIFFERENCES`
     words: WordModel
     starts: tuple[float, ...]  # of each boosted model, log-odds before its first tree
-    boosted: Flat  # the trees of all of them
-    forest: Flat
+    boosted: Forest  # the trees of all of them
+    forest: Forest
     slope: float
     intercept: float
 
@@ -68,10 +67,10 @@ def parse(payload: Mapping[str, Any]) -> Scorer:
         distances = learnt.distances(payload["distances"], width=minilm.WIDTH)
         words = learnt.word_model(payload["words"], width=minilm.WIDTH)
         starts = tuple(float(entry["start"]) for entry in payload["boosted"])
-        boosted = trees.flat(tree for entry in payload["boosted"] for tree in entry["trees"])
+        boosted = forest.planted(tree for entry in payload["boosted"] for tree in entry["trees"])
         if not starts or not payload["forest"]:
             raise UnusableModelError("trees are missing")
-        return Scorer(distances, words, starts, boosted, trees.flat(payload["forest"]), slope, intercept)
+        return Scorer(distances, words, starts, boosted, forest.planted(payload["forest"]), slope, intercept)
     except (IndexError, KeyError, TypeError, ValueError) as error:
         if isinstance(error, UnusableModelError):
             raise

@@ -4,16 +4,15 @@
     make bench-semantic ARGS="--rows 100000 --large 20000"
 
 What is measured is what a gateway does: the question embedded by the embedded model in its thread, `SemanticStore.nearest` in the role that
-row-level security binds, and the nearest verified, one after the other from an idle process. What a guard refuses is not scored, so
-verifying is told for those that were. Recall is against all vectors of the scope compared one by one. Other work on the machine shows: the
-load is printed.
+row-level security binds, and the nearest verified, one after the other from an idle process. Questions are new to the process; entries are,
+unless “known” is said: then the process has verified the entry before. What a guard refuses is not scored, so verifying is told for those
+that were. Recall is against all vectors of the scope compared one by one. Other work on the machine shows: the load is printed.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
-import itertools
 import os
 import statistics
 import tempfile
@@ -21,31 +20,10 @@ import time
 import uuid
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
+from benchmarks.semantic.asking import Measured, searched
 from config.embedded import session
-
-
-class Measured(NamedTuple):
-    """Milliseconds, and the similarity of what was found (None: nothing). `verifying`: None where no model was asked."""
-
-    embedding: list[float]
-    search: list[float]
-    found: list[float | None]
-    verifying: list[float | None]
-
-    @property
-    def both(self) -> list[float]:
-        return [first + second for first, second in zip(self.embedding, self.search, strict=True)]
-
-    @property
-    def verified(self) -> list[float]:
-        return [took for took in self.verifying if took is not None]
-
-    @property
-    def all(self) -> list[float]:
-        """Of those that were scored."""
-        return [both + took for both, took in zip(self.both, self.verifying, strict=True) if took is not None]
 
 
 def main() -> None:
@@ -156,70 +134,6 @@ def inserted(tenant_id: uuid.UUID, scope: bytes, cloud: Any, count: int) -> floa
     while entries.keep(redis, tenant_id, "minilm-l6-v2", list) is not None:
         pass
     return count / (time.perf_counter() - began)
-
-
-async def searched(
-    tenants: list[uuid.UUID], where: Sequence[Any], texts: list[str], vectors: Any
-) -> dict[str, Measured]:
-    from benchmarks.semantic import rows
-    from gateway import runtime
-    from gateway.caching.verify import verifier
-
-    verifier.warm()
-    running = runtime.current()
-    large, middle = where[0], next((place for place in where if place.tenant != tenants[0]), where[-1])
-    small = rows.Place(tenants[0], rows.scope_of("small 0"))
-
-    async def one(place: Any, question: Any) -> Measured:
-        times = [time.perf_counter()]
-        vector = (await running.embedder.embed([question]))[0] if isinstance(question, str) else question
-        times.append(time.perf_counter())
-        search = await running.semantic.nearest(place.tenant, place.scope, vector, least=0.95, budget_seconds=10)
-        times.append(time.perf_counter())
-        near, is_scored = next(iter(search.candidates), None), False
-        if near is not None and isinstance(question, str):
-            verdict = await verifier.averify(
-                question, near.question, near.similarity, threshold=0.5, least_similarity=0.0, vector=vector
-            )
-            is_scored = verdict.score is not None
-        times.append(time.perf_counter())
-        embedding, searching, verifying = (1000 * (after - before) for before, after in itertools.pairwise(times))
-        similarity = near.similarity if near is not None else None
-        return Measured([embedding], [searching], [similarity], [verifying if is_scored else None])
-
-    async def series(place: Any, questions: Sequence[Any]) -> Measured:
-        return joined([await one(place, question) for question in questions])
-
-    async def at_once(place: Any, questions: Sequence[str], callers: int) -> Measured:
-        left = iter(questions)
-        parts: list[Measured] = []
-
-        async def caller() -> None:
-            for question in left:
-                parts.append(await series(place, [question]))
-
-        began = time.perf_counter()
-        await asyncio.gather(*(caller() for _ in range(callers)))
-        print(
-            f"{len(parts) / (time.perf_counter() - began):7.0f}    searches with embedding a second, {callers} callers at once"
-        )
-        return joined(parts)
-
-    try:
-        await series(large, texts[:40])  # connects, and reads the index from the disk once
-        return {
-            "the large scope, a new question": await series(large, texts),
-            "the large scope, in other words": await series(large, list(vectors)),
-            "a scope of a few thousand": await series(middle, texts[:100]),
-            "a small scope": await series(small, texts[:100]),
-            "32 callers, the large scope": await at_once(large, texts, 32),
-        }
-    finally:
-        await runtime.close()
-
-
-def joined(parts: list[Measured]) -> Measured:
-    return Measured(*(list(itertools.chain(*column)) for column in zip(*parts, strict=True)))
 
 
 def report(results: dict[str, Measured], large: Any, asked: Any, vectors: Any, insertion: dict[str, float]) -> None:

@@ -13,6 +13,7 @@ import datetime as dt
 import logging
 import time
 from typing import NamedTuple
+from uuid import UUID
 
 from gateway.caching import judging, policy, questions, replay, semantic
 from gateway.caching.semantic import Asked, Hit
@@ -59,7 +60,9 @@ async def stale(exchange: Exchange, request: Request, plan: Plan, runtime: Runti
         exchange.snapshot.tenant_id, meaning.scope, meaning.vector, least=meaning.least, max_age_seconds=oldest,
         is_stale=True,
     )  # fmt: skip
-    chosen, _ = await _chosen(search, meaning, _standing(exchange, plan), runtime.semantic_wait_seconds)
+    chosen, _ = await _chosen(
+        exchange.snapshot.tenant_id, search, meaning, _standing(exchange, plan), runtime.semantic_wait_seconds
+    )
     return _cached(request, chosen.candidate, STALE) if chosen is not None else None
 
 
@@ -136,7 +139,9 @@ async def _found(
     tenant_id = exchange.snapshot.tenant_id
     # What comes later is remembered: the next one that asks the same has it.
     wait = runtime.semantic_wait_seconds
-    vectors = await runtime.vectors.of(tenant_id, [meaning.question], runtime.embed, wait_seconds=wait)
+    vectors = await runtime.vectors.of(
+        tenant_id, [meaning.question], runtime.embed, wait_seconds=wait, as_made=True
+    )  # the verifier asks the embedder for more about it
     exchange.lap("embed")
     if vectors is None:
         return None, "not embedded in time"
@@ -148,7 +153,9 @@ async def _found(
         tenant_id, meaning.scope, vectors[0], least=meaning.least, max_age_seconds=oldest
     )
     exchange.lap("search")
-    chosen, reason = await _chosen(search, meaning, _standing(exchange, plan), runtime.semantic_wait_seconds)
+    chosen, reason = await _chosen(
+        exchange.snapshot.tenant_id, search, meaning, _standing(exchange, plan), runtime.semantic_wait_seconds
+    )
     exchange.lap("verify")
     cached = _cached(request, chosen.candidate, SEMANTIC) if chosen is not None else None
     if chosen is None or cached is None:
@@ -158,7 +165,7 @@ async def _found(
 
 
 async def _chosen(
-    search: Search, meaning: Meaning, standing: SemanticStanding, wait_seconds: float
+    tenant_id: UUID, search: Search, meaning: Meaning, standing: SemanticStanding, wait_seconds: float
 ) -> tuple[_Chosen | None, str]:
     """The first of the candidates that is let through, or why none is: the nearest one's reason."""
     if search.outcome not in (FOUND, NONE):
@@ -168,7 +175,7 @@ async def _chosen(
     try:
         async with asyncio.timeout(wait_seconds):
             for candidate in near:
-                chosen, reason = await _decided(meaning, candidate, standing)
+                chosen, reason = await _decided(tenant_id, meaning, candidate, standing)
                 if chosen is not None:
                     return chosen, ""
                 reasons.append(reason)
@@ -180,7 +187,9 @@ async def _chosen(
     return None, reasons[0] if reasons else "nothing near enough"
 
 
-async def _decided(meaning: Meaning, candidate: Candidate, standing: SemanticStanding) -> tuple[_Chosen | None, str]:
+async def _decided(
+    tenant_id: UUID, meaning: Meaning, candidate: Candidate, standing: SemanticStanding
+) -> tuple[_Chosen | None, str]:
     similarity = min(1.0, candidate.similarity)
     rules, measured = meaning.policy, standing.threshold or 0.0
     least = max(meaning.least, measured if standing.measure == "similarity" else 0.0)
@@ -200,6 +209,7 @@ async def _decided(meaning: Meaning, candidate: Candidate, standing: SemanticSta
         threshold=floor,
         least_similarity=least,
         vector=meaning.vector,
+        tenant_id=tenant_id,
     )
     if verdict.is_hit:
         return _Chosen(candidate, verdict.score, f"verified: {verdict.score:.3f} of at least {floor:.3f}"), ""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 import zlib
+from array import array
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -85,7 +86,7 @@ def statement(
 ) -> bytes:
     """The whole message. Everything in it is a number, hexadecimal or ours, so it needs no parameters, which several statements at once
     could not have."""
-    numbers = [float(number) for number in vector]
+    numbers = array("d", vector).tolist()
     return SEARCH.format(
         role=ROLE,
         tenant=UUID(bytes=tenant_id.bytes),

@@ -7,19 +7,14 @@ knew would learn the topics of its training data. The texts are not kept.
 
 from __future__ import annotations
 
-import re
 from array import array
-from collections.abc import Sequence
-from itertools import pairwise
+from collections.abc import Sequence, Set
 from typing import Any
 
 from gateway.caching.verify.alignment import EARLY, LAST, OWN, Aligned, cosine
-from gateway.caching.verify.words import QUESTION_WORDS, Reading
+from gateway.caching.verify.pairing import Pairing, Side
 
 _LAYERS = (OWN, EARLY, LAST)
-_MOST_WORDS = 256  # of a text that are compared in detail
-_OPENERS = (*sorted(QUESTION_WORDS), "is", "are", "do", "does", "did", "can", "could", "should", "would", "will", "if")
-_SENTENCE = re.compile(r"[.?!]+(?:\s|$)")
 _NO_COUNTERPART = 0.6  # where only one side has something; about as near as words of one topic are
 
 SENTENCES = ("whole_own", "whole_early", "whole_last", "first_early", "first_last", "end_last", "peak_last")
@@ -87,28 +82,28 @@ NAMES = SENTENCES + WORDS + ALIGNMENT + POOLS + GUARDS
 DIFFERENCES = ("whole", "first", "only_last", "only_early", "only_own")
 
 
-def extract(asked: Aligned, cached: Aligned, vetoes: Sequence[str]) -> list[float]:
+def extract(pairing: Pairing, vetoes: Sequence[str]) -> list[float]:
     """The features in the order of NAMES, as single-precision values (what tree learners compare with)."""
     values = [
-        *_of_sentences(asked, cached),
-        *_of_words(asked, cached),
-        *_of_alignment(asked, cached),
-        *_of_pools(asked, cached),
+        *_of_sentences(pairing.one.text, pairing.other.text),
+        *_of_words(pairing),
+        *_of_alignment(pairing),
+        *_of_pools(pairing),
         *(float(name in vetoes) for name in ("numbers", "names", "negation")),
         float(len(vetoes)),
     ]
     return single(values)
 
 
-def differences(asked: Aligned, cached: Aligned) -> list[Any]:
+def differences(pairing: Pairing) -> list[Any]:
     """How the texts' vectors differ after the last layer, and in the mean of the words that only one side has; in the order of
     DIFFERENCES."""
-    mine = asked.having(cached.reading.stem_set, is_in=False)
-    others = cached.having(asked.reading.stem_set, is_in=False)
+    one, other = pairing.one, pairing.other
+    only = one.only_mean - other.only_mean
     return [
-        asked.whole[LAST] - cached.whole[LAST],
-        asked.first[LAST] - cached.first[LAST],
-        *(_mean(asked.raw[layer], mine) - _mean(cached.raw[layer], others) for layer in (LAST, EARLY, OWN)),
+        one.text.whole[LAST] - other.text.whole[LAST],
+        one.text.first[LAST] - other.text.first[LAST],
+        *(only[layer] for layer in (LAST, EARLY, OWN)),
     ]
 
 
@@ -117,31 +112,28 @@ def single(values: Sequence[float]) -> list[float]:
     return array("f", values).tolist()
 
 
-def _of_sentences(asked: Aligned, cached: Aligned) -> list[float]:
+def _of_sentences(one: Aligned, other: Aligned) -> list[float]:
     return [
-        *(float(asked.whole[layer] @ cached.whole[layer]) for layer in _LAYERS),
-        *(float(asked.first[layer] @ cached.first[layer]) for layer in (EARLY, LAST)),
-        cosine(asked.end, cached.end),
-        cosine(asked.peak, cached.peak),
+        *(float(one.whole[layer] @ other.whole[layer]) for layer in _LAYERS),
+        *(float(one.first[layer] @ other.first[layer]) for layer in (EARLY, LAST)),
+        cosine(one.end, other.end),
+        cosine(one.peak, other.peak),
     ]
 
 
-def _of_words(asked: Aligned, cached: Aligned) -> list[float]:
-    mine, others = asked.words[:_MOST_WORDS], cached.words[:_MOST_WORDS]
-    here, there = [word.stem for word in mine], [word.stem for word in others]
-    here_set, there_set = frozenset(here), frozenset(there)
-    content_here = list(dict.fromkeys(word.stem for word in mine if word.is_content))
-    content_there = list(dict.fromkeys(word.stem for word in others if word.is_content))
-    shared_content = set(content_here) & set(content_there)
+def _of_words(pairing: Pairing) -> list[float]:
+    one, other = pairing.one.text, pairing.other.text
+    here, there = one.stems, other.stems
+    shared_content = one.content_stems.keys() & other.content_stems.keys()
     prefix, suffix = _ends_shared(here, there)
-    inversions, most = _inversions(content_here, content_there)
+    inversions, most = _inversions(one.content_stems, other.content_stems)
     shorter, longer = sorted((len(here), len(there)))
     return [
-        _jaccard({word.plain for word in mine}, {word.plain for word in others}),
-        _jaccard(set(content_here), set(content_there)),
-        _jaccard(set(pairwise(here)), set(pairwise(there))),
-        _jaccard(_trigrams(asked.reading), _trigrams(cached.reading)),
-        2 * _longest_common(here, there) / ((shorter + longer) or 1),
+        _jaccard(one.plains, other.plains),
+        _jaccard(one.content_stems.keys(), other.content_stems.keys()),
+        _jaccard(one.pairs, other.pairs),
+        _jaccard(one.trigrams, other.trigrams),
+        2 * _longest_common(here, there, prefix, suffix) / ((shorter + longer) or 1),
         prefix / (longer or 1),
         suffix / (longer or 1),
         shorter - prefix - suffix,
@@ -150,143 +142,137 @@ def _of_words(asked: Aligned, cached: Aligned) -> list[float]:
         longer,
         shorter / (longer or 1),
         len(shared_content),
-        here_set <= there_set or there_set <= here_set,
-        set(content_here) == set(content_there),
+        one.stem_set <= other.stem_set or other.stem_set <= one.stem_set,
+        one.content_stems.keys() == other.content_stems.keys(),
         inversions,
         inversions / (most or 1),
         here[:1] == there[:1],
         here[-1:] == there[-1:],
-        abs(len(_SENTENCE.findall(asked.reading.text)) - len(_SENTENCE.findall(cached.reading.text))),
-        _opener(asked.reading) == _opener(cached.reading),
-        _jaccard(asked.reading.plains & QUESTION_WORDS, cached.reading.plains & QUESTION_WORDS),
-        *_of_one_sided(asked, cached, here_set, there_set),
-        *_of_names_and_numbers(asked.reading, cached.reading),
+        abs(one.sentences - other.sentences),
+        one.opener == other.opener,
+        _jaccard(one.question_words, other.question_words),
+        *_of_one_sided(pairing.one, pairing.other),
+        *_of_names_and_numbers(one, other),
     ]
 
 
-def _of_one_sided(asked: Aligned, cached: Aligned, here: frozenset[str], there: frozenset[str]) -> list[float]:
+def _of_one_sided(one: Side, other: Side) -> list[float]:
     """Words that the other side has not: how many, how rare, which share of their text; of all words, then of content words."""
-    mine, others = asked.having(there, is_in=False), cached.having(here, is_in=False)
     values: list[float] = []
     heaviest = 0.0
     for only_content in (False, True):
         counts, weights, shares = [], [], []
-        for side, places in ((asked, mine), (cached, others)):
-            kept = [place for place in places if side.words[place].is_content] if only_content else places
-            weight = float(side.weights[kept].sum()) if kept else 0.0
+        for side in (one, other):
+            kept = side.unread_content if only_content else side.unread
+            weight = float(side.text.weights[kept].sum()) if kept else 0.0
             counts.append(float(len(kept)))
             weights.append(weight)
-            shares.append(weight / (float(side.weights.sum()) or 1.0))
+            shares.append(weight / (side.text.weight or 1.0))
             if only_content and kept:
-                heaviest = max(heaviest, float(side.weights[kept].max()))
+                heaviest = max(heaviest, float(side.text.weights[kept].max()))
         values += [*sorted(counts), *sorted(weights), *sorted(shares)]
     return [*values, heaviest]
 
 
-def _of_names_and_numbers(asked: Reading, cached: Reading) -> list[float]:
-    mine, others = {word.stem for word in asked.names}, {word.stem for word in cached.names}
-    only = sorted((len(mine - cached.stem_set), len(others - asked.stem_set)))
-    numbers, other_numbers = set(asked.amounts.numbers), set(cached.amounts.numbers)
-    only_numbers = sorted((len(numbers - other_numbers), len(other_numbers - numbers)))
-    return [*only, len(mine & others), *only_numbers, len(numbers & other_numbers)]
+def _of_names_and_numbers(one: Aligned, other: Aligned) -> list[float]:
+    only = sorted((len(one.name_stems - other.reading.stem_set), len(other.name_stems - one.reading.stem_set)))
+    numbers, others = set(one.reading.amounts.numbers), set(other.reading.amounts.numbers)
+    only_numbers = sorted((len(numbers - others), len(others - numbers)))
+    return [*only, len(one.name_stems & other.name_stems), *only_numbers, len(numbers & others)]
 
 
-def _of_alignment(asked: Aligned, cached: Aligned) -> list[float]:
-    mine = asked.having(cached.reading.stem_set, is_in=False)
-    others = cached.having(asked.reading.stem_set, is_in=False)
-    only_mine = [place for place in mine if asked.words[place].is_content]
-    only_others = [place for place in others if cached.words[place].is_content]
-    values: list[float] = []
-    for layer in _LAYERS:
-        if not asked.words or not cached.words:
-            values += [0.0] * (2 * len(_PER_DIRECTION) + 6)
-            continue
-        table = asked.unit[layer] @ cached.unit[layer].T
-        best_mine, best_others = table.max(axis=1), table.max(axis=0)
-        for one, other in zip(_direction(best_mine, asked), _direction(best_others, cached), strict=True):
-            values += sorted((one, other))
-        best_only = [*best_mine[only_mine], *best_others[only_others]]
-        values += [
-            float(min(best_mine.min(), best_others.min())),
-            float(best_mine.mean() + best_others.mean()) / 2,
-            *_substitution(asked, cached, layer, table, only_mine, only_others),
-            float(min(best_only)) if best_only else 1.0,
-        ]
-    return values
+def _of_alignment(pairing: Pairing) -> list[float]:
+    """All layers at once, one after the other in what comes out."""
+    import numpy as np
+
+    one, other = pairing.one, pairing.other
+    if not one.text.words or not other.text.words:
+        return [0.0] * len(ALIGNMENT)
+    mine, others = _directions(one), _directions(other)
+    sides = np.stack([np.minimum(mine, others), np.maximum(mine, others)], axis=2)
+    only = np.concatenate([one.best[:, one.only_content], other.best[:, other.only_content]], axis=1)
+    rest = np.column_stack([
+        np.minimum(one.best.min(axis=1), other.best.min(axis=1)),
+        (one.best.mean(axis=1) + other.best.mean(axis=1)).astype(np.float64) / 2,
+        _substitution(pairing),
+        only.min(axis=1) if only.shape[1] else np.ones(len(_LAYERS)),
+    ])  # fmt: skip
+    found: list[float] = np.concatenate([sides.reshape(len(_LAYERS), -1), rest], axis=1).ravel().tolist()
+    return found
 
 
-def _direction(best: Any, side: Aligned) -> list[float]:
-    """How near the other text's words come to this one's content words; in the order of _PER_DIRECTION."""
-    kept, weights = best[side.content], side.weights[side.content]
-    ordered = sorted(kept.tolist())
+def _directions(side: Side) -> Any:
+    """How near the other text's words come to this one's content words; layers × _PER_DIRECTION."""
+    import numpy as np
+
+    kept, weights = side.best[:, side.text.content], side.text.weights[side.text.content]
+    ordered = np.sort(kept, axis=1)
     lost = (1 - kept) * weights
-    return [
-        ordered[0],
-        ordered[1] if len(ordered) > 1 else ordered[0],
-        float((kept * weights).sum() / weights.sum()),
-        float(kept.mean()),
-        float(lost.max()),
-        float(lost.sum()),
-    ]
+    return np.column_stack([
+        ordered[:, 0],
+        ordered[:, min(1, ordered.shape[1] - 1)],
+        (kept * weights).sum(axis=1) / weights.sum(),
+        kept.mean(axis=1),
+        lost.max(axis=1),
+        lost.sum(axis=1),
+    ])  # fmt: skip
 
 
-def _substitution(
-    asked: Aligned, cached: Aligned, layer: int, table: Any, mine: list[int], others: list[int]
-) -> list[float]:
-    """How near the content words that only one side has are to those that only the other has."""
+def _substitution(pairing: Pairing) -> Any:
+    """How near the content words that only one side has are to those that only the other has; layers × 3."""
+    import numpy as np
+
+    one, other = pairing.one, pairing.other
+    mine, others = one.only_content, other.only_content
     if not mine or not others:
-        return [1.0 if not mine and not others else _NO_COUNTERPART] * 3
-    only = table[mine][:, others]
-    return [
-        cosine(asked.raw[layer][mine].mean(axis=0), cached.raw[layer][others].mean(axis=0)),
-        float(min(only.max(axis=1).min(), only.max(axis=0).min())),
-        float(only.max()),
-    ]
+        return np.full((len(_LAYERS), 3), 1.0 if not mine and not others else _NO_COUNTERPART)
+    only = pairing.tables[:, mine][:, :, others]
+    centres, other_centres = one.text.raw[:, mine].mean(axis=1), other.text.raw[:, others].mean(axis=1)
+    return np.column_stack([
+        [cosine(centres[layer], other_centres[layer]) for layer in _LAYERS],
+        np.minimum(only.max(axis=2).min(axis=1), only.max(axis=1).min(axis=1)),
+        only.max(axis=(1, 2)),
+    ])  # fmt: skip
 
 
-def _of_pools(asked: Aligned, cached: Aligned) -> list[float]:
+def _of_pools(pairing: Pairing) -> list[float]:
     """Means over some of the words, after the last layer."""
-    if not asked.words or not cached.words:
+    one, other = pairing.one, pairing.other
+    if not one.text.words or not other.text.words:
         return [0.0] * len(POOLS)
-    mine, others = asked.raw[LAST], cached.raw[LAST]
-    shared_mine = asked.having(cached.reading.stem_set, is_in=True)
-    shared_others = cached.having(asked.reading.stem_set, is_in=True)
-    only_mine = asked.having(cached.reading.stem_set, is_in=False)
-    only_others = cached.having(asked.reading.stem_set, is_in=False)
+    mine, others = one.text.raw[LAST], other.text.raw[LAST]
     to_whole = (
-        cosine(mine[only_mine].mean(axis=0), cached.whole[LAST]) if only_mine else 1.0,
-        cosine(others[only_others].mean(axis=0), asked.whole[LAST]) if only_others else 1.0,
+        cosine(one.only_mean[LAST], other.text.whole[LAST]) if one.only else 1.0,
+        cosine(other.only_mean[LAST], one.text.whole[LAST]) if other.only else 1.0,
     )
-    content_mine, content_others = asked.content.nonzero()[0], cached.content.nonzero()[0]
+    content, other_content = one.text.content, other.text.content
+    in_place, other_in_place = content.nonzero()[0], other_content.nonzero()[0]
     return [
-        cosine(asked.weights @ mine, cached.weights @ others),
-        _pooled(mine[content_mine], others[content_others]),
-        _pooled(mine[~asked.content], others[~cached.content]),
-        _pooled(mine[shared_mine], others[shared_others]),
-        _pooled(mine[only_mine], others[only_others]),
+        cosine(one.text.weights @ mine, other.text.weights @ others),
+        _pooled(mine[content], others[other_content]),
+        _pooled(mine[~content], others[~other_content]),
+        _pooled(mine[one.shared], others[other.shared]),
+        cosine(one.only_mean[LAST], other.only_mean[LAST])
+        if one.only and other.only
+        else _without(one.only, other.only),
         *sorted(to_whole),
-        float(asked.unit[LAST][content_mine[0]] @ cached.unit[LAST][content_others[0]]),
-        float(asked.unit[LAST][content_mine[-1]] @ cached.unit[LAST][content_others[-1]]),
+        *(float(pairing.tables[LAST, in_place[at], other_in_place[at]]) for at in (0, -1)),
     ]
-
-
-def _mean(vectors: Any, places: list[int]) -> Any:
-    return vectors[places].mean(axis=0) if places else 0 * vectors.sum(axis=0)
 
 
 def _pooled(mine: Any, others: Any) -> float:
     if not len(mine) or not len(others):
-        return 1.0 if len(mine) == len(others) else 0.5
+        return _without(mine, others)
     return cosine(mine.mean(axis=0), others.mean(axis=0))
 
 
-def _jaccard(mine: set[Any] | frozenset[Any], others: set[Any] | frozenset[Any]) -> float:
+def _without(mine: Any, others: Any) -> float:
+    """In place of a nearness, where one side has no such words."""
+    return 1.0 if len(mine) == len(others) else 0.5
+
+
+def _jaccard(mine: Set[Any], others: Set[Any]) -> float:
     return len(mine & others) / (len(mine | others) or 1)
-
-
-def _trigrams(reading: Reading) -> set[str]:
-    text = f" {' '.join(word.plain for word in reading.words[:_MOST_WORDS])} "
-    return {text[at : at + 3] for at in range(len(text) - 2)}
 
 
 def _ends_shared(here: list[str], there: list[str]) -> tuple[int, int]:
@@ -301,24 +287,20 @@ def _ends_shared(here: list[str], there: list[str]) -> tuple[int, int]:
     return prefix, suffix
 
 
-def _longest_common(here: list[str], there: list[str]) -> int:
-    """Length of the longest common subsequence."""
+def _longest_common(here: list[str], there: list[str], prefix: int, suffix: int) -> int:
+    """Length of the longest common subsequence, of which the shared ends are part."""
+    here, there = here[prefix : len(here) - suffix], there[prefix : len(there) - suffix]
     before = [0] * (len(there) + 1)
     for word in here:
         row = [0]
         for place, other in enumerate(there):
             row.append(before[place] + 1 if word == other else max(row[place], before[place + 1]))
         before = row
-    return before[-1]
+    return prefix + before[-1] + suffix
 
 
-def _inversions(here: list[str], there: list[str]) -> tuple[int, int]:
-    """Pairs of shared words in another order, and how many pairs there are."""
-    place_of = {word: place for place, word in enumerate(there)}
-    places = [place_of[word] for word in here if word in place_of]
+def _inversions(here: dict[str, int], there: dict[str, int]) -> tuple[int, int]:
+    """Pairs of shared words in another order, and how many pairs there are. Words with their places."""
+    places = [there[word] for word in here if word in there]
     pairs = len(places) * (len(places) - 1) // 2
     return sum(places[i] > places[j] for i in range(len(places)) for j in range(i + 1, len(places))), pairs
-
-
-def _opener(reading: Reading) -> str:
-    return next((word.plain for word in reading.words if word.plain in _OPENERS), "")

@@ -11,8 +11,8 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable
 
+from gateway.caching.verify import opposites
 from gateway.caching.verify.amounts import UNITS
-from gateway.caching.verify.opposites import are_opposite, is_prefixed
 from gateway.caching.verify.order import is_swapped
 from gateway.caching.verify.vocabulary import listed
 from gateway.caching.verify.words import Reading, Word
@@ -103,12 +103,20 @@ def _negation(asked: Reading, cached: Reading) -> bool:
 def _opposites(asked: Reading, cached: Reading) -> bool:
     """A word on one side has its opposite on the other, and neither side has both."""
     mine, others = _unscaled(asked, cached), _unscaled(cached, asked)
+    stems = {word.stem for word in others}
+    if any(not stems.isdisjoint(opposites.of(word.stem)) for word in mine):
+        return True
+    return _is_prefixed(mine, others, cached) or _is_prefixed(others, mine, asked)
+
+
+def _is_prefixed(longer: list[Word], shorter: list[Word], other: Reading) -> bool:
+    """Whether one of the words is one of the shorter ones, turned round by a prefix. `other`: the text of those, where "non-stop" may stand
+    for "nonstop"."""
+    plains = {word.plain for word in shorter}
     return any(
-        are_opposite(left, right)
-        or (is_prefixed(left, right) and left not in cached.letters_only)  # "nonstop", "non-stop"
-        or (is_prefixed(right, left) and right not in asked.letters_only)
-        for left in mine
-        for right in others
+        root in plains and word.plain not in other.letters_only
+        for word in longer
+        for root in opposites.unprefixed(word.plain)
     )
 
 
@@ -184,13 +192,11 @@ def _is_typo(word: str, other: str) -> bool:
     )
 
 
-def _unscaled(mine: Reading, other: Reading) -> list[str]:
+def _unscaled(mine: Reading, other: Reading) -> list[Word]:
     """Words that only one side has, but for "how easy", which asks the same as "how hard"."""
     before = ("", *(word.plain for word in mine.words))
     return [
-        word.plain
-        for word, lead in zip(mine.words, before, strict=False)
-        if word.plain not in other.plains and lead != "how"
+        word for word, lead in zip(mine.words, before, strict=False) if word.plain not in other.plains and lead != "how"
     ]
 
 

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from gateway.caching.verify import features, learnt, substitutions
-from gateway.caching.verify.learnt import Base
 from gateway.caching.verify.substitutions import Substitutions
 from gateway.embedders import minilm
 
@@ -29,13 +28,9 @@ def columns(payload: dict[str, Any], differences: Sequence[Any], found: Sequence
     """What `Scorer.learnt_of` says of many pairs."""
     import numpy as np
 
-    distances = [learnt.distance(entry, width=minilm.WIDTH) for entry in payload["distances"]]
+    distances = learnt.distances(payload["distances"], width=minilm.WIDTH)
     words = learnt.word_model(payload["words"], width=minilm.WIDTH)
-    told = [
-        ((difference @ distance.directions.T) ** 2) @ distance.weights
-        for distance, difference in zip(distances, differences, strict=True)
-    ]
-    return np.column_stack([*told, np.array([words.of(one) for one in found])])
+    return np.column_stack([*distances.of_many(differences), np.array([words.of(one) for one in found])])
 
 
 def _distance(differences: Any, same: Any) -> dict[str, Any]:
@@ -58,7 +53,7 @@ def _words(found: Sequence[Substitutions], same: Any) -> dict[str, Any]:
     counts = np.array([len(one.facts) for one in found])
     of_pair = np.repeat(np.arange(len(found)), counts)
     everything = substitutions.joined(list(found))
-    bases, kept = [], []
+    bases = []
     for words, there in zip(everything.words, everything.there, strict=True):
         base: dict[str, Any] = {}
         for name, vectors in (("words", words), ("apart", words - there)):
@@ -66,16 +61,7 @@ def _words(found: Sequence[Substitutions], same: Any) -> dict[str, Any]:
             base |= {name: learnt.packed(whole), f"{name}_scale": _short(sizes)}
             base[f"{name}_from"] = _short((whole * np.array(base[f"{name}_scale"])[:, None]) @ vectors.mean(axis=0))
         bases.append(base)
-        kept.append(
-            Base(*(
-                np.array(part, dtype=np.float32)
-                for name in ("words", "apart")
-                for part in (
-                    learnt.unpacked(base[name], width=minilm.WIDTH) * np.array(base[f"{name}_scale"])[:, None], base[f"{name}_from"],
-                )
-            ))
-        )  # fmt: skip
-    rows = learnt.parts(kept, everything)
+    rows = learnt.parts(learnt.bases(bases, width=minilm.WIDTH), everything)
     centre, scale = rows.mean(axis=0), np.maximum(rows.std(axis=0), 1e-6)
     rows = np.clip((rows - centre) / scale, -learnt.FARTHEST, learnt.FARTHEST)
 

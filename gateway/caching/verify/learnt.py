@@ -19,23 +19,33 @@ FARTHEST = 4.0  # standard deviations; what is farther out counts as that far
 
 
 @dataclass(frozen=True, slots=True)
-class Distance:
-    """Squares of a difference's parts along some directions, weighed and added."""
+class Distances:
+    """Squares of differences' parts along some directions, weighed and added, each difference along its own."""
 
-    directions: Any  # float32, directions × 384
+    directions: Any  # float32, differences × directions × 384
     weights: Any
 
-    def of(self, difference: Any) -> float:
-        along = self.directions @ difference
-        return float((along * along) @ self.weights)
+    def of(self, differences: Sequence[Any]) -> list[float]:
+        import numpy as np
+
+        along = (self.directions @ np.stack(differences)[:, :, None])[:, :, 0]
+        found: list[float] = (along * along * self.weights).sum(axis=1).tolist()
+        return found
+
+    def of_many(self, differences: Sequence[Any]) -> list[Any]:
+        """Of many pairs: each difference in a table of one row a pair."""
+        return [
+            ((difference @ directions.T) ** 2) @ weights
+            for directions, weights, difference in zip(self.directions, self.weights, differences, strict=True)
+        ]
 
 
 @dataclass(frozen=True, slots=True)
-class Base:
-    """Directions of a layer: of words, and of what a word and its substitute are apart."""
+class Bases:
+    """Directions of each layer: of words, and of what a word and its substitute are apart."""
 
-    words: Any  # float32, directions × 384
-    words_from: Any  # what lies in the middle, along each
+    words: Any  # float32, layers × directions × 384
+    words_from: Any  # what lies in the middle, along each: layers × 1 × directions
     apart: Any
     apart_from: Any
 
@@ -44,7 +54,7 @@ class Base:
 class WordModel:
     """Two linear models over the same parts of a substitution (`parts`, scaled): of each, and of all of a pair together."""
 
-    bases: tuple[Base, ...]
+    bases: Bases
     centre: Any
     scale: Any
     of_each: Any
@@ -71,18 +81,17 @@ class WordModel:
         return np.clip(values, -FARTHEST, FARTHEST)
 
 
-def parts(bases: Sequence[Base], found: Substitutions) -> Any:
+def parts(bases: Bases, found: Substitutions) -> Any:
     """Substitutions × columns: sums, products, differences of the words along the directions of each layer, and the facts. Nothing of it
     tells which text comes first."""
     import numpy as np
 
-    columns = []
-    for base, words, there in zip(bases, found.words, found.there, strict=True):
-        one = words @ base.words.T - base.words_from
-        other = there @ base.words.T - base.words_from
-        apart = (words - there) @ base.apart.T - base.apart_from
-        columns += [one + other, one * other, apart * apart, np.abs(one - other)]
-    return np.concatenate([*columns, found.facts], axis=1)
+    turned = bases.words.transpose(0, 2, 1)
+    one = found.words @ turned - bases.words_from
+    other = found.there @ turned - bases.words_from
+    apart = (found.words - found.there) @ bases.apart.transpose(0, 2, 1) - bases.apart_from
+    by_layer = np.concatenate([one + other, one * other, apart * apart, np.abs(one - other)], axis=2)
+    return np.concatenate([*by_layer, found.facts], axis=1)
 
 
 def packed(directions: Any) -> str:
@@ -99,32 +108,43 @@ def unpacked(text: str, *, width: int) -> Any:
     return np.frombuffer(base64.b64decode(text, validate=True), dtype=np.int8).reshape(-1, width).astype(np.float32)
 
 
-def distance(entry: Mapping[str, Any], *, width: int) -> Distance:
+def distances(entries: Sequence[Mapping[str, Any]], *, width: int) -> Distances:
     """Raises what reading a wrong payload raises: `KeyError`, `TypeError`, `ValueError`."""
     import numpy as np
 
-    return Distance(unpacked(entry["directions"], width=width), np.array(entry["weights"], dtype=np.float32))
+    return Distances(
+        np.stack([unpacked(entry["directions"], width=width) for entry in entries]),
+        np.array([entry["weights"] for entry in entries], dtype=np.float32),
+    )
+
+
+def bases(entries: Sequence[Mapping[str, Any]], *, width: int) -> Bases:
+    """As `distances`."""
+    import numpy as np
+
+    def directions(name: str) -> Any:
+        return np.stack([
+            unpacked(entry[name], width=width) * np.array(entry[f"{name}_scale"], dtype=np.float32)[:, None]
+            for entry in entries
+        ])  # fmt: skip
+
+    def middle(name: str) -> Any:
+        return np.array([entry[f"{name}_from"] for entry in entries], dtype=np.float32)[:, None, :]
+
+    return Bases(directions("words"), middle("words"), directions("apart"), middle("apart"))
 
 
 def word_model(entry: Mapping[str, Any], *, width: int) -> WordModel:
-    """As `distance`."""
+    """As `distances`."""
     import numpy as np
 
     def numbers(value: Any) -> Any:
         return np.array(value, dtype=np.float32)
 
-    bases = tuple(
-        Base(
-            unpacked(base["words"], width=width) * numbers(base["words_scale"])[:, None],
-            numbers(base["words_from"]),
-            unpacked(base["apart"], width=width) * numbers(base["apart_scale"])[:, None],
-            numbers(base["apart_from"]),
-        )
-        for base in entry["bases"]
-    )
-    count = sum(3 * len(base.words) + len(base.apart) for base in bases) + len(FACTS)
+    found = bases(entry["bases"], width=width)
+    count = len(LAYERS) * (3 * found.words.shape[1] + found.apart.shape[1]) + len(FACTS)
     made = WordModel(
-        bases=bases,
+        bases=found,
         centre=numbers(entry["centre"]),
         scale=numbers(entry["scale"]),
         of_each=numbers(entry["of_each"]),
@@ -133,7 +153,7 @@ def word_model(entry: Mapping[str, Any], *, width: int) -> WordModel:
         together_from=float(entry["together_from"]),
         nothing=float(entry["nothing"]),
     )
-    if len(bases) != len(LAYERS) or any(
+    if len(found.words) != len(LAYERS) or any(
         one.shape != (count,) for one in (made.centre, made.scale, made.of_each, made.together)
     ):
         raise ValueError("a word model of another shape")

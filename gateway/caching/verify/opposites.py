@@ -31,9 +31,20 @@ _PAIRS = """
     including excluding|prepaid postpaid|domestic international|asleep awake|incoming outgoing|interior exterior|majority minority
     ascending descending|freeze unfreeze|wholesale retail
 """
-_OPPOSITES = frozenset(
-    frozenset(map(stem, words)) for pair in _PAIRS.replace("\n", "|").split("|") if len(words := pair.split()) == 2
-)
+
+
+def _by_stem() -> dict[str, frozenset[str]]:
+    found: dict[str, set[str]] = {}
+    for pair in _PAIRS.replace("\n", "|").split("|"):
+        if len(words := pair.split()) == 2:
+            left, right = map(stem, words)
+            found.setdefault(left, set()).add(right)
+            found.setdefault(right, set()).add(left)
+    return {root: frozenset(others) for root, others in found.items()}
+
+
+_OPPOSITES = _by_stem()
+_NOTHING = frozenset[str]()
 _PREFIXES = ("un", "in", "im", "il", "ir", "dis", "non", "de", "mis")
 _LEAST_ROOT = 4
 # What a prefix makes out of a word is mostly its opposite, but not here.
@@ -47,13 +58,17 @@ _NO_PREFIX = frozenset(
 )
 
 
-def are_opposite(left: str, right: str) -> bool:
-    """Of two different words in lower case."""
-    return frozenset((stem(left), stem(right))) in _OPPOSITES
+def of(root: str) -> frozenset[str]:
+    """Stems of the opposites of a word with this stem."""
+    return _OPPOSITES.get(root, _NOTHING)
 
 
-def is_prefixed(longer: str, shorter: str) -> bool:
-    """Whether the one is the other with a prefix that turns it round."""
-    if len(shorter) < _LEAST_ROOT or longer in _NO_PREFIX:
-        return False
-    return any(longer == prefix + shorter for prefix in _PREFIXES)
+def unprefixed(plain: str) -> list[str]:
+    """What a word in lower case turns round by its prefix."""
+    if plain in _NO_PREFIX:
+        return []
+    return [
+        plain[len(prefix) :]
+        for prefix in _PREFIXES
+        if plain.startswith(prefix) and len(plain) >= len(prefix) + _LEAST_ROOT
+    ]

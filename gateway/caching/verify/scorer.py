@@ -10,11 +10,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from gateway.caching.verify import features, learnt
-from gateway.caching.verify.learnt import Distance, WordModel
+from gateway.caching.verify import features, forest, learnt
+from gateway.caching.verify.forest import Forest
+from gateway.caching.verify.learnt import Distances, WordModel
 from gateway.caching.verify.substitutions import Substitutions
 from gateway.embedders import minilm
-from gateway.scoring import trees
 from gateway.scoring.logistic import log_odds_of, logistic
 
 FORMAT = 2
@@ -26,19 +26,14 @@ class UnusableModelError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Boosted:
-    start: float  # log-odds before the first tree
-    trees: tuple[Any, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class Scorer:
     """A trained model, ready to score. Trees go by the place in `features.NAMES`, followed by the distances and `learnt.WORD_COLUMNS`."""
 
-    distances: tuple[Distance, ...]  # in the order of `features.DIFFERENCES`
+    distances: Distances  # in the order of `features.DIFFERENCES`
     words: WordModel
-    boosted: tuple[Boosted, ...]
-    forest: tuple[Any, ...]
+    starts: tuple[float, ...]  # of each boosted model, log-odds before its first tree
+    boosted: Forest  # the trees of all of them
+    forest: Forest
     slope: float
     intercept: float
 
@@ -47,13 +42,12 @@ class Scorer:
         return self.calibrated(self.blended([*values, *self.learnt_of(differences, substitutions)]))
 
     def learnt_of(self, differences: Sequence[Any], substitutions: Substitutions) -> list[float]:
-        distances = [distance.of(difference) for distance, difference in zip(self.distances, differences, strict=True)]
-        return features.single([*distances, *self.words.of(substitutions)])
+        return features.single([*self.distances.of(differences), *self.words.of(substitutions)])
 
     def blended(self, row: Sequence[float]) -> float:
         """The mean of the learners' log-odds, before calibration."""
-        boosted = sum(one.start + trees.total(one.trees, row) for one in self.boosted) / len(self.boosted)
-        share = trees.total(self.forest, row) / len(self.forest)
+        boosted = (sum(self.starts) + self.boosted.total(row)) / len(self.starts)
+        share = self.forest.total(row) / len(self.forest.roots)
         return FOREST_SHARE * log_odds_of(share) + (1 - FOREST_SHARE) * boosted
 
     def calibrated(self, blended: float) -> float:
@@ -70,13 +64,14 @@ def parse(payload: Mapping[str, Any]) -> Scorer:
         if [entry["of"] for entry in payload["distances"]] != list(features.DIFFERENCES):
             raise UnusableModelError("trained on other differences than this version reads")
         slope, intercept = map(float, payload["calibration"])
-        distances = tuple(learnt.distance(entry, width=minilm.WIDTH) for entry in payload["distances"])
+        distances = learnt.distances(payload["distances"], width=minilm.WIDTH)
         words = learnt.word_model(payload["words"], width=minilm.WIDTH)
-        boosted = tuple(Boosted(float(entry["start"]), tuple(entry["trees"])) for entry in payload["boosted"])
-        if not boosted or not payload["forest"]:
+        starts = tuple(float(entry["start"]) for entry in payload["boosted"])
+        boosted = forest.planted(tree for entry in payload["boosted"] for tree in entry["trees"])
+        if not starts or not payload["forest"]:
             raise UnusableModelError("trees are missing")
-        return Scorer(distances, words, boosted, tuple(payload["forest"]), slope, intercept)
-    except (KeyError, TypeError, ValueError) as error:
+        return Scorer(distances, words, starts, boosted, forest.planted(payload["forest"]), slope, intercept)
+    except (IndexError, KeyError, TypeError, ValueError) as error:
         if isinstance(error, UnusableModelError):
             raise
         raise UnusableModelError(f"not a payload of this version: {error}") from error

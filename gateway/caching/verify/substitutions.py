@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from gateway.caching.verify.alignment import EARLY, LAST, OWN, Aligned
+from gateway.caching.verify.alignment import EARLY, LAST, OWN
+from gateway.caching.verify.pairing import Pairing, Side
 
 LAYERS = (OWN, EARLY, LAST)
 FACTS = (
@@ -24,21 +25,25 @@ _UNMOVED = 0.75  # a word that both have is as good as the same from this nearne
 class Substitutions:
     """Of both texts together, the same whichever comes first."""
 
-    words: tuple[Any, ...]  # by layer, float32, substitutions × 384
-    there: tuple[Any, ...]  # what the other text has in its place
+    words: Any  # float32, layers × substitutions × 384
+    there: Any  # what the other text has in its place
     facts: Any  # float32, substitutions × FACTS
 
 
-def between(asked: Aligned, cached: Aligned) -> Substitutions:
+def between(pairing: Pairing) -> Substitutions:
     import numpy as np
 
-    if cached.reading.text < asked.reading.text:  # whichever comes first, the very same arithmetic
-        asked, cached = cached, asked
-    one, other = _from(asked, cached), _from(cached, asked)
+    one, other, tables = pairing.one, pairing.other, pairing.tables
+    if not one.text.words or not other.text.words:
+        nothing = one.text.raw[:, :0]
+        return Substitutions(nothing, nothing, np.zeros((0, len(FACTS)), dtype=np.float32))
+    near = sum(share * table for share, table in zip(_NEARNESS, tables, strict=True))
+    forth = _places(one, other, near.argmax(axis=1))
+    back = _places(other, one, near.argmax(axis=0))
     return Substitutions(
-        tuple(np.concatenate(pair) for pair in zip(one.words, other.words, strict=True)),
-        tuple(np.concatenate(pair) for pair in zip(one.there, other.there, strict=True)),
-        np.concatenate([one.facts, other.facts]),
+        np.concatenate([one.text.raw[:, forth[0]], other.text.raw[:, back[0]]], axis=1),
+        np.concatenate([other.text.raw[:, forth[1]], one.text.raw[:, back[1]]], axis=1),
+        np.concatenate([_facts(one, other, forth, tables), _facts(other, one, back, tables.transpose(0, 2, 1))]),
     )
 
 
@@ -47,34 +52,33 @@ def joined(parts: list[Substitutions]) -> Substitutions:
     import numpy as np
 
     return Substitutions(
-        tuple(np.concatenate([part.words[layer] for part in parts]) for layer in range(len(LAYERS))),
-        tuple(np.concatenate([part.there[layer] for part in parts]) for layer in range(len(LAYERS))),
+        np.concatenate([part.words for part in parts], axis=1),
+        np.concatenate([part.there for part in parts], axis=1),
         np.concatenate([part.facts for part in parts]),
     )
 
 
-def _from(side: Aligned, other: Aligned) -> Substitutions:
+def _places(side: Side, other: Side, nearest: Any) -> tuple[list[int], list[int]]:
+    """Words that are not in the other text, or are another one there; and where what it has instead stands."""
+    is_only = set(side.only)
+    moved = (side.best[EARLY] <= _UNMOVED).tolist()
+    here = [at for at in range(len(side.text.words)) if at in is_only or moved[at]]
+    return here, nearest[here].tolist()
+
+
+def _facts(side: Side, other: Side, places: tuple[list[int], list[int]], tables: Any) -> Any:
+    """In the order of FACTS; of each in `places`."""
     import numpy as np
 
-    if not side.words or not other.words:
-        nothing = np.zeros((0, side.whole[LAST].shape[0]), dtype=np.float32)
-        return Substitutions((nothing,) * 3, (nothing,) * 3, np.zeros((0, len(FACTS)), dtype=np.float32))
-    tables = [side.unit[layer] @ other.unit[layer].T for layer in LAYERS]
-    nearest = sum(share * table for share, table in zip(_NEARNESS, tables, strict=True)).argmax(axis=1)
-    moved = tables[EARLY].max(axis=1) <= _UNMOVED
-    stems, own = other.reading.stem_set, side.reading.stem_set
-    here = [at for at, word in enumerate(side.words) if word.stem not in stems or moved[at]]
-    there = nearest[here]
-    facts = [
-        (
-            *(table[at, to] for table in tables), tables[OWN][at].max(), side.weights[at], other.weights[to],
-            side.words[at].is_content, other.words[to].is_content, side.words[at].stem in stems, other.words[to].stem in own,
-            at / len(side.words), to / len(other.words), len(side.words), len(other.words), side.words[at].is_name,
-        )
-        for at, to in zip(here, there, strict=True)
-    ]  # fmt: skip
-    return Substitutions(
-        tuple(side.raw[layer][here] for layer in LAYERS),
-        tuple(other.raw[layer][there] for layer in LAYERS),
-        np.array(facts, dtype=np.float32).reshape(-1, len(FACTS)),
-    )
+    here, there = places
+    mine, others = side.text.facts[here], other.text.facts[there]
+    is_only, is_only_there = set(side.only), set(other.only)
+    found = np.empty((len(here), len(FACTS)), dtype=np.float32)
+    found[:, :3] = tables[:, here, there].T
+    found[:, 3] = side.best[OWN, here]
+    for column, fact in ((4, 0), (6, 1), (10, 2)):  # weight, is_content, place
+        found[:, column], found[:, column + 1] = mine[:, fact], others[:, fact]
+    found[:, 8] = [at not in is_only for at in here]
+    found[:, 9] = [at not in is_only_there for at in there]
+    found[:, 12], found[:, 13], found[:, 14] = len(side.text.words), len(other.text.words), mine[:, 3]
+    return found

@@ -69,3 +69,17 @@ async def test_the_oldest_are_forgotten():
     for text in ("1", "22", "333", "1"):
         await vectors.of(A, [text], embedder, wait_seconds=5)
     assert embedder.asked == [["1"], ["22"], ["333"], ["1"]]
+
+
+async def test_what_was_just_made_may_be_had_as_the_embedder_made_it_once():
+    vectors, made = Vectors(), [1.0, 0.0]
+
+    async def embed(texts: list[str]) -> list[list[float]]:
+        return [made]
+
+    first, second = [await vectors.of(A, ["one"], embed, wait_seconds=5, as_made=True) for _ in range(2)]
+    assert first is not None
+    assert second is not None
+    assert first[0] is made
+    assert second[0] is not made
+    assert list(second[0]) == made

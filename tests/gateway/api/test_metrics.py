@@ -71,7 +71,8 @@ def test_breakers_and_budgets_are_told_by_name():
     cast = build_cast()
     redis = get_redis_connection("default")
     key = redis_keys.breaker(cast.provider.pk, "gpt-4o-mini")
-    redis.hset(redis_keys.open_breakers(), key, "open|3|1")
+    until_ms = int((time.time() + 3600) * 1000)  # what is long over, gateway processes take out
+    redis.hset(redis_keys.open_breakers(), key, f"open|3|{until_ms}")
     window = windows.window("month", time.time(), ZoneInfo(cast.acme.tenant.timezone))
     counters = redis_keys.counters(cast.acme.tenant.pk)
     redis.hset(counters, limits.field(limits.USD, window, limits.TENANT, ""), 25_000_000_000)

@@ -141,7 +141,7 @@ def report(results: dict[str, Measured], large: Any, asked: Any, vectors: Any, i
 
     heads = ("embedding", "search", "both", "verifying", "all three")
     print(
-        f"\n{'milliseconds: least / median / p95':36}" + "".join(f"{name:>20}" for name in heads) + f"{'recall@1':>10}"
+        f"\n{'milliseconds: least / median / p95':36}" + "".join(f"{name:>26}" for name in heads) + f"{'recall@1':>10}"
     )
     for name, measured in results.items():
         columns = [
@@ -150,7 +150,7 @@ def report(results: dict[str, Measured], large: Any, asked: Any, vectors: Any, i
         ]
         wanted = {"the large scope, a new question": asked, "the large scope, in other words": vectors}.get(name)
         recall = f"{recalled(measured, wanted, large):.3f}" if wanted is not None else ""
-        print(f"{name:36}" + "".join(f"{column:>20}" for column in columns) + f"{recall:>10}")
+        print(f"{name:36}" + "".join(f"{column:>26}" for column in columns) + f"{recall:>10}")
     similarities = sorted(one for one in results["the large scope, a new question"].found if one is not None)
     shares = [similarities[int(len(similarities) * share)] for share in (0.05, 0.5, 0.95)]
     print(

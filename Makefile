@@ -62,6 +62,9 @@ format: $(TEST_STAMP)  ## Rewrite Python and templates in the house style
 bench: $(RUN_STAMP)  ## Measure what Tollgate adds to a call, beside calling directly; ARGS="--help" for the choices
 	$(BIN)/python -m benchmarks $(ARGS)
 
+bench-soak: $(RUN_STAMP)  ## Send a million requests of every kind and look at memory, the drain and the books; ARGS="--requests 50000"
+	$(BIN)/python -m benchmarks.soak $(ARGS)
+
 bench-peers: $(TEST_STAMP)  ## Measure Tollgate beside nginx, Portkey and LiteLLM, which it installs apart; ARGS="--help"
 	$(BIN)/python -m benchmarks.peers --peers $(VENV)/peers $(ARGS)
 

@@ -65,6 +65,9 @@ bench: $(RUN_STAMP)  ## Measure what Tollgate adds to a call, beside calling dir
 bench-against: $(RUN_STAMP)  ## Measure this tree beside another commit, and fail where it is dearer; ARGS="--base main~5"
 	$(BIN)/python -m benchmarks.against $(ARGS)
 
+bench-soak: $(RUN_STAMP)  ## Send a million requests of every kind and look at memory, the drain and the books; ARGS="--requests 50000"
+	$(BIN)/python -m benchmarks.soak $(ARGS)
+
 bench-peers: $(TEST_STAMP)  ## Measure Tollgate beside nginx, Portkey and LiteLLM, which it installs apart; ARGS="--help"
 	$(BIN)/python -m benchmarks.peers --peers $(VENV)/peers $(ARGS)
 

@@ -42,8 +42,10 @@ def main(simulator_url: str) -> None:
     cached = api_keys.create(caching, name="bench", requests_per_minute=LOTS, max_concurrency=10_000)
     keys = {"api_key": key.secret, "cached_key": cached.secret, "enforced_key": _enforced("enforced")}
     everything = _enforced("everything")
-    CachePolicy.objects.create(tenant=Tenant.objects.get(slug="everything"))
-    print(json.dumps({**keys, "everything_key": everything}))
+    tenant = Tenant.objects.get(slug="everything")
+    CachePolicy.objects.create(tenant=tenant)
+    narrow = api_keys.create(tenant, name="narrow", requests_per_minute=60)  # refused most of the time
+    print(json.dumps({**keys, "everything_key": everything, "keys": {"narrow": narrow.secret}}))
 
 
 def _enforced(slug: str) -> str:

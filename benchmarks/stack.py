@@ -43,6 +43,25 @@ class Stack:
     gateway_seconds: float = 0.0  # until the gateway answered
 
 
+@contextlib.contextmanager
+def working(stack: Stack) -> Iterator[int]:
+    """A worker beside it, with beat, as `manage.py up` starts one; its pid."""
+    command = [sys.executable, "-m", "celery", "-A", "config", "worker", "-B", "-l", "warning", "--pool", "threads"]
+    with tempfile.TemporaryDirectory(prefix="tollgate-worker-") as folder:
+        command += ["--concurrency", "4", "--without-mingle", "--without-gossip", "-s", f"{folder}/beat-schedule"]
+        env = {**os.environ, **stack.environment}
+        worker = process.start("worker", command, log=Path(folder) / "worker.log", env=env, cwd=ROOT)
+        try:
+            deadline = time.monotonic() + 60
+            while not any("working as pid" in line for line in worker.tail(50)):
+                if time.monotonic() > deadline or worker.has_ended():
+                    raise worker.failure("the worker did not get ready")
+                time.sleep(0.2)
+            yield worker.pid
+        finally:
+            worker.stop(seconds=15)
+
+
 def free_port() -> int:
     import socket
 

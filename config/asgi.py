@@ -1,4 +1,4 @@
-"""The ASGI application: /v1/ goes to the lean handler, everything else to stock Django."""
+"""The ASGI application: /v1/ goes to the lean handler, probes to theirs, everything else to stock Django."""
 
 from __future__ import annotations
 
@@ -9,15 +9,19 @@ from typing import Any
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
-from django.core.asgi import get_asgi_application
+import django
 
-_django: Any = get_asgi_application()  # also sets Django up, which the handler's imports need
+django.setup(set_prefix=False)
 
+from config.interactive import Pages  # noqa: E402
+from config.probing import PROBES, ProbesHandler  # noqa: E402
 from gateway import runtime  # noqa: E402
 from gateway.api.handler import LeanHandler  # noqa: E402
 from gateway.pipeline import observability  # noqa: E402
 
 _gateway = LeanHandler()
+_probes: Any = ProbesHandler()
+pages = Pages()
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
@@ -27,8 +31,10 @@ async def application(scope: dict[str, Any], receive: Receive, send: Send) -> No
     if scope["type"] == "http":
         if scope["path"].startswith("/v1/"):
             await _gateway(scope, receive, send)
+        elif scope["path"] in PROBES:
+            await _probes(scope, receive, send)
         else:
-            await _django(scope, receive, send)
+            await pages(scope, receive, send)
     elif scope["type"] == "lifespan":
         await _lifespan(receive, send)
 

@@ -1,12 +1,11 @@
 """Every address within a tenant's console, as it stands behind /t/<slug>. The middleware puts this in place of `config.urls`."""
 
 from django.urls import include, path
-from django.utils.module_loading import autodiscover_modules
 
-from config import management_docs
+from config import interactive, management_docs
 from tenants.sites import console
 
-autodiscover_modules("pages")  # the apps' own pages of the console; those of models come with their admin
+interactive.load_pages()  # before the site is asked what it has
 
 urlpatterns = [
     path("api/v1/schema/", management_docs.schema, name="management_schema"),

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from asgiref.sync import sync_to_async
+from django.core.handlers.asgi import ASGIHandler
+from django.core.handlers.exception import convert_exception_to_response
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
@@ -25,3 +28,12 @@ class ProbesMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         probe = PROBES.get(request.path_info)
         return self.get_response(request) if probe is None else probe(request)
+
+
+class ProbesHandler(ASGIHandler):
+    """Answers probes, and nothing else, without loading anything that a page needs."""
+
+    def load_middleware(self, is_async: bool = False) -> None:
+        self._middleware_chain = sync_to_async(
+            convert_exception_to_response(lambda request: PROBES[request.path_info](request)), thread_sensitive=True
+        )

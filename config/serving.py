@@ -125,13 +125,13 @@ class Server(uvicorn.Server):
             connection.shutdown()
 
 
-def run(listener: socket.socket, drain: Drain) -> None:
-    """Serve on a socket until told to stop. What answers requests is loaded before it listens: what cannot be loaded takes none."""
-    from django.urls import get_resolver
+def run(listener: socket.socket, drain: Drain, *, with_pages: bool) -> None:
+    """Serve on a socket until told to stop. What answers calls is loaded before it listens: what cannot be loaded takes none. Pages are
+    loaded then, too, or when somebody first opens one."""
+    from config.asgi import application, pages
 
-    from config.asgi import application
-
-    get_resolver().url_patterns  # noqa: B018 - imports every view
+    if with_pages:
+        pages.load()
     config = uvicorn.Config(
         application,
         loop="uvloop",

@@ -176,6 +176,11 @@ if IS_PRODUCTION:
 DRAIN_DELAY_SECONDS = env.seconds("TOLLGATE_DRAIN_DELAY", 0.0, low=0.0, high=300.0)
 DRAIN_SECONDS = env.seconds("TOLLGATE_DRAIN", 60.0, low=0.0, high=3600.0)
 
+# When a gateway process loads what people open (config/interactive.py).
+CONSOLE_AT_START = (
+    env.matching("TOLLGATE_CONSOLE", "when-asked", r"when-asked|at-start", "when-asked or at-start") == "at-start"
+)
+
 # The data plane.
 GATEWAY_MAX_BODY_BYTES = env.number("TOLLGATE_MAX_BODY_BYTES", 32 * 1024 * 1024, low=1024, high=512 * 1024 * 1024)
 GATEWAY_FIRST_BYTE_SECONDS = env.seconds("TOLLGATE_FIRST_BYTE_TIMEOUT", 60.0)

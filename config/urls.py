@@ -2,10 +2,9 @@
 
 from django.contrib import admin
 from django.urls import include, path
-from django.utils.module_loading import autodiscover_modules
 
 from billing import confirmation
-from config import calls_docs, management_docs
+from config import calls_docs, interactive, management_docs
 from config.browsers import leads_elsewhere
 from gateway.api import health
 from gateway.pages import rating
@@ -14,7 +13,7 @@ from tenants.accounts.joining import invitation
 from tenants.accounts.sessions import sessions
 from tenants.console import front
 
-autodiscover_modules("pages")  # the apps' own pages, of the operators' site too
+interactive.load_pages()  # before the sites are asked what they have
 
 urlpatterns = [
     path("", front.front, name="front"),

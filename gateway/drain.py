@@ -17,7 +17,7 @@ from uuid import UUID
 
 import msgspec
 import psycopg
-from django.db import DataError, connection, transaction
+from django.db import DataError, OperationalError, connection, transaction
 from redis import Redis
 
 from billing import alerts, limits, prices
@@ -29,6 +29,7 @@ from tenants import redis_keys
 logger = logging.getLogger(__name__)
 
 BATCH = 2000
+LOCK_WAIT = "500ms"
 BUDGET_SPENT = "budget_spent"  # the code of requests that a used-up budget refused
 REFUSED = (DataError, psycopg.DataError)  # COPY raises psycopg's own
 
@@ -53,6 +54,11 @@ class Drained:
     inserted: int = 0
     repeated: int = 0
     set_aside: int = 0
+
+    @property
+    def read(self) -> int:
+        """Entries of the stream."""
+        return self.inserted + self.repeated + self.set_aside
 
     def __add__(self, other: Drained) -> Drained:
         return Drained(self.inserted + other.inserted, self.repeated + other.repeated, self.set_aside + other.set_aside)
@@ -81,8 +87,7 @@ def drain_batch(redis: Redis, tenant_id: UUID) -> Drained | None:
     stream = redis_keys.usage_stream(tenant_id)
     with transaction.atomic(durable=True):  # an outer transaction could still roll back what is deleted from the stream
         with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_try_advisory_xact_lock(%s, hashtext(%s))", [ledger.LOCK_SPACE, str(tenant_id)])
-            if not cursor.fetchone()[0]:
+            if not _lock(cursor, tenant_id):
                 return None
             cursor.execute("SELECT timezone FROM tenants_tenant WHERE id = %s", [tenant_id])
             found_zone = cursor.fetchone()
@@ -103,6 +108,24 @@ def drain_batch(redis: Redis, tenant_id: UUID) -> Drained | None:
         _set_aside(redis, tenant_id, bad + refused)
     redis.xdel(stream, *(entry.id for entry in entries))
     return Drained(inserted=inserted, repeated=len(records) - len(refused) - inserted, set_aside=len(bad + refused))
+
+
+def _lock(cursor: Any, tenant_id: UUID) -> bool:
+    """Keep others off the tenant's books until the transaction ends; False where another worker is at them.
+
+    Waits for a moment: those who read counters from the ledger hold it shortly, but again and again where many new end users come, and who
+    only tried would be unlucky as often.
+    """
+    try:
+        with transaction.atomic():
+            cursor.execute("SET LOCAL lock_timeout = %s", [LOCK_WAIT])
+            cursor.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", [ledger.LOCK_SPACE, str(tenant_id)])
+            cursor.execute("SET LOCAL lock_timeout TO DEFAULT")
+    except OperationalError as error:
+        if isinstance(error.__cause__, psycopg.errors.LockNotAvailable):
+            return False
+        raise
+    return True
 
 
 def _decode(entries: list[Entry]) -> tuple[list[tuple[Entry, UsageRecord]], list[Entry]]:

@@ -27,14 +27,18 @@ def empty(
     take: Callable[[Redis, UUID], int | None],
     *,
     seconds: float,
+    whole: int = 0,
 ) -> int:
     """Take batch after batch of every tenant's stream; returns how much was taken. The next run goes on where the time was over.
 
-    `take` returns how much a batch was, None if none waited or another worker is at it, and raises what Redis or PostgreSQL raise.
+    `take` returns how much a batch was, None if none waited or another worker is at it, and raises what Redis or PostgreSQL raise. One that
+    was less than `whole` is a tenant's last: what has come since is left to the next run, for small batches are dear.
     """
     end = time.monotonic() + seconds
     taken = 0
     for tenant_id in waiting(redis, tenant_ids, stream_of):
         while time.monotonic() < end and (count := take(redis, tenant_id)) is not None:
             taken += count
+            if count < whole:
+                break
     return taken

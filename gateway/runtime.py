@@ -26,6 +26,7 @@ from gateway.providers.transport import Timeouts, Transport
 from gateway.resilience.breakers import Breakers, Policy
 from gateway.resilience.retries import RetryBudget
 from gateway.routing.conversations import Conversations
+from gateway.seedings import Seedings
 from gateway.stores.accounts import Accounts
 from gateway.stores.calibration import Calibration
 from gateway.stores.flights import Flights
@@ -49,6 +50,7 @@ class Runtime:
             is_cluster=settings.REDIS_IS_CLUSTER,
         )
         self.threads = Threads()
+        self.seedings = Seedings(self.threads)
         self.votes = Threads(workers=2, most_waiting=200)  # of their own: whoever reads an answer may send one
         self.snapshots = Snapshots(
             self.redis,

@@ -47,17 +47,23 @@ DRAIN_SECONDS = 30
 @shared_task
 def drain_usage_records() -> int:
     """Empty every tenant's stream into the request log; returns how many records were new. Stops after 30 s, the next run goes on."""
-    return _empty(redis_keys.usage_stream, _drain_batch)
+    new = 0
+
+    def take(redis: Redis, tenant_id: UUID) -> int | None:
+        nonlocal new
+        batch = drain.drain_batch(redis, tenant_id)
+        if batch is None:
+            return None
+        new += batch.inserted
+        return batch.read
+
+    _empty(redis_keys.usage_stream, take, whole=drain.BATCH)
+    return new
 
 
-def _drain_batch(redis: Redis, tenant_id: UUID) -> int | None:
-    batch = drain.drain_batch(redis, tenant_id)
-    return None if batch is None else batch.inserted
-
-
-def _empty(stream_of: emptying.StreamOf, take: Callable[[Redis, UUID], int | None]) -> int:
+def _empty(stream_of: emptying.StreamOf, take: Callable[[Redis, UUID], int | None], *, whole: int = 0) -> int:
     redis = get_redis_connection("default")
-    return emptying.empty(redis, selectors.tenant_ids(), stream_of, take, seconds=DRAIN_SECONDS)
+    return emptying.empty(redis, selectors.tenant_ids(), stream_of, take, seconds=DRAIN_SECONDS, whole=whole)
 
 
 @shared_task

@@ -10,24 +10,18 @@ A name that is unknown and one that leads inside look the same to a tenant, who 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import ipaddress
 import socket
-from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from typing import Any
 
-import aiohttp
 from aiohappyeyeballs import start_connection
-from aiohttp.abc import AbstractResolver, ResolveResult
 from django.conf import settings
 from django.utils.translation import gettext as _
 from yarl import URL
 
-TIMEOUT_SECONDS = 10.0
 LOOKUP_SECONDS = 5.0
-MAX_ANSWER_BYTES = 64 * 1024
 LOOKUPS_AT_ONCE = 8
 EYEBALLS_DELAY_SECONDS = 0.25
 
@@ -81,15 +75,15 @@ def check(url: str) -> None:
     """Raises `Refused` unless every address that the URL leads to now may be called. Looks the name up, for at most 5 seconds.
 
     For forms, so that a mistake is told early. It protects nothing by itself: what a name leads to may change, so a call goes
-    through `post` or `connector`, which look at what they connect to.
+    through what looks at what it connects to: `connected`, or one of the libraries' clients that are held to this module.
     """
-    host = _host(url)
-    if _literal(host) is not None:
+    host = host_of(url)
+    if literal(host) is not None:
         return
     try:
         addresses(host, 0)
     except NotPublic as error:
-        raise _refusal(host) from error
+        raise refusal(host) from error
 
 
 def addresses(host: str, port: int) -> list[str]:
@@ -99,7 +93,7 @@ def addresses(host: str, port: int) -> list[str]:
     """
     pool = ThreadPoolExecutor(1)
     try:
-        found = pool.submit(_look_up, host, port).result(LOOKUP_SECONDS)
+        found = pool.submit(look_up, host, port).result(LOOKUP_SECONDS)
     except TimeoutError as error:
         raise NotPublic(f"{host} was not found in time") from error
     finally:
@@ -107,58 +101,13 @@ def addresses(host: str, port: int) -> list[str]:
     return list(dict.fromkeys(str(item[4][0]) for item in found))
 
 
-def post(url: str, *, body: bytes, headers: Mapping[str, str], timeout_seconds: float = TIMEOUT_SECONDS) -> int:
-    """Send a POST and return the answer's status. Not to be called on an event loop; there is `post_async`."""
-    return asyncio.run(post_async(url, body=body, headers=headers, timeout_seconds=timeout_seconds))
-
-
-async def post_async(
-    url: str, *, body: bytes, headers: Mapping[str, str], timeout_seconds: float = TIMEOUT_SECONDS
-) -> int:
-    """Send a POST and return the answer's status. Raises `Refused` or `Failed`.
-
-    Everything together takes at most `timeout_seconds`. A redirect is an answer like any other and is not followed. The answer's
-    body is read politely, up to 64 KiB, and thrown away.
-    """
-    host = _host(url)
-    _literal(host)
-    session = aiohttp.ClientSession(
-        connector=connector(force_close=True),
-        timeout=aiohttp.ClientTimeout(total=timeout_seconds),
-        auto_decompress=False,
-        trust_env=False,
-        cookie_jar=aiohttp.DummyCookieJar(),
-        headers={"User-Agent": "tollgate", "Accept-Encoding": "identity"},
-    )
-    try:
-        async with session:
-            response = await session.post(URL(url), data=body, headers=dict(headers), allow_redirects=False)
-            with contextlib.suppress(aiohttp.ClientError, TimeoutError, OSError):  # the status is what counts
-                await _read(response)
-            response.close()
-            return response.status
-    except TimeoutError as error:
-        raise Failed(f"{host} did not answer within {timeout_seconds:g} seconds.") from error
-    except (aiohttp.ClientError, OSError, ValueError) as error:
-        raise _failure(host, error) from error
-
-
-def connector(**options: Any) -> aiohttp.TCPConnector:
-    """A connector whose every connection goes to an address that may be called. `options` are aiohttp's.
-
-    A session on it must neither follow redirects to other schemes nor trust the environment's proxies: behind a proxy, the
-    addresses seen here would be the proxy's.
-    """
-    return aiohttp.TCPConnector(resolver=_Resolver(), socket_factory=_socket, **options)
-
-
 async def connected(host: str, port: int) -> socket.socket:
     """A TCP connection to an address of `host` that may be called, as a socket that does not block.
 
     Raises `NotPublic`, or another `OSError` if there is no connection. How long that may take is the caller's to say.
     """
-    found = await asyncio.get_running_loop().run_in_executor(_lookups(), _look_up, host, port)
-    return await start_connection(found, happy_eyeballs_delay=EYEBALLS_DELAY_SECONDS, socket_factory=_socket)
+    found = await asyncio.get_running_loop().run_in_executor(_lookups(), look_up, host, port)
+    return await start_connection(found, happy_eyeballs_delay=EYEBALLS_DELAY_SECONDS, socket_factory=guarded_socket)
 
 
 @cache
@@ -175,7 +124,7 @@ def is_allowed(address: Address) -> bool:
     return address in _PUBLIC_V6 and not any(address in network for network in _NOT_PUBLIC_V6)
 
 
-def _host(url: str) -> str:
+def host_of(url: str) -> str:
     """The URL's host as it is going to be looked up; raises `Refused` for a URL that is none of ours to call."""
     try:
         parsed = URL(url)
@@ -191,7 +140,7 @@ def _host(url: str) -> str:
     return host
 
 
-def _literal(host: str) -> Address | None:
+def literal(host: str) -> Address | None:
     """The address that `host` is, if it is one and no name; raises `Refused` if it may not be called."""
     try:
         address = ipaddress.ip_address(host)
@@ -202,7 +151,7 @@ def _literal(host: str) -> Address | None:
     return address
 
 
-def _look_up(host: str, port: int) -> list[tuple[Any, Any, Any, Any, Any]]:
+def look_up(host: str, port: int) -> list[tuple[Any, Any, Any, Any, Any]]:
     """What the system's resolver knows. Raises `NotPublic` if that is nothing, or if one of the addresses may not be called."""
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
@@ -215,9 +164,9 @@ def _look_up(host: str, port: int) -> list[tuple[Any, Any, Any, Any, Any]]:
 
 def open_socket(host: str, port: int, timeout_seconds: float) -> socket.socket:
     """A connection to the first of the host's addresses that answers. Raises `OSError`, without one, if any of them may not be called."""
-    _literal(host)
+    literal(host)
     failed: OSError = NotPublic(f"{host} is not known")
-    for family, kind, protocol, _name, address in _look_up(host, port):
+    for family, kind, protocol, _name, address in look_up(host, port):
         made = socket.socket(family, kind, protocol)
         made.settimeout(timeout_seconds)
         try:
@@ -229,33 +178,7 @@ def open_socket(host: str, port: int, timeout_seconds: float) -> socket.socket:
     raise failed
 
 
-class _Resolver(AbstractResolver):
-    """Looks names up in threads of its own: the loop's are waited for when it ends, however long a name server takes."""
-
-    def __init__(self) -> None:
-        self._threads = ThreadPoolExecutor(LOOKUPS_AT_ONCE, thread_name_prefix="outbound-lookup")
-
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
-    ) -> list[ResolveResult]:
-        found = await asyncio.get_running_loop().run_in_executor(self._threads, _look_up, host, port)
-        return [
-            ResolveResult(
-                hostname=host,
-                host=str(address[0]),
-                port=port,
-                family=kind,
-                proto=protocol,
-                flags=socket.AI_NUMERICHOST | socket.AI_NUMERICSERV,
-            )
-            for kind, _type, protocol, _name, address in found
-        ]
-
-    async def close(self) -> None:
-        self._threads.shutdown(wait=False, cancel_futures=True)
-
-
-def _socket(address_info: Any) -> socket.socket:
+def guarded_socket(address_info: Any) -> socket.socket:
     """The last look: aiohttp asks no resolver about addresses, but it makes every socket here, for the address it then connects to."""
     family, kind, protocol, _name, address = address_info
     if not is_allowed(ipaddress.ip_address(address[0])):
@@ -263,23 +186,5 @@ def _socket(address_info: Any) -> socket.socket:
     return socket.socket(family=family, type=kind, proto=protocol)
 
 
-async def _read(response: aiohttp.ClientResponse) -> None:
-    left = MAX_ANSWER_BYTES
-    while left > 0 and (chunk := await response.content.read(left)):
-        left -= len(chunk)
-
-
-def _failure(host: str, error: Exception) -> OutboundError:
-    if isinstance(error, aiohttp.ClientConnectorError) and isinstance(error.os_error, NotPublic):
-        return _refusal(host)
-    if isinstance(error, aiohttp.ClientConnectorCertificateError):
-        return Failed(f"The certificate of {host} is not valid.")
-    if isinstance(error, aiohttp.ClientConnectorError):
-        return Failed(f"{host} cannot be reached.")
-    if isinstance(error, aiohttp.InvalidURL):
-        return Refused("This is not an address that can be called.", is_permanent=True)
-    return Failed(f"{host} broke off the connection.")
-
-
-def _refusal(host: str) -> Refused:
+def refusal(host: str) -> Refused:
     return Refused(f"{host} does not lead to addresses on the public internet.")

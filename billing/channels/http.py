@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from billing.channels.base import DeliveryError
-from tenants import outbound
+from tenants import outbound, outbound_aiohttp
 
 GONE = 410
 
@@ -13,7 +13,7 @@ GONE = 410
 def post(url: str, body: bytes, headers: Mapping[str, str] | None = None) -> None:
     """Raises `DeliveryError` unless the answer is 2xx. 410 says that there will never be one."""
     try:
-        status = outbound.post(url, body=body, headers={"Content-Type": "application/json", **(headers or {})})
+        status = outbound_aiohttp.post(url, body=body, headers={"Content-Type": "application/json", **(headers or {})})
     except outbound.OutboundError as error:
         raise DeliveryError(str(error), is_permanent=error.is_permanent) from error
     if 200 <= status < 300:

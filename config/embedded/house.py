@@ -86,7 +86,8 @@ class House:
     def gateway(self, number: int) -> Child:
         """One of the gateway processes, counted from 1."""
         command = ["manage.py", "serve", "--fd", str(self.listener)]
-        environment = {}
+        # Somebody is about to open the console: whoever has one process for all does not wait for it.
+        environment = {"TOLLGATE_CONSOLE": self.environment.get("TOLLGATE_CONSOLE", "at-start")}
         if self.workers > 1:
             self._forget_metrics()
             environment["PROMETHEUS_MULTIPROC_DIR"] = str(self._metrics)

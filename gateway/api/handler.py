@@ -14,7 +14,8 @@ from typing import Any
 
 from django.conf import settings
 from django.http.response import HttpResponseBase
-from django.urls import Resolver404, ResolverMatch, get_resolver
+from django.urls import Resolver404, ResolverMatch, URLResolver, include, path
+from django.urls.resolvers import RegexPattern
 
 from gateway.api import base, patience, rendering
 from gateway.api.feedback import MAX_BODY_BYTES as MAX_FEEDBACK_BYTES
@@ -44,7 +45,8 @@ class LeanHandler:
     """An ASGI application for HTTP requests under /v1/."""
 
     def __init__(self) -> None:
-        self._resolver = get_resolver()
+        # Of its own: the whole project's would import every page there is.
+        self._resolver = URLResolver(RegexPattern(r"^/"), [path("v1/", include("gateway.api.urls"))])
         self._known: dict[str, ResolverMatch] = {}
         self._client_seconds: float = settings.GATEWAY_CLIENT_SECONDS
         self._max_body_bytes: int = settings.GATEWAY_MAX_BODY_BYTES

@@ -26,6 +26,7 @@ LEFT_OUT = frozenset({"stream", "stream_options", "metadata", "user", "safety_id
 ORDERLESS = frozenset({"messages", "system"})
 EXACT_FLOAT = 2.0**53
 LARGEST_REMEMBERED = 8192  # bytes of a body
+MOST_ONCE = 16_384  # bodies of which it is known that they came, a few minutes' worth; 1.5 MB
 _UNKNOWN = b"?"
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 
@@ -36,12 +37,14 @@ _pack = msgspec.msgpack.Encoder().encode
 
 
 class Known:
-    """What was worked out before, by tenant, end user and body; bounded, as bodies are kept with it."""
+    """What was worked out before, by tenant, end user and body; bounded, as bodies are kept with it. A body is kept when it comes a second
+    time: most never do, and would only take room."""
 
-    __slots__ = ("_by_name", "_most_bytes", "size")
+    __slots__ = ("_by_name", "_most_bytes", "_once", "size")
 
     def __init__(self, *, most_bytes: int) -> None:
         self._by_name: dict[tuple[UUID, str, bytes], bytes | None] = {}
+        self._once: set[int] = set()  # hashes of what came once; where two are the same, one is kept too soon
         self._most_bytes = most_bytes
         self.size = 0
 
@@ -55,6 +58,13 @@ class Known:
         found = self._by_name.get(name, _UNKNOWN)
         if found is _UNKNOWN:
             found = fields(request.raw)
+            number = hash(name)
+            if number not in self._once:
+                if len(self._once) >= MOST_ONCE:
+                    self._once.clear()
+                self._once.add(number)
+                return found
+            self._once.discard(number)
             self.size += len(content)
             if self.size > self._most_bytes:
                 self._by_name.clear()

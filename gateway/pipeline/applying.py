@@ -17,7 +17,7 @@ from gateway.types import Plan, Request
 DAY_SECONDS = 86_400
 RING_SECONDS = 120  # how long an end user's counters are kept at least
 LONGEST_SECONDS = 3600  # that the lines are remembered
-REMEMBERED = 5000  # combinations in one snapshot
+REMEMBERED = 1500  # combinations in one snapshot, of up to 5 kB each
 
 
 class Applying(NamedTuple):

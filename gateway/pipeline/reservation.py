@@ -237,8 +237,7 @@ async def _restore(exchange: Exchange, end_user: str, terms: Terms, verdict: lis
         _, dimension, subject = ring.field.split("|", 2)
         owner = "" if ring.hash == TENANT_HASH else end_user
         rings.append(last_minute.Ring(owner, ring.field, dimension, owner or subject))
-    name = ("seed", tenant_id, tuple(verified.items()), tuple(rings))
-    await runtime.threads.once(name, partial(ledger.seed, tenant_id, verified, rings, verified_from_ms=verified))
+    await runtime.seedings.seed(tenant_id, verified, rings)
 
 
 def _degrade(exchange: Exchange, counter: Counter, used: int) -> None:

@@ -160,7 +160,10 @@ async def _admit(exchange: Exchange, validated: Request, runtime: Runtime) -> tu
             refused = error
         if refused is not None and await runtime.snapshots.is_current(exchange.snapshot):
             # Had the snapshot been old, what it lacks might have been made a moment ago.
-            raise refused
+            try:
+                raise refused
+            finally:
+                refused = None  # else it and this frame would keep each other, and the snapshot, until the garbage collector comes by
         digest = exchange.secret_sha256
         scope = exchange.endpoint.scope
         exchange.snapshot = await credentials.renewed(exchange.snapshot, digest, scope, runtime.snapshots)

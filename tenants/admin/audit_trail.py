@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import auditlog.admin  # noqa: F401 - registers what is taken away below
 from auditlog.models import LogEntry
 from django.contrib import admin
 from django.contrib.admin import display

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from typing import Any
 from uuid import UUID, uuid4
@@ -19,6 +20,7 @@ from gateway.stores import usage_record
 from gateway.stores.usage_record import Trail, UsageRecord
 from tenants import api_keys, redis_keys
 from tenants.models import EndUser, Tenant
+from tests.gateway.live import wait_until
 
 pytestmark = pytest.mark.django_db
 
@@ -230,3 +232,41 @@ def test_stands_back_while_another_worker_is_at_the_tenant(redis):
         other.close()
         with connection.cursor() as cursor:
             cursor.execute("DELETE FROM gateway_requestlog")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_takes_its_turn_behind_those_who_read_counters_from_the_ledger(redis, monkeypatch):
+    monkeypatch.setattr(drain, "LOCK_WAIT", "30s")
+    tenant_id = uuid4()
+    put(make_record(tenant_id))
+    reader = connections.create_connection("default")
+
+    def drained() -> drain.Drained | None:
+        try:
+            return drain.drain_batch(redis, tenant_id)
+        finally:
+            connection.close()
+
+    try:
+        reader.set_autocommit(False)
+        with reader.cursor() as cursor, ThreadPoolExecutor(1) as pool:
+            cursor.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", [ledger.LOCK_SPACE, str(tenant_id)])
+            drain_of_it = pool.submit(drained)
+            wait_until(lambda: _waits_for(tenant_id) or drain_of_it.done())
+            assert not drain_of_it.done()
+            reader.rollback()
+            assert drain_of_it.result() == drain.Drained(inserted=1)
+    finally:
+        reader.close()
+        with connection.cursor() as cursor:
+            cursor.execute("DELETE FROM gateway_requestlog")
+
+
+def _waits_for(tenant_id: UUID) -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND classid = %s "
+            "AND objid = (hashtext(%s)::bigint & 4294967295)::bigint)",
+            [ledger.LOCK_SPACE, str(tenant_id)],
+        )
+        return bool(cursor.fetchone()[0])

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from config.env import Environment
-from tenants import outbound
+from tenants import outbound, outbound_aiohttp
 from tests.gateway.live import wait_until
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ PUBLIC = [
 
 
 def post(url: str, **options: Any) -> int:
-    return outbound.post(url, body=b"{}", headers={"X-Test": "1"}, **options)
+    return outbound_aiohttp.post(url, body=b"{}", headers={"X-Test": "1"}, **options)
 
 
 @pytest.mark.parametrize("host", LOOPBACK)
@@ -226,7 +226,7 @@ def test_the_environments_proxies_are_not_asked(
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "[::ffff:127.0.0.1]", "localhost", "0x7f.1", "127.1"])
 async def test_a_session_of_ones_own_is_guarded_by_the_connector(receiver: Receiver, host: str):
-    async with aiohttp.ClientSession(connector=outbound.connector(limit=5)) as session:
+    async with aiohttp.ClientSession(connector=outbound_aiohttp.connector(limit=5)) as session:
         with pytest.raises(aiohttp.ClientError):
             await session.get(f"http://{host}:{receiver.port}/")
     assert receiver.connections == 0
@@ -240,7 +240,7 @@ async def test_even_a_redirect_that_is_followed_leads_nowhere_else(
     names({"open.example": [["127.0.0.2"]]})
     settings.OUTBOUND_ALLOW = [ipaddress.ip_network("127.0.0.2/32")]
     first.status, first.answer_headers = 302, {"location": f"http://127.0.0.1:{first.port}/inside"}
-    async with aiohttp.ClientSession(connector=outbound.connector()) as session:
+    async with aiohttp.ClientSession(connector=outbound_aiohttp.connector()) as session:
         with pytest.raises(aiohttp.ClientConnectorError):
             await session.get(f"http://open.example:{first.port}/")
     assert [received.path for received in first.received] == ["/"]

@@ -12,7 +12,7 @@ import httpx2
 import pytest
 import requests
 
-from tenants import outbound, outbound_httpx, outbound_requests
+from tenants import outbound, outbound_aiohttp, outbound_httpx, outbound_requests
 from tests.billing.alert_receiver import Receiver
 from tests.gateway.live import wait_until
 
@@ -22,7 +22,7 @@ NAME = "rebinding.example"
 
 
 def by_post(url: str) -> None:
-    outbound.post(url, body=b"", headers={})
+    outbound_aiohttp.post(url, body=b"", headers={})
 
 
 def by_sdk(url: str) -> None:

@@ -24,7 +24,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         drain = serving.Drain(settings.DRAIN_DELAY_SECONDS, settings.DRAIN_SECONDS)
         with self._listener(options) as listener:
-            serving.run(listener, drain)
+            serving.run(listener, drain, with_pages=settings.CONSOLE_AT_START)
 
     def _listener(self, options: dict[str, Any]) -> socket.socket:
         """The socket that was named, or passed by systemd, or one of its own."""

@@ -19,7 +19,9 @@ from tests import leftovers, services
 from tests.slow import LONG, SLOW
 
 # A machine that stalls makes no example wrong, and the same examples come each time: a commit fails for what is in it.
-hypothesis.settings.register_profile("here", deadline=None, derandomize=True)
+hypothesis.settings.register_profile(
+    "here", deadline=None, derandomize=True, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
 hypothesis.settings.load_profile("here")
 
 QUICK = "django.contrib.auth.hashers.MD5PasswordHasher"

@@ -6,7 +6,6 @@ import contextlib
 import http.client
 import json
 import os
-import socket
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -32,13 +31,6 @@ from tenants.models import Tenant
 ROOT = Path(__file__).resolve().parents[2]
 CREDENTIAL = "sk-sim-credential-0123456789"
 ALL = ["chat", "embeddings", "streaming", "tools", "vision", "json_schema", "reasoning"]
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
 
 
 def test_environment(**more: str) -> dict[str, str]:

@@ -19,8 +19,9 @@ from gateway.stores.nearest import AWAY, BUSY, FAILED, FOUND, LATE, NONE, Search
 from gateway.stores.redis import RedisStore
 from gateway.stores.semantic import SemanticStore
 from tests.e2e.own_stores import Cable
-from tests.gateway.live import free_port, test_environment
+from tests.gateway.live import test_environment
 from tests.gateway.semantic.memory import SCOPE, Memory, at_angle
+from tests.ports import free_port
 
 Use = Callable[[SemanticStore], Awaitable[Any]]
 

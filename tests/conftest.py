@@ -14,6 +14,7 @@ import hypothesis
 import pytest
 import uvloop
 
+from config import interactive
 from config.settings import PASSWORD_HASHERS
 from tests import leftovers, services
 from tests.slow import LONG, SLOW
@@ -23,6 +24,8 @@ hypothesis.settings.register_profile(
     "here", deadline=None, derandomize=True, suppress_health_check=[hypothesis.HealthCheck.too_slow]
 )
 hypothesis.settings.load_profile("here")
+
+interactive.load_pages()  # tests make lists of them as they are imported
 
 QUICK = "django.contrib.auth.hashers.MD5PasswordHasher"
 

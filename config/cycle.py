@@ -35,12 +35,10 @@ class Cycle(RequestResponseCycle):
             return False
         self.waiting_for_100_continue = False
         always, is_last = _always(self.default_headers)
-        if is_last:
-            self.keep_alive = False
-        elif not self.keep_alive:
-            always += b"connection: close\r\n"
+        ending = b"\r\n" if self.keep_alive or is_last else b"connection: close\r\n\r\n"
+        self.keep_alive = self.keep_alive and not is_last
         line = _STATUS_LINES.get(status) or b"HTTP/1.1 %d \r\n" % status
-        start = b"%b%b%bcontent-length: %d\r\n\r\n" % (line, always, head, len(body))
+        start = b"%b%b%bcontent-length: %d\r\n%b" % (line, always, head, len(body), ending)
         if len(body) < LARGE_BYTES:
             self.transport.write(start + body)
         else:

@@ -142,3 +142,14 @@ def test_a_refusal_says_what_is_taken(connected):
     status = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
     assert transport.written.startswith(b"HTTP/1.1 %d " % status)
     assert b"at most 65536 bytes and 200 headers" in transport.written
+
+
+def test_a_connection_over_which_nothing_more_is_asked_is_closed_in_time(loop, connected):
+    protocol, transport = connected
+    protocol.data_received(HEAD + b"x" * 10)
+    assert protocol.cycle.answer(200, b"", b"")
+    loop.wait(protocol.timeout_keep_alive - 1)
+    assert not transport.is_closed
+    loop.wait(wire.LOOK_SECONDS + 1)
+    assert transport.is_closed
+    assert transport.written.endswith(b"content-length: 0\r\n\r\n")

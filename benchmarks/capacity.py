@@ -154,11 +154,7 @@ def _worker_memory(running: Stack) -> float:
     log = Path(running.environment["TOLLGATE_VAR"]) / "worker.log"
     worker = process.start("worker", command, log=log, env={**os.environ, **running.environment}, cwd=ROOT)
     try:
-        deadline = time.monotonic() + 60
-        while not any("working as pid" in line for line in worker.tail(50)):
-            if time.monotonic() > deadline or worker.has_ended():
-                raise worker.failure("the worker did not get ready")
-            time.sleep(0.2)
+        stack.wait_for_worker(worker)
         return float(psutil.Process(worker.pid).memory_info().rss)
     finally:
         worker.stop(seconds=10)

@@ -52,14 +52,18 @@ def working(stack: Stack) -> Iterator[int]:
         env = {**os.environ, **stack.environment}
         worker = process.start("worker", command, log=Path(folder) / "worker.log", env=env, cwd=ROOT)
         try:
-            deadline = time.monotonic() + 60
-            while not any("working as pid" in line for line in worker.tail(50)):
-                if time.monotonic() > deadline or worker.has_ended():
-                    raise worker.failure("the worker did not get ready")
-                time.sleep(0.2)
+            wait_for_worker(worker)
             yield worker.pid
         finally:
             worker.stop(seconds=15)
+
+
+def wait_for_worker(worker: Child) -> None:
+    deadline = time.monotonic() + 60
+    while not any("working as pid" in line for line in worker.tail(50)):
+        if time.monotonic() > deadline or worker.has_ended():
+            raise worker.failure("the worker did not get ready")
+        time.sleep(0.2)
 
 
 def free_port() -> int:

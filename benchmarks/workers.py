@@ -16,15 +16,9 @@ import psutil
 
 from benchmarks import stack
 from benchmarks.__main__ import CASES, Case, identity
+from benchmarks.against import USUAL
 from benchmarks.load import Load, Watched, run
 from benchmarks.trees import cpu_seconds
-
-USUAL = (
-    "whole, 16 clients, every limit",
-    "exact hit, 16 clients",
-    "exact miss and kept, 16 clients",
-    "stream, 16 clients",
-)
 
 
 def main() -> None:

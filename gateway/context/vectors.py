@@ -48,7 +48,7 @@ class Vectors:
             self._running.add(task)
             task.add_done_callback(self._running.discard)
             done, _ = await asyncio.wait({task}, timeout=wait_seconds)
-            made = task.result() if done and as_made else {}
+            made = task.result() if done and as_made and not task.cancelled() else {}
         found = []
         for name in names:
             if (vector := self._known.get(name)) is None:

@@ -31,6 +31,7 @@ USUAL = (
 def main() -> None:
     parser = argparse.ArgumentParser(prog="make bench-against", description=__doc__)
     parser.add_argument("--base", default="HEAD~1", help="the commit to compare with (default: %(default)s)")
+    parser.add_argument("--base-python", default=sys.executable, help="what runs it (default: what runs this tree)")
     parser.add_argument("--rounds", type=int, default=12, help="(default: %(default)s)")
     parser.add_argument(
         "--scale", type=float, default=0.25, help="share of each case's requests (default: %(default)s)"
@@ -43,7 +44,7 @@ def main() -> None:
         tree = Path(folder) / "tree"
         _git("worktree", "add", "--quiet", "--detach", str(tree), options.base)
         try:
-            with stack.running(other={}, other_tree=tree) as running:
+            with stack.running(other={}, other_tree=tree, other_python=options.base_python) as running:
                 ratios = asyncio.run(_measure(running, cases, rounds=options.rounds, scale=options.scale))
         finally:
             _git("worktree", "remove", "--force", str(tree))

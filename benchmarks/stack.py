@@ -86,9 +86,11 @@ def _wait(url: str, child: Child) -> None:
     raise child.failure(f"{child.name} does not answer at {url}")
 
 
-def _start_gateway(url: str, children: list[Child], folder: Path, env: dict[str, str], tree: Path = ROOT) -> int:
+def _start_gateway(
+    url: str, children: list[Child], folder: Path, env: dict[str, str], tree: Path = ROOT, python: str = sys.executable
+) -> int:
     port = url.rpartition(":")[2]
-    command = [sys.executable, "manage.py", "serve", "--port", port]
+    command = [python, "manage.py", "serve", "--port", port]
     children.append(process.start("gateway", command, log=folder / f"gateway-{port}.log", env=env, cwd=tree))
     _wait(f"{url}/readyz", children[-1])
     return children[-1].pid
@@ -96,10 +98,13 @@ def _start_gateway(url: str, children: list[Child], folder: Path, env: dict[str,
 
 @contextlib.contextmanager
 def running(
-    seed: str = "benchmarks.seed", other: dict[str, str] | None = None, other_tree: Path = ROOT
+    seed: str = "benchmarks.seed",
+    other: dict[str, str] | None = None,
+    other_tree: Path = ROOT,
+    other_python: str = sys.executable,
 ) -> Iterator[Stack]:
     """Start it all in a temporary folder, stop it all at the end. `seed`: the module that makes the configuration and prints its keys;
-    `other`: the environment of a second gateway process, whose code is that of `other_tree`."""
+    `other`: the environment of a second gateway process, whose code is that of `other_tree`, run by `other_python`."""
     with tempfile.TemporaryDirectory(prefix="tollgate-bench-") as name:
         folder = Path(name)
         folder.chmod(0o711)  # the database's own user must get to its files
@@ -140,7 +145,7 @@ def running(
             gateway_seconds = time.perf_counter() - began
             other_pid = 0
             if other is not None:
-                other_pid = _start_gateway(other_url, children, folder, {**env, **other}, other_tree)
+                other_pid = _start_gateway(other_url, children, folder, {**env, **other}, other_tree, other_python)
             redis_pid = next(child.pid for child in services.children if child.name.lower().startswith("redis"))
             yield Stack(
                 gateway_url=gateway_url,

@@ -53,7 +53,9 @@ CASES = [
     Case("exact hit, 16 clients", CHAT, "gpt-4o", 16, 4800, is_cached=True),
     Case("exact hit, streamed, 16 clients", CHAT, "gpt-4o", 16, 4800, is_stream=True, is_cached=True),
     Case("exact miss and kept, 16 clients", CHAT, "gpt-4o", 16, 4800, is_cached=True, has_changing_prompt=True),
-    Case("everything, 32 clients", CHAT, "gpt-4o", 32, 4800, is_enforced=True, is_cached=True, has_changing_prompt=True),
+    Case(
+        "everything, 32 clients", CHAT, "gpt-4o", 32, 4800, is_enforced=True, is_cached=True, has_changing_prompt=True
+    ),
     Case("whole, 64 clients", CHAT, "gpt-4o", 64, 6400),
     Case("whole, 20 kB, 16 clients", CHAT, "gpt-4o", 16, 2400, prompt_bytes=20_000),
     Case("whole, translated to Anthropic, 16 clients", CHAT, "claude-sonnet-4-5", 16, 2400),
@@ -111,7 +113,8 @@ async def _measure(running: stack.Stack, cases: list[Case], *, rounds: int, scal
     print(
         "\nCPU µs: user and system time of the gateway process per request; Redis µs: of Redis; scripts: round trips to Redis.\n"
         "added: through Tollgate less directly. every limit: a plan, an end-user tier, a key with limits of its own and five\n"
-        "budgets; everything: these and the exact cache, missed and filled; otherwise a key with a pace only. exact hit: the answer comes from the exact cache, and no call is made."
+        "budgets; everything: these and the exact cache, missed and filled; otherwise a key with a pace only.\n"
+        "exact hit: the answer comes from the exact cache, and no call is made."
     )
 
 

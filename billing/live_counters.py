@@ -9,20 +9,16 @@ import logging
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 from uuid import UUID
 
-import msgspec
 from django_redis import get_redis_connection
 from redis.exceptions import RedisError
 
-from billing import limits
+from billing import limits, rings
 from billing.windows import Window
 from tenants import redis_keys
 
 logger = logging.getLogger(__name__)
-
-SLOT_SECONDS, SLOTS = 3, 21  # as in the gateway's ring.lua
 
 
 @dataclass(frozen=True)
@@ -65,7 +61,7 @@ def counted(tenant_id: UUID, asked: Sequence[Asked]) -> list[Counted]:
 def last_minutes(tenant_id: UUID, subjects: Sequence[tuple[str, str]]) -> list[LastMinute]:
     """The last minute of (dimension, subject) pairs. Raises `Away`."""
     asked = [
-        (redis_keys.counters(tenant_id), [f"ring|{dimension}|{subject}", f"slot|{dimension}|{subject}"])
+        (redis_keys.counters(tenant_id), [rings.field(f"{dimension}|{subject}"), f"slot|{dimension}|{subject}"])
         for dimension, subject in subjects
     ]
     return [_last_minute(ring, slot) for ring, slot in _ask(asked)]
@@ -105,18 +101,14 @@ def _last_minute(ring: bytes | None, slot: bytes | None) -> LastMinute:
     under_way = max(0, int(slot or 0))
     if ring is None:
         return LastMinute(under_way=under_way)
-    head, _held, requests, tokens = _unpacked(ring)
-    oldest = int(time.time()) // SLOT_SECONDS - SLOTS + 1
-    fresh = [index for index in range(SLOTS) if _slot_of(index, int(head)) >= oldest]
+    read = rings.unpack(ring)
+    oldest = int(time.time()) // rings.SLOT_SECONDS - rings.SLOTS + 1
+    fresh = [place for place in range(rings.SLOTS) if _slot_of(place, read.head) >= oldest]
     return LastMinute(
-        int(sum(requests[index] for index in fresh)), int(sum(tokens[index] for index in fresh)), under_way
+        sum(read.requests[place] for place in fresh), sum(read.tokens[place] for place in fresh), under_way
     )
 
 
-def _unpacked(ring: bytes) -> Any:
-    return msgspec.msgpack.decode(ring)
-
-
-def _slot_of(index: int, head: int) -> int:
+def _slot_of(place: int, head: int) -> int:
     """Which slot of time a place in the ring is about: of those up to the head, the last with that remainder."""
-    return head - (head - index) % SLOTS
+    return head - (head - place) % rings.SLOTS

@@ -8,15 +8,14 @@ from uuid import UUID
 
 from redis import Redis
 
-from billing import limits, selectors
+from billing import limits, rings, selectors
+from billing.rings import SLOT_SECONDS, SLOTS
 from billing.windows import Window
 from gateway import unwritten
 from gateway.stores import counters
 from gateway.stores.counters import USER_HASH, Demand
 from gateway.stores.usage_record import UsageRecord
 from tenants import redis_keys
-
-SLOT_SECONDS, SLOTS = 3, 21  # as in scripts/ring.lua
 
 
 class Ring(NamedTuple):
@@ -45,8 +44,8 @@ def held(store: Redis, tenant_id: UUID) -> dict[str, Held]:
     return holds
 
 
-def of(tenant_id: UUID, ring: Ring, records: list[UsageRecord], holds: dict[str, Held]) -> list[Any]:
-    """A ring as scripts/ring.lua keeps it: [head, held, requests by slot, tokens by slot].
+def of(tenant_id: UUID, ring: Ring, records: list[UsageRecord], holds: dict[str, Held]) -> rings.State:
+    """What a ring has to hold.
 
     Requests under way are in it as they were when they were let in; their settlement corrects it.
     """
@@ -73,7 +72,7 @@ def of(tenant_id: UUID, ring: Ring, records: list[UsageRecord], holds: dict[str,
             if head - SLOTS < hold.slot <= head:
                 requests[hold.slot % SLOTS] += 1
                 tokens[hold.slot % SLOTS] += hold.tokens
-    return [head, under_way, requests, tokens]
+    return rings.State(head, under_way, requests, tokens)
 
 
 def _counts(demand: Demand, ring: Ring) -> bool:

@@ -18,13 +18,13 @@ from typing import Any, NamedTuple
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-import msgspec
 from django.db import connection, transaction
 from django.utils import timezone
 from django_redis import get_redis_connection
 from redis import Redis
 
 from billing import limits, selectors
+from billing import rings as rings_of
 from billing.limits import CounterName
 from billing.models import DailyUsage
 from billing.windows import window
@@ -121,8 +121,8 @@ def seed(
             # By the limit's own clock, should it go ahead of this one.
             pipeline.hset(hash_of(tenant_id, field.end_user), f"v{field.name}", max(since_ms, int(time.time() * 1000)))
         for ring in rings:
-            packed = msgspec.msgpack.encode(last_minute.of(tenant_id, ring, records, holds))
-            pipeline.hsetnx(hash_of(tenant_id, ring.end_user), ring.name, packed)
+            state = last_minute.of(tenant_id, ring, records, holds)
+            pipeline.hsetnx(hash_of(tenant_id, ring.end_user), ring.name, rings_of.pack(state))
         pipeline.execute()
 
 

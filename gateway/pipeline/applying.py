@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from billing import limits
+from billing import rings as rings_of
 from billing.limits import Counter, Limit, Pace
 from gateway.pipeline import shares
 from gateway.pipeline.exchange import Exchange, PaceLeft
@@ -84,7 +85,9 @@ def _make(exchange: Exchange, request: Request, plan: Plan, tier: str, now: floa
         counter_lines=[_line(counter, plan, exchange) for counter in counters],
         rings=[(who, pace) for who, _, pace in rings],
         ring_lines=[
-            RingLine(_hash(subject), f"ring|{subject}", pace.requests_per_minute or 0, pace.tokens_per_minute or 0)
+            RingLine(
+                _hash(subject), rings_of.field(subject), pace.requests_per_minute or 0, pace.tokens_per_minute or 0
+            )
             for _, subject, pace in rings
         ],
         slots=[(who, amount) for who, _, amount in slots],

@@ -4,11 +4,10 @@ import time
 from collections.abc import Iterator
 from uuid import UUID, uuid4
 
-import msgspec
 import pytest
 from django_redis import get_redis_connection
 
-from billing import limits, live_counters
+from billing import limits, live_counters, rings
 from billing.live_counters import Asked, Counted, LastMinute
 from billing.windows import Window
 from tenants import redis_keys
@@ -43,12 +42,12 @@ def test_a_counter_that_is_being_read_from_the_ledger_is_not_known(tenant_id: UU
 
 
 def test_the_last_minute_forgets_slots_that_have_left_it(tenant_id: UUID):
-    head = int(time.time()) // live_counters.SLOT_SECONDS - 15  # the last request was 45 s ago
-    requests, tokens = [0] * live_counters.SLOTS, [0] * live_counters.SLOTS
+    head = int(time.time()) // rings.SLOT_SECONDS - 15  # the last request was 45 s ago
+    requests, tokens = [0] * rings.SLOTS, [0] * rings.SLOTS
     for slots_ago, count in ((0, 2), (3, 5), (20, 100)):  # the last of them a minute and three quarters ago
-        place = (head - slots_ago) % live_counters.SLOTS
+        place = (head - slots_ago) % rings.SLOTS
         requests[place], tokens[place] = count, count * 10
-    fields = {"ring|tenant|": msgspec.msgpack.encode([head, 0, requests, tokens]), "slot|tenant|": 4}
+    fields = {rings.field("tenant|"): rings.pack(rings.State(head, 0, requests, tokens)), "slot|tenant|": 4}
     get_redis_connection("default").hset(redis_keys.counters(tenant_id), mapping=fields)
     asked = [("tenant", ""), ("key", "unknown")]
     assert live_counters.last_minutes(tenant_id, asked) == [LastMinute(7, 70, 4), LastMinute()]

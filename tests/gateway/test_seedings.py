@@ -9,6 +9,7 @@ from uuid import UUID
 
 import pytest
 
+from billing import rings
 from gateway.errors import StoreUnavailable
 from gateway.last_minute import Ring
 from gateway.ledger import Field
@@ -52,7 +53,7 @@ async def test_those_who_come_meanwhile_are_read_together():
     seedings = Seedings(readings)
     first = asyncio.ensure_future(seedings.seed(ACME, {field("ann"): 1}, []))
     await until_read(readings, 1)
-    ring = Ring("bob", "ring|end_user|", "end_user", "bob")
+    ring = Ring("bob", rings.field("end_user|"), "end_user", "bob")
     others = [asyncio.ensure_future(seedings.seed(ACME, {field(user): 2}, [ring])) for user in ("bob", "cid", "bob")]
     later = asyncio.ensure_future(seedings.seed(ACME, {field("bob"): 5}, []))
     elsewhere = asyncio.ensure_future(seedings.seed(GLOBEX, {field("ann"): 1}, []))

@@ -68,14 +68,15 @@ if repeated then
 end
 
 -- One read for each hash.
-local names, at = { { 'epoch' }, { 'epoch' } }, {}
+local names, sizes, at = { { 'epoch' }, { 'epoch' } }, { 1, 1 }, {}
 local function want(hash, field)
-  local list = names[hash]
-  list[#list + 1] = field
-  return #list
+  local size = sizes[hash] + 1
+  names[hash][size], sizes[hash] = field, size
+  return size
 end
-for _, item in ipairs(counters) do
-  at[item] = want(item[1], item[2])
+for index = 1, #counters do
+  local item = counters[index]
+  at[index] = want(item[1], item[2])
   want(item[1], 'h' .. item[2])
   if item[6] > 0 then want(item[1], 'v' .. item[2]) end
 end
@@ -84,7 +85,7 @@ for _, item in ipairs(slots) do at[item] = want(item[1], item[2]) end
 local values = { redis.call('HMGET', KEYS[2], unpack(names[1])), {} }
 local epoch = current(values[1][1])
 if not epoch then return { 'unknown' } end
-local asks_user, is_user_begun = #names[2] > 1, true
+local asks_user, is_user_begun = sizes[2] > 1, true
 if asks_user then
   values[2] = redis.call('HMGET', KEYS[5], unpack(names[2]))
   is_user_begun = values[2][1] == epoch
@@ -94,12 +95,15 @@ local since_ms, open_ms = string.match(epoch, '^[^:]*:(%d+):(%d+):')
 since_ms, open_ms = tonumber(since_ms), tonumber(open_ms)
 if now_ms < open_ms then return { 'closed', open_ms - now_ms } end
 
-local unseeded, unseeded_rings = {}, {}
-for index, item in ipairs(counters) do
-  local used = values[item[1]][at[item]]
-  local is_known = used and tonumber(used) > -2^51 or not used and item[5] >= since_ms
-  if is_known and item[6] > 0 then is_known = tonumber(values[item[1]][at[item] + 2] or '0') >= item[6] end
+local used_of, held_of, unseeded, unseeded_rings = {}, {}, {}, {} -- of each counter; false: it is not there
+for index = 1, #counters do
+  local item = counters[index]
+  local found, place = values[item[1]], at[index]
+  local used = found[place] and tonumber(found[place])
+  local is_known = used and used > -2^51 or not used and item[5] >= since_ms
+  if is_known and item[6] > 0 then is_known = tonumber(found[place + 2] or '0') >= item[6] end
   if not is_known then unseeded[#unseeded + 1] = index end
+  used_of[index], held_of[index] = used or false, tonumber(found[place + 1] or '0')
 end
 for index, item in ipairs(rings) do
   if not values[item[1]][at[item]] and now_ms - since_ms < (SLOTS + 1) * SLOT_SECONDS * 1000 then
@@ -145,7 +149,7 @@ for index, item in ipairs(rings) do
   local ring = ring_read(values[item[1]][at[item]], slot)
   read[index] = ring
   if item[3] > 0 and ring.requests >= item[3] then
-    return { 'rate', index, 'requests', ring_wait(ring, ring.r, ring.requests, item[3] - 1, now_ms), ring.requests }
+    return { 'rate', index, 'requests', ring_wait(ring, 1, ring.requests, item[3] - 1, now_ms), ring.requests }
   end
 end
 
@@ -166,10 +170,9 @@ local function leave_out(model)
     left_out[#left_out + 1] = model
   end
 end
-for index, item in ipairs(counters) do
-  local used = tonumber(values[item[1]][at[item]] or '0')
-  local held = tonumber(values[item[1]][at[item] + 1] or '0')
-  local model = item[8] or 0
+for index = 1, #counters do
+  local item = counters[index]
+  local used, held, model = used_of[index] or 0, held_of[index], item[8] or 0
   if is_light then
     if item[4] >= 0 and model == 0 and item[3] > 1 and used >= item[4] then spent = spent or { 'spent', index, used, held } end
     model = model > 0 and 2 or 0
@@ -197,7 +200,7 @@ for index, item in ipairs(rings) do
     if most < least then
       local goal = item[4] - input - least * choices
       if cap_within(2, item[4] - ring.tokens + ring.held) < least then
-        spent = spent or { 'rate', index, 'tokens', ring_wait(ring, ring.t, ring.tokens, goal, now_ms), ring.tokens }
+        spent = spent or { 'rate', index, 'tokens', ring_wait(ring, 2, ring.tokens, goal, now_ms), ring.tokens }
       else
         held_up = held_up or { 'held', -index, ring.tokens - ring.held, ring.held }
       end
@@ -209,8 +212,7 @@ end
 for index, item in ipairs(counters) do
   local model = item[8] or 0
   if item[4] >= 0 and model > 1 and not out[model] and not is_light then
-    local used = tonumber(values[item[1]][at[item]] or '0')
-    local held = tonumber(values[item[1]][at[item] + 1] or '0')
+    local used, held = used_of[index] or 0, held_of[index]
     if cap_within(item[3], item[4] - used - held) < cap then
       leave_out(model)
       if #left_out == models then spent = spent or { 'spent', index, used, held } end
@@ -225,46 +227,49 @@ if follows then
 end
 
 -- Everything fits: take it all.
+local is_kept = {}
+for index = 1, #counters do
+  local model = counters[index][8] or 0
+  is_kept[index] = not (out[model] or is_answered and model > 0)
+end
 if #left_out > 0 or is_answered then
   local kept = {}
-  for _, item in ipairs(counters) do
-    local model = item[8] or 0
-    if not (out[model] or is_answered and model > 0) then kept[#kept + 1] = item end
+  for index = 1, #counters do
+    if is_kept[index] then kept[#kept + 1] = counters[index] end
   end
-  counters, demand[10] = kept, kept
+  demand[10] = kept
   if is_answered then demand[4], demand[5], demand[6], demand[8], demand[9], demand[12] = 0, 0, 0, 0, 0, {} end
   ARGV[3] = cmsgpack.pack(demand)
 end
 local tokens = input + cap * choices
 local nano = input_nano + math.ceil(cap * output_pico / 1000)
 local amounts = { 1, tokens, nano }
-local sets = { {}, {} }
-local function set(hash, field, value)
-  local list = sets[hash]
-  list[#list + 1] = field
-  list[#list + 1] = type(value) == 'number' and string.format('%.0f', value) or value
+local sets, set_sizes = { {}, {} }, { 0, 0 }
+local function set(hash, field, value) -- a number as text: Redis takes three times as long to write it
+  local list, size = sets[hash], set_sizes[hash]
+  list[size + 1], list[size + 2], set_sizes[hash] = field, value, size + 2
 end
-for _, item in ipairs(counters) do
-  local found = values[item[1]]
-  if not found[at[item]] then set(item[1], item[2], 0) end
-  set(item[1], 'h' .. item[2], tonumber(found[at[item] + 1] or '0') + amounts[item[3]])
+for index = 1, #counters do
+  if is_kept[index] then
+    local item = counters[index]
+    if not used_of[index] then set(item[1], item[2], '0') end
+    set(item[1], names[item[1]][at[index] + 1], string.format('%d', held_of[index] + amounts[item[3]]))
+  end
 end
 local requests_ring, requests_left, tokens_ring, tokens_left = 0, -1, 0, -1
 for index, item in ipairs(rings) do
   local ring = read[index]
-  ring.held = ring.held + tokens
-  ring_add(ring, ring.head, 1, tokens)
-  set(item[1], item[2], ring_pack(ring))
-  local left = item[3] - ring.requests - 1
+  set(item[1], item[2], ring_add(ring, tokens, ring.head, 1, tokens))
+  local left = item[3] - ring.requests
   if item[3] > 0 and (requests_ring == 0 or left < requests_left) then requests_ring, requests_left = index, left end
-  left = item[4] - ring.tokens - tokens
+  left = item[4] - ring.tokens
   if item[4] > 0 and (tokens_ring == 0 or left < tokens_left) then tokens_ring, tokens_left = index, left end
 end
 for _, item in ipairs(slots) do
-  set(item[1], item[2], tonumber(values[item[1]][at[item]] or '0') + 1)
+  set(item[1], item[2], string.format('%d', (values[item[1]][at[item]] or 0) + 1))
 end
-if #sets[1] > 0 then redis.call('HSET', KEYS[2], unpack(sets[1])) end
-if #sets[2] > 0 then
+if set_sizes[1] > 0 then redis.call('HSET', KEYS[2], unpack(sets[1])) end
+if set_sizes[2] > 0 then
   if not is_user_begun then begin_user(KEYS[5], epoch, 0) end
   redis.call('HSET', KEYS[5], unpack(sets[2]))
   if demand[14] > 0 then redis.call('EXPIRE', KEYS[5], demand[14]) else redis.call('PERSIST', KEYS[5]) end

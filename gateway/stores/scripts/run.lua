@@ -2,13 +2,17 @@
 --
 -- A server that was killed and started again may have lost the last seconds of what it had acknowledged, for its append-only file is
 -- written behind; so may a replica that has taken over. Neither can be told from the data, but both are another run.
+local RUN_DIGITS = 40 -- hexadecimal ones
+
 local function server_run()
-  return string.match(redis.call('INFO', 'server'), 'run_id:(%x+)')
+  local info = redis.call('INFO', 'server')
+  local _, before = string.find(info, 'run_id:', 1, true)
+  return string.sub(info, before + 1, before + RUN_DIGITS)
 end
 
 -- The epoch if it is of this run of the server, else nil: then the tenant's counters are to be opened again.
 local function current(epoch)
-  if epoch and string.match(epoch, ':(%x+)$') == server_run() then return epoch end
+  if epoch and string.sub(epoch, -RUN_DIGITS) == server_run() then return epoch end
 end
 
 -- An end user's counters are good in the epoch that they were begun in.

@@ -11,6 +11,7 @@ from django_redis import get_redis_connection
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from billing import rings
 from gateway.stores.redis import Script
 
 MINUTE_MS, LATE_MS = 60_000, 3_000
@@ -18,16 +19,15 @@ REQUESTS, TOKENS = 5, 1_000
 
 # Each arrival is {ms since the last one, tokens that it holds, ms until it is settled, tokens that it used}; returned is for each whether
 # it was let in, and if not, after how many ms it would have been. As reserve.lua and settle.lua call the ring, with a clock of our own.
-_HARNESS = """
+_HARNESS = (
+    """
 local arrivals, packed, now, answers, open = cmsgpack.unpack(ARGV[1]), nil, 1800000000000, {}, {}
 local function settle(upto)
   table.sort(open, function(a, b) return a[1] < b[1] end)
   while open[1] and open[1][1] <= upto do
     local due = table.remove(open, 1)
     local ring = ring_read(packed, math.floor(due[1] / 1000 / SLOT_SECONDS))
-    ring.held = math.max(0, ring.held - due[3])
-    ring_add(ring, due[2], 0, due[4] - due[3])
-    packed = ring_pack(ring)
+    packed = ring_add(ring, -due[3], due[2], 0, due[4] - due[3])
   end
 end
 for _, arrival in ipairs(arrivals) do
@@ -36,21 +36,22 @@ for _, arrival in ipairs(arrivals) do
   local slot = math.floor(now / 1000 / SLOT_SECONDS)
   local ring = ring_read(packed, slot)
   if ring.requests >= REQUESTS then
-    answers[#answers + 1] = { 0, ring_wait(ring, ring.r, ring.requests, REQUESTS - 1, now) }
+    answers[#answers + 1] = { 0, ring_wait(ring, 1, ring.requests, REQUESTS - 1, now) }
   elseif ring.tokens + arrival[2] > TOKENS then
-    answers[#answers + 1] = { 0, ring_wait(ring, ring.t, ring.tokens, TOKENS - arrival[2], now) }
+    answers[#answers + 1] = { 0, ring_wait(ring, 2, ring.tokens, TOKENS - arrival[2], now) }
   else
-    ring.held = ring.held + arrival[2]
-    ring_add(ring, ring.head, 1, arrival[2])
-    packed = ring_pack(ring)
+    packed = ring_add(ring, arrival[2], ring.head, 1, arrival[2])
     open[#open + 1] = { now + arrival[3], ring.head, arrival[2], arrival[4] }
     answers[#answers + 1] = { 1, 0 }
   end
 end
 settle(now + 10000000)
 local last = ring_read(packed, math.floor(now / 1000 / SLOT_SECONDS))
-return { answers, last.held }
-""".replace("REQUESTS", str(REQUESTS)).replace("TOKENS", str(TOKENS))
+return { answers, last.held, packed or string.rep("\\0", BYTES) }
+""".replace("REQUESTS", str(REQUESTS))
+    .replace("TOKENS", str(TOKENS))
+    .replace("BYTES", str(rings.BYTES))
+)
 
 
 class Arrival(NamedTuple):
@@ -78,9 +79,11 @@ def run(arrivals: list[Arrival]) -> tuple[list[list[int]], int]:
     told = [
         (item.after_ms, item.holds, item.settles_after_ms, item.holds * item.used_percent // 100) for item in arrivals
     ]
-    answers, held = get_redis_connection("default").eval(
+    answers, held, packed = get_redis_connection("default").eval(
         f"{Script('ring').text}\n{_HARNESS}", 0, msgspec.msgpack.encode(told)
     )
+    state = rings.unpack(packed)
+    assert rings.pack(state) == packed  # the sums that are kept beside the slots are theirs
     return answers, held
 
 

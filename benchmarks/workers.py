@@ -1,7 +1,9 @@
-"""`make bench-workers`: the same load on one gateway process and on two, alternating in one run.
+"""`make bench-workers`: one gateway process, two that share twice the clients, and two that have nothing in common, alternating in one run.
 
-Linear means that a request costs no more CPU where two processes share the work, neither in them nor in Redis. Clients and simulator take
-part of the same cores, so requests per second say little on a machine that has only two.
+Linear means that a request costs no more CPU where two processes share the work, neither in them nor in Redis. On a small machine it may
+all the same, as they share its caches and cores: how much of that is the machine's own is told by two whole systems beside each
+other, each with a Redis of its own. Each process has as many clients in all three, for the more requests are under way, the more
+leave in one system call. Clients and simulator take part of the same cores, so requests per second say little where there are only two.
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ import argparse
 import asyncio
 import statistics
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import psutil
 
@@ -27,56 +29,69 @@ def main() -> None:
     parser.add_argument("--scale", type=float, default=0.5, help="share of each case's requests (default: %(default)s)")
     options = parser.parse_args()
     cases = [replace(case, clients=case.clients * 2) for case in CASES if case.name in USUAL]
-    with stack.running(other={}) as running:
-        asyncio.run(_measure(running, cases, rounds=options.rounds, scale=options.scale))
+    with stack.running(other={}) as running, stack.running() as elsewhere:
+        asyncio.run(_measure(running, elsewhere, cases, rounds=options.rounds, scale=options.scale))
 
 
-async def _measure(running: stack.Stack, cases: list[Case], *, rounds: int, scale: float) -> None:
+@dataclass(frozen=True)
+class Side:
+    """A gateway process that is called, and the system that it belongs to."""
+
+    system: stack.Stack
+    url: str
+    pid: int
+
+
+async def _measure(
+    running: stack.Stack, elsewhere: stack.Stack, cases: list[Case], *, rounds: int, scale: float
+) -> None:
     print(
-        f"CPU µs per request, of the gateway's processes and of Redis, and requests a second; medians of {rounds} rounds, 32 clients\n"
+        f"CPU µs per request, of the gateway's processes and of Redis, and requests a second; medians of {rounds} rounds, 32 clients each\n"
     )
-    titles = ("one process", "two", "ratio", "Redis, one", "two", "req/s, one", "two")
+    first = Side(running, running.gateway_url, running.gateway_pid)
+    ways = {
+        "one process": [first],
+        "two": [first, Side(running, running.other_url, running.other_pid)],
+        "two apart": [first, Side(elsewhere, elsewhere.gateway_url, elsewhere.gateway_pid)],
+    }
+    titles = [*ways, "two/one", "two/apart", "Redis, one", "two", "apart", "req/s, one", "two", "apart"]
     print(f"{'':36}" + "".join(f"{title:>13}" for title in titles))
     for case in cases:
-        found = []
+        found: dict[str, list[tuple[float, float, float]]] = {way: [] for way in ways}
         for number in range(rounds + 1):
-            order = (1, 2) if number % 2 else (2, 1)
-            done = {workers: await _round(running, case, scale, workers) for workers in order}
-            if number:  # the first round warms up
-                found.append((done[1], done[2]))
-        one, two = ([[pair[side][what] for pair in found] for what in range(3)] for side in (0, 1))
-        ratio = statistics.median(pair[1][0] / pair[0][0] for pair in found)
-        middle = statistics.median
-        figures = [
-            middle(one[0]),
-            middle(two[0]),
-            ratio,
-            middle(one[1]),
-            middle(two[1]),
-            middle(one[2]),
-            middle(two[2]),
-        ]
-        cells = [f"{figure:13.2f}" if place == 2 else f"{figure:13.0f}" for place, figure in enumerate(figures)]
+            for way in sorted(ways, reverse=bool(number % 2)):
+                figures = await _round(ways[way], case, scale)
+                if number:  # the first round warms up
+                    found[way].append(figures)
+        cpu, redis, pace = ([[row[what] for row in found[way]] for way in ways] for what in range(3))
+        cells = [f"{statistics.median(values):13.0f}" for values in cpu]
+        for other in (0, 2):
+            ratios = [two / one for two, one in zip(cpu[1], cpu[other], strict=True)]
+            cells.append(f"{statistics.median(ratios):13.2f}")
+        cells += [f"{statistics.median(values):13.0f}" for values in [*redis, *pace]]
         print(f"{case.name.partition(',')[0] + case.name.partition('clients')[2]:36}" + "".join(cells), flush=True)
 
 
-async def _round(running: stack.Stack, case: Case, scale: float, workers: int) -> tuple[float, float, float]:
+async def _round(sides: list[Side], case: Case, scale: float) -> tuple[float, float, float]:
     """CPU µs per request of the gateway's processes and of Redis, and requests a second, with the load spread over so many processes."""
-    urls = [running.gateway_url, running.other_url][:workers]
-    clients = case.clients // workers
-    count = int(case.count * scale) // workers // clients * clients
-    pids = (running.gateway_pid, running.other_pid, running.redis_pid)
-    watched = Watched(gateway_pid=running.gateway_pid, redis_pid=running.redis_pid, redis_url=running.redis_url)
-    headers = {"content-type": "application/json", **identity(running, case)}
-    loads = [
-        Load(url, case.path, case.body(), headers, clients, count, changing=case.has_changing_prompt) for url in urls
-    ]
-    before, began = [cpu_seconds(psutil.Process(pid)) for pid in pids], time.perf_counter()
-    await asyncio.gather(*[run(load, watched) for load in loads])
+    clients = case.clients
+    count = int(case.count * scale) // len(sides) // clients * clients
+    runs = []
+    for side in sides:
+        system = side.system
+        headers = {"content-type": "application/json", **identity(system, case)}
+        load = Load(side.url, case.path, case.body(), headers, clients, count, changing=case.has_changing_prompt)
+        watched = Watched(gateway_pid=side.pid, redis_pid=system.redis_pid, redis_url=system.redis_url)
+        runs.append(run(load, watched))
+    gateways = [psutil.Process(side.pid) for side in sides]
+    stores = [psutil.Process(pid) for pid in {side.system.redis_pid for side in sides}]
+    before = [sum(map(cpu_seconds, of)) for of in (gateways, stores)]
+    began = time.perf_counter()
+    await asyncio.gather(*runs)
     seconds = time.perf_counter() - began
-    first, second, redis = (cpu_seconds(psutil.Process(pid)) - then for pid, then in zip(pids, before, strict=True))
-    total = count * workers
-    return (first + second) / total * 1e6, redis / total * 1e6, total / seconds
+    gateway, redis = (sum(map(cpu_seconds, of)) - then for of, then in zip((gateways, stores), before, strict=True))
+    total = count * len(sides)
+    return gateway / total * 1e6, redis / total * 1e6, total / seconds
 
 
 if __name__ == "__main__":

@@ -16,7 +16,8 @@ _RANDOM_BYTES = 10
 _AT_ONCE = 256  # random numbers that are asked of the system in one call
 
 _random: Iterator[bytes] = iter(())
-_set = object.__setattr__
+_UNKNOWN = SafeUUID.unknown
+_set_number, _set_safety = UUID.int.__set__, UUID.is_safe.__set__  # type: ignore[attr-defined]  # its slots, which it guards
 
 
 def uuid7(unix_ms: int | None = None, *, without: int = 0) -> UUID:
@@ -32,8 +33,8 @@ def uuid7(unix_ms: int | None = None, *, without: int = 0) -> UUID:
 def of_int(number: int) -> UUID:
     """`UUID(int=number)`, without its checks, which take two thirds of its time. `number` must be one of 128 bits."""
     made = UUID.__new__(UUID)
-    _set(made, "int", number)
-    _set(made, "is_safe", SafeUUID.unknown)
+    _set_number(made, number)
+    _set_safety(made, _UNKNOWN)
     return made
 
 

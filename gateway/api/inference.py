@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 from urllib.parse import quote
 
@@ -102,6 +103,12 @@ def _repeated(answer: Repeat, exchange: Exchange) -> WholeResponse:
     return response
 
 
+@lru_cache(maxsize=1024)
+def _quoted(text: str) -> str:
+    """Fit for a header's value, and readable; mostly one of a few texts."""
+    return quote(text, safe=" ,;:=()'$")
+
+
 def _describe(response: LeanResponse, exchange: Exchange, surface: Surface) -> None:
     """Who answered, whether from a cache, whether the output was capped, and what is left of the limits per minute."""
     headers = response.headers
@@ -112,19 +119,19 @@ def _describe(response: LeanResponse, exchange: Exchange, surface: Surface) -> N
     if exchange.cache and (answered_by or exchange.cached or exchange.control.only_if_cached):
         headers["x-tollgate-cache"] = exchange.cache
         if exchange.cache_reason:
-            headers["x-tollgate-cache-reason"] = quote(exchange.cache_reason, safe=" ;:,=()'")
+            headers["x-tollgate-cache-reason"] = _quoted(exchange.cache_reason)
     if exchange.attempts_made:
         headers["x-tollgate-attempts"] = str(exchange.attempts_made)
     if (exchange.ended or exchange.skipped) and (passed := _passed_over(exchange)):
-        headers["x-tollgate-fallback-from"] = quote(passed, safe=" ,:()$'")
+        headers["x-tollgate-fallback-from"] = _quoted(passed)
     if exchange.cascade:
         headers["x-tollgate-cascade"] = exchange.cascade
     if exchange.output_cap is not None:
         headers["x-tollgate-max-tokens"] = str(exchange.output_cap)
         if exchange.lowered_by:
-            headers["x-tollgate-max-tokens-lowered-by"] = quote(exchange.lowered_by, safe=" ,:()$")
+            headers["x-tollgate-max-tokens-lowered-by"] = _quoted(exchange.lowered_by)
     if exchange.cheaper is not None:
-        headers["x-tollgate-degraded-by"] = quote(exchange.cheaper.budget, safe=" ,:()$")
+        headers["x-tollgate-degraded-by"] = _quoted(exchange.cheaper.budget)
     if exchange.context is not None:
         headers["x-tollgate-context"] = rendering.context(exchange.context)
     if exchange.prefix_cache.read_tokens or exchange.prefix_cache.written_tokens:

@@ -28,7 +28,7 @@ class Broken(Exception):
     """What was found is no entry."""
 
 
-class Head(msgspec.Struct, array_like=True, frozen=True):
+class Head(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """What an answer is, and whose. `task`, `key_id`, `tags` and `end_user` stand at places that the scripts know: it can be purged by
     them."""
 
@@ -44,7 +44,7 @@ class Head(msgspec.Struct, array_like=True, frozen=True):
     end_user: str = ""  # who asked; others may be given it, unless the policy keeps them apart
 
 
-class Entry(msgspec.Struct, frozen=True):
+class Entry(msgspec.Struct, frozen=True, gc=False):
     """A cached answer: whole, in the format of the surface that it was asked on."""
 
     head: Head

@@ -41,7 +41,7 @@ def assembled(exchange: Exchange, usage: Usage) -> bytes | None:
     return exchange.assembly.whole(said)
 
 
-class Kept(msgspec.Struct, frozen=True):
+class Kept(msgspec.Struct, frozen=True, gc=False):
     """What a settlement does to the cache, as `Settlement` takes it; all empty for nothing."""
 
     digest: str = ""

@@ -28,7 +28,7 @@ from gateway.types import Endpoint, Model, Plan, Request
 THINKING_MARGIN = 64  # output tokens that thinking must leave
 
 
-class Terms(msgspec.Struct, frozen=True):
+class Terms(msgspec.Struct, frozen=True, gc=False):
     """A demand, and what its lines stand for."""
 
     demand: Demand
@@ -104,7 +104,7 @@ def light(exchange: Exchange, request: Request, plan: Plan, tier: str, runtime: 
     return Terms(demand, found)
 
 
-class Calls(msgspec.Struct, frozen=True):
+class Calls(msgspec.Struct, frozen=True, gc=False):
     """What a plan's calls may take: the input's tokens of one and of all, its highest cost, and the highest rate of output in
     pico-dollars per token, as if `amount` calls were made."""
 

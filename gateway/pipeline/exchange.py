@@ -17,7 +17,7 @@ from gateway.context.summaries import Wanted
 from gateway.errors import GatewayError
 from gateway.prefix.decision import Decision
 from gateway.stores.content_record import Heard
-from gateway.stores.counters import Hold
+from gateway.stores.counters import Demand, Hold
 from gateway.stores.flights import Flight
 from gateway.stores.lookups import Lookup
 from gateway.types import (
@@ -43,7 +43,7 @@ def new_request_id() -> UUID:
     return uuid7(without=ATTEMPT_BYTE)
 
 
-class PaceLeft(msgspec.Struct, frozen=True):
+class PaceLeft(msgspec.Struct, frozen=True, gc=False):
     """What is left of the tightest limits per minute; a limit of 0: there is none."""
 
     requests_limit: int
@@ -55,7 +55,7 @@ class PaceLeft(msgspec.Struct, frozen=True):
 HIT, SEMANTIC, STALE, MISS, BYPASS = "hit", "semantic", "stale", "miss", "bypass"  # what an answer says of the caches
 
 
-class Cached(msgspec.Struct, frozen=True):
+class Cached(msgspec.Struct, frozen=True, gc=False):
     """An answer from a cache, in the caller's format and as it was asked for, whole or as a stream.
 
     `status`: HIT, SEMANTIC, or STALE: given because no model could answer. `saved_nanousd`: what it cost when it was made, where it was
@@ -71,7 +71,7 @@ class Cached(msgspec.Struct, frozen=True):
     similarity: float | None = None
 
 
-class Caching(msgspec.Struct, frozen=True):
+class Caching(msgspec.Struct, frozen=True, gc=False):
     """What a request has to do with the exact cache: what it asks of it, and why its answer is not kept (empty: it is).
 
     `version`: of the configuration this was decided under. `is_detour`: a model of the route is passed over for the moment.
@@ -100,7 +100,7 @@ class Meaning(NamedTuple):
     vector: Sequence[float] | None = None
 
 
-class Ending(msgspec.Struct, frozen=True):
+class Ending(msgspec.Struct, frozen=True, gc=False):
     """How a request ended: its whole answer, if it has one, or why it has none (`failed`)."""
 
     body: bytes | None
@@ -158,6 +158,7 @@ class Exchange:
         "conversation",
         "cost_nanousd",
         "demand",
+        "demanded",
         "ended",
         "ending",
         "endpoint",
@@ -256,7 +257,8 @@ class Exchange:
         self.input_bound = 0
         self.output_cap: int | None = None
         self.lowered_by = ""
-        self.demand = b""
+        self.demand = b""  # as the scripts take it, and what that was made of
+        self.demanded: Demand | None = None
         self.left_out: frozenset[int] = frozenset()  # models of the plan, from 1 on, whose own budgets have no room
         self.hold: Hold | None = None
         self.top_ups: list[Hold] = []  # held on top, as failed calls have cost something

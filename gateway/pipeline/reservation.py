@@ -25,7 +25,7 @@ from gateway.pipeline.observability import HOLD_WAITS
 from gateway.routing import conditions
 from gateway.runtime import Runtime
 from gateway.stores import counters
-from gateway.stores.counters import TENANT_HASH, Hold
+from gateway.stores.counters import TENANT_HASH, Demand, Hold
 from gateway.stores.lookups import Lookup
 from gateway.types import Cheaper, Plan, Request
 
@@ -147,6 +147,7 @@ async def _reserve(exchange: Exchange, request: Request, plan: Plan, runtime: Ru
 
 
 def _hold(exchange: Exchange, request: Request, terms: Terms) -> Hold:
+    exchange.demanded = terms.demand
     exchange.demand = counters.encode(terms.demand)
     return Hold(
         tenant_id=exchange.snapshot.tenant_id,
@@ -166,7 +167,7 @@ def _accept(exchange: Exchange, terms: Terms, hold: Hold, verdict: list[Any]) ->
     exchange.hold = hold
     if left_out:
         exchange.left_out = frozenset(map(int, left_out))
-        exchange.demand = hold.demand = counters.encode(counters.without(terms.demand, exchange.left_out))
+        _holds_less(exchange, hold, counters.without(terms.demand, exchange.left_out))
     _set_cap(exchange, terms, int(cap))
     if lowered_by > 0:
         exchange.lowered_by = terms.applying.counters[lowered_by - 1].limit.name
@@ -179,9 +180,14 @@ def _accept_hit(exchange: Exchange, terms: Terms, hold: Hold, verdict: list[Any]
     exchange.hold = hold
     held = counters.light(terms.demand)
     if held is not terms.demand:
-        exchange.demand = hold.demand = counters.encode(held)
+        _holds_less(exchange, hold, held)
     exchange.output_cap, exchange.held_nanousd = None, 0
     _note_pace(exchange, terms, verdict)
+
+
+def _holds_less(exchange: Exchange, hold: Hold, demand: Demand) -> None:
+    exchange.demanded = demand
+    exchange.demand = hold.demand = counters.encode(demand)
 
 
 async def _without(exchange: Exchange, hold: Hold, runtime: Runtime) -> Lookup | None:

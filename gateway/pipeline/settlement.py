@@ -213,7 +213,8 @@ async def _settle(
             cache=kept.cache,
             entry=kept.entry,
             content=content,
-        )
+        ),
+        exchange.demanded,
     )
     try:
         await settled

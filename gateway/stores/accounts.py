@@ -13,6 +13,7 @@ import logging
 import time
 from collections import defaultdict, deque
 from collections.abc import Awaitable, Callable
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -21,8 +22,9 @@ import msgspec
 from billing.limits import Allowance
 from gateway.errors import StoreUnavailable
 from gateway.stores import counters
-from gateway.stores.counters import Hold, Settlement
+from gateway.stores.counters import Demand, Hold, Settlement
 from gateway.stores.lookups import Lookup
+from gateway.stores.recent import Recent
 from gateway.stores.redis import RedisStore
 from gateway.stores.spool import Spool, SpoolError
 from gateway.stores.unkept import Unkept
@@ -33,8 +35,6 @@ BEAT_SECONDS = 1.0
 RENEW_AFTER = 0.25  # of the lease: most requests are over before
 WOKEN = 2  # by one settlement
 ADMITTED = (b"ok", b"hit")  # verdicts
-RECENT_SECONDS = 15.0  # a drain is a second behind, at most a few
-MOST_RECENT_CONTENT_BYTES = 64 * 1024 * 1024  # beyond it what is recent is kept without the prompts and answers
 
 _settlements = msgspec.msgpack.Decoder(Settlement)
 
@@ -54,8 +54,7 @@ class Accounts:
         self._holds: dict[str, Hold] = {}
         self._restoring: dict[str, asyncio.Future[None]] = {}
         self._waiting: defaultdict[UUID, deque[asyncio.Future[None]]] = defaultdict(deque)
-        self._recent: defaultdict[str, deque[tuple[float, Settlement]]] = defaultdict(deque)  # by tenant
-        self._recent_content_bytes = 0
+        self._recent = Recent()
         self._epochs: dict[UUID, str] = {}
         self._looking: dict[UUID, asyncio.Task[None]] = {}
         self._unanswered: set[str] = set()  # reservations whose request went away before the reply came
@@ -80,7 +79,7 @@ class Accounts:
             raise
         if verdict[0] in ADMITTED:
             hold.output_cap = int(verdict[1])
-            hold.epoch = verdict[3].decode()
+            hold.epoch = _epoch(verdict[3])
             # Not overwritten: a beat that sees another epoch puts back what the lost one had.
             self._epochs.setdefault(hold.tenant_id, hold.epoch)
         else:
@@ -111,8 +110,9 @@ class Accounts:
         left[1] -= nanousd
         return True
 
-    async def settle(self, settlement: Settlement) -> None:
-        """Charge, release and record; into the spool if Redis is away. Never raises but when cancelled."""
+    async def settle(self, settlement: Settlement, demand: Demand | None = None) -> None:
+        """Charge, release and record; into the spool if Redis is away. Never raises but when cancelled. `demand`: what the settlement's was
+        made of, which takes less room to remember."""
         # Off the books before it is sent, so that a hold that is being settled is not put back afterwards.
         self._holds.pop(settlement.request_id, None)
         try:
@@ -131,10 +131,10 @@ class Accounts:
             self._begin_beating()
             await self._keep(settlement)  # what it records comes back with it, not also from what is recent
         except asyncio.CancelledError:
-            self._note(settlement)  # it is on its way
+            self._recent.note(settlement, demand, time.monotonic())  # it is on its way
             raise
         else:
-            self._note(settlement)
+            self._recent.note(settlement, demand, time.monotonic())
         finally:
             if self._waiting:
                 self._wake(UUID(settlement.tenant_id))
@@ -193,15 +193,11 @@ class Accounts:
     async def look_after(self) -> None:
         """One beat. Raises `StoreUnavailable` if Redis is away."""
         now = time.monotonic()
-        for owner, recent in list(self._recent.items()):
-            while recent and now - recent[0][0] > RECENT_SECONDS:
-                self._recent_content_bytes -= len(recent.popleft()[1].content)
-            if not recent:
-                del self._recent[owner]
+        self._recent.forget_old(now)
         was_cut_off = self.is_cut_off
         if was_cut_off:
             await self.redis.call("PING")
-        tenants = {hold.tenant_id for hold in self._holds.values()} | {UUID(owner) for owner in self._recent}
+        tenants = {hold.tenant_id for hold in self._holds.values()} | set(map(UUID, self._recent.tenants()))
         for tenant_id in tenants:
             await self._look_after_tenant(tenant_id, now)
         for tenant_id in self._epochs.keys() - tenants:
@@ -232,7 +228,7 @@ class Accounts:
 
     async def _put_back(self, tenant_id: UUID, epoch: str, lost: list[Hold]) -> None:
         """Redis has lost of the tenant's data. What this process knows goes back, before requests are admitted again."""
-        recent = [settlement for _, settlement in self._recent.get(str(tenant_id), ())]
+        recent = self._recent.of(str(tenant_id))
         logger.warning("tenant %s: %s holds and %s settlements go back to Redis", tenant_id, len(lost), len(recent))
         # All at once: one after the other could take longer than requests are kept waiting. A settlement is made again rather than its
         # records alone, as the hold that it released may be there again.
@@ -266,16 +262,7 @@ class Accounts:
 
     async def _settle_again(self, settlement: Settlement) -> None:
         await counters.settle(self.redis, settlement)
-        self._note(settlement)
-
-    def _note(self, settlement: Settlement) -> None:
-        """Remember what Redis has just been told, in case it forgets before it is drained. An answer that it forgets is made anew."""
-        kept = settlement.without_cache()
-        if kept.content:
-            if self._recent_content_bytes + len(kept.content) > MOST_RECENT_CONTENT_BYTES:
-                kept = msgspec.structs.replace(kept, content=b"")
-            self._recent_content_bytes += len(kept.content)
-        self._recent[settlement.tenant_id].append((time.monotonic(), kept))
+        self._recent.note(settlement, None, time.monotonic())
 
     async def close(self) -> None:
         """Stop looking after the books; what the spool holds stays for the next process."""
@@ -290,6 +277,11 @@ class Accounts:
                 await self._unkept.hand_on(self._spool_one)
             self._unkept.give_up()
         await self._spool.close()
+
+
+@lru_cache(maxsize=4096)
+def _epoch(name: bytes) -> str:
+    return name.decode()
 
 
 def _away() -> StoreUnavailable:

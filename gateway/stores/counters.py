@@ -31,7 +31,7 @@ TENANT_HASH, USER_HASH = 1, 2
 UNLIMITED = -1
 
 
-class CounterLine(msgspec.Struct, array_like=True, frozen=True):
+class CounterLine(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """A counter to check and hold in. `amount` -1: only count. `mark`: usage from which the plan has to change, 0 for none.
 
     `verified_from_ms`: the limit was made or changed in this window, so the counter must have been compared with the ledger since; or 0.
@@ -48,7 +48,7 @@ class CounterLine(msgspec.Struct, array_like=True, frozen=True):
     model: int = 0
 
 
-class RingLine(msgspec.Struct, array_like=True, frozen=True):
+class RingLine(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """A subject's last minute; a limit of 0 does not limit."""
 
     hash: int
@@ -57,7 +57,7 @@ class RingLine(msgspec.Struct, array_like=True, frozen=True):
     tokens: int
 
 
-class SlotLine(msgspec.Struct, array_like=True, frozen=True):
+class SlotLine(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """A subject's requests under way."""
 
     hash: int
@@ -65,7 +65,7 @@ class SlotLine(msgspec.Struct, array_like=True, frozen=True):
     amount: int
 
 
-class Demand(msgspec.Struct, array_like=True, frozen=True):
+class Demand(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """What a request asks of its limits. Tokens, nano-dollars, pico-dollars per token."""
 
     lease_ms: int
@@ -178,7 +178,7 @@ def _settle_keys(tenant_id: str) -> tuple[str, str, str, str, str, str]:
     )
 
 
-class Settlement(msgspec.Struct, array_like=True, frozen=True):
+class Settlement(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """Everything the settle script is called with; what the spool keeps while Redis is away. `content`: what is stored of the request's
     prompt and answer; empty: nothing."""
 
@@ -200,9 +200,11 @@ class Settlement(msgspec.Struct, array_like=True, frozen=True):
     entry: bytes = b""
     content: bytes = b""
 
-    def without_cache(self) -> Settlement:
+    def without_cache(self, *, is_demand_kept: bool = True) -> Settlement:
         """The same, leaving the cache alone: by the time it is repeated, nobody waits for an answer, and there is room for a new one."""
-        return msgspec.structs.replace(self, digest="", cache=b"", entry=b"") if self.digest else self
+        if is_demand_kept:
+            return msgspec.structs.replace(self, digest="", cache=b"", entry=b"") if self.digest else self
+        return msgspec.structs.replace(self, digest="", cache=b"", entry=b"", demand=b"")
 
     def keys(self) -> list[str]:
         usage, own, holds, leases, swept, content = _settle_keys(self.tenant_id)

@@ -7,7 +7,7 @@ import msgspec
 FLIGHT_LEASE_MS = 4000  # a flight whose process has died is taken over after that; prolonged every second
 
 
-class Lookup(msgspec.Struct, frozen=True):
+class Lookup(msgspec.Struct, frozen=True, gc=False):
     """What a reservation asks of the tenant's cached answers: to be given the one with this fingerprint, nothing but that, to wait for
     another request that asks the same, or to be waited for."""
 
@@ -30,7 +30,7 @@ class Lookup(msgspec.Struct, frozen=True):
         return ("r" if self.reads else "") + ("o" if self.reads_only else "") + ("j" if self.joins else "")
 
 
-class CacheWrite(msgspec.Struct, array_like=True, frozen=True):
+class CacheWrite(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """What a settlement does to the tenant's cached answers besides storing one: how long and in how much room, and what it counts."""
 
     fresh_ms: int = 0

@@ -11,7 +11,7 @@ from uuid import UUID
 import msgspec
 
 
-class Trail(msgspec.Struct, array_like=True, frozen=True):
+class Trail(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """How a request came to an attempt, for whoever looks at its trace. What has a column of its own in the log is not repeated here.
 
     `rates`: picodollars per token of plain input, cache read, cache written for 5 minutes and for an hour, and output, as they were
@@ -35,7 +35,7 @@ class Trail(msgspec.Struct, array_like=True, frozen=True):
     traceparent: str = ""
 
 
-class UsageRecord(msgspec.Struct, array_like=True, frozen=True):
+class UsageRecord(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """Units: tokens, nano-dollars, milliseconds since 1970 (`accepted_ms`), milliseconds, microseconds per step.
 
     `is_final`: it tells how the request ended; the others are attempts that failed before. `opens_model`: the request's first call of that

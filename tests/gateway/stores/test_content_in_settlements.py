@@ -9,7 +9,7 @@ import pytest
 from django.conf import settings
 from django_redis import get_redis_connection
 
-from gateway.stores import accounts as books
+from gateway.stores import recent
 from gateway.stores.accounts import Accounts
 from gateway.stores.counters import Settlement
 from gateway.stores.redis import RedisStore
@@ -53,12 +53,13 @@ async def test_it_waits_in_the_spool_while_redis_is_away(accounts):
 
 async def test_what_a_process_remembers_of_it_is_bounded(accounts, monkeypatch):
     """For the case that Redis forgets; then the records come again all the same."""
-    monkeypatch.setattr(books, "MOST_RECENT_CONTENT_BYTES", 25)
+    monkeypatch.setattr(recent, "MOST_CONTENT_BYTES", 25)
     tenant_id = uuid4()
     for _ in range(3):
         await accounts.settle(settlement(tenant_id, b"x" * 10))
-    assert [len(kept.content) for recent in accounts._recent.values() for _, kept in recent] == [10, 10, 0]
-    assert all(kept.records for recent in accounts._recent.values() for _, kept in recent)
+    remembered = accounts._recent.of(str(tenant_id))
+    assert [len(kept.content) for kept in remembered] == [10, 10, 0]
+    assert all(kept.records for kept in remembered)
     assert waiting(tenant_id) == [b"x" * 10] * 3
 
 

@@ -139,7 +139,10 @@ class MakeConsoleRole(_SqlOperation):
 
 
 class MakeTenantFunctions(_SqlOperation):
-    """What policies and triggers call; and the one that raises configuration versions is given the right to, whoever edits. May be repeated."""
+    """What policies and triggers call; and the one that raises configuration versions is given the right to, whoever edits.
+
+    May be repeated.
+    """
 
     def database_forwards(self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any) -> None:
         self.run(schema_editor, with_owners_rights(schema_editor.connection, FUNCTIONS))

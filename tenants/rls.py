@@ -43,33 +43,54 @@ BUSY = {"23505", "42710", "XX000", "40001"}  # it is there by now, or somebody e
 NOT_ALLOWED = "42501"
 
 # What the database does by itself, whoever's statement it follows, it does with its owner's rights and for no tenant. The last schema is
-# named since temporary tables, which anybody may make, would be looked at first.
-DEFINER = "SECURITY DEFINER SET search_path = pg_catalog, {schema}, pg_temp SET app.tenant_id = ''"
+# named since temporary tables, which anybody may make, would be looked at first. The tenant is left and entered again in a function's body,
+# since only a superuser may give a function `SET app.tenant_id`; where it raises, the rollback enters again.
+DEFINER = "SECURITY DEFINER SET search_path = pg_catalog, {schema}, pg_temp"
+ENTERED = "entered text := coalesce(current_setting('app.tenant_id', true), '');"
+LEAVE = "PERFORM set_config('app.tenant_id', '', true);"
+ENTER_AGAIN = "PERFORM set_config('app.tenant_id', entered, true);"
 FUNCTIONS = """
-CREATE FUNCTION tollgate_tenant() RETURNS uuid LANGUAGE sql STABLE PARALLEL SAFE AS
+CREATE OR REPLACE FUNCTION tollgate_tenant() RETURNS uuid LANGUAGE sql STABLE PARALLEL SAFE AS
     $$ SELECT nullif(current_setting('app.tenant_id', true), '')::uuid $$;
 
 -- Arguments: the referring column; the table, the column and the type of what it refers to.
-CREATE FUNCTION tollgate_same_tenant() RETURNS trigger LANGUAGE plpgsql {definer} AS $$
+CREATE OR REPLACE FUNCTION tollgate_same_tenant() RETURNS trigger LANGUAGE plpgsql {definer} AS $$
 DECLARE
+    {entered}
     theirs uuid;
 BEGIN
+    {leave}
     EXECUTE format('SELECT tenant_id FROM %I WHERE %I = $1::%s', TG_ARGV[1], TG_ARGV[2], TG_ARGV[3])
         INTO theirs USING to_jsonb(NEW) ->> TG_ARGV[0];
     IF theirs IS NOT NULL AND theirs IS DISTINCT FROM NEW.tenant_id THEN
         RAISE EXCEPTION '%.% refers to a row of another tenant', TG_TABLE_NAME, TG_ARGV[0] USING
             ERRCODE = 'foreign_key_violation', TABLE = TG_TABLE_NAME, COLUMN = TG_ARGV[0], CONSTRAINT = 'tollgate_same_tenant';
     END IF;
+    {enter_again}
     RETURN NEW;
 END $$;
 
-CREATE FUNCTION tollgate_keep_tenant() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE OR REPLACE FUNCTION tollgate_keep_tenant() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     RAISE EXCEPTION 'a row of % cannot move to another tenant', TG_TABLE_NAME USING
         ERRCODE = 'check_violation', TABLE = TG_TABLE_NAME, COLUMN = 'tenant_id', CONSTRAINT = 'tollgate_keep_tenant';
 END $$;
 
-ALTER FUNCTION tollgate_raise_config_version() {definer};
+CREATE OR REPLACE FUNCTION tollgate_raise_config_version() RETURNS trigger LANGUAGE plpgsql {definer} AS $$
+DECLARE
+    {entered}
+    old_tenant text := CASE WHEN TG_OP <> 'INSERT' THEN to_jsonb(OLD) ->> 'tenant_id' END;
+    new_tenant text := CASE WHEN TG_OP <> 'DELETE' THEN to_jsonb(NEW) ->> 'tenant_id' END;
+BEGIN
+    {leave}
+    IF (TG_OP <> 'INSERT' AND old_tenant IS NULL) OR (TG_OP <> 'DELETE' AND new_tenant IS NULL) THEN
+        UPDATE tenants_tenant SET config_version = config_version + 1;  -- the operator's: it concerns everyone
+    ELSE
+        UPDATE tenants_tenant SET config_version = config_version + 1 WHERE id IN (old_tenant::uuid, new_tenant::uuid);
+    END IF;
+    {enter_again}
+    RETURN NULL;
+END $$;
 """
 DROP_FUNCTIONS = """
 ALTER FUNCTION tollgate_raise_config_version() SECURITY INVOKER RESET ALL;
@@ -118,19 +139,30 @@ class MakeConsoleRole(_SqlOperation):
 
 
 class MakeTenantFunctions(_SqlOperation):
-    """What policies and triggers call; and the one that raises configuration versions is given the right to, whoever edits."""
+    """What policies and triggers call; and the one that raises configuration versions is given the right to, whoever edits.
+
+    May be repeated.
+    """
 
     def database_forwards(self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any) -> None:
-        with schema_editor.connection.cursor() as cursor:
-            cursor.execute("SELECT quote_ident(current_schema())")
-            schema = cursor.fetchone()[0]
-        self.run(schema_editor, FUNCTIONS.replace("{definer}", DEFINER.replace("{schema}", schema)))
+        self.run(schema_editor, with_owners_rights(schema_editor.connection, FUNCTIONS))
 
     def database_backwards(self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any) -> None:
         self.run(schema_editor, DROP_FUNCTIONS)
 
     def describe(self) -> str:
         return "Make the functions of row-level security"
+
+
+def with_owners_rights(connection: Any, functions: str) -> str:
+    """Functions' text with `{definer}`, `{entered}` (among what they declare), `{leave}` and `{enter_again}` filled in."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT quote_ident(current_schema())")
+        definer = DEFINER.replace("{schema}", cursor.fetchone()[0])
+    filled = {"{definer}": definer, "{entered}": ENTERED, "{leave}": LEAVE, "{enter_again}": ENTER_AGAIN}
+    for name, text in filled.items():
+        functions = functions.replace(name, text)
+    return functions
 
 
 def make_role(connection: Any, role: str = ROLE) -> None:

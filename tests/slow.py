@@ -67,4 +67,5 @@ SLOW = (
     "tests/simulator/test_schema_answers.py::test_ends_a_schema_that_requires_itself_without_end",
     "tests/tenants/console/test_isolation.py::test_to_a_stranger_every_page_of_a_console_is_one_that_does_not_exist[post",
     "tests/tenants/console/test_roles.py::test_lists_and_forms_open_as_the_table_says",
+    "tests/tenants/test_plain_login.py",
 )

@@ -8,6 +8,7 @@ many times what they gain. The GIL is released for the whole run of a batch.
 from __future__ import annotations
 
 import json
+import os
 import struct
 import threading
 import weakref
@@ -93,6 +94,7 @@ def _folder() -> Path:
 
 class _Network:
     def __init__(self, folder: Path) -> None:
+        os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # it would tell its makers of the process, the machine and the graph
         try:
             import onnxruntime
         except ImportError as error:  # no wheel for macOS on Intel

@@ -4,7 +4,7 @@ import django.contrib.postgres.fields
 import django.db.models.deletion
 from django.db import migrations, models
 
-from tenants.rls import DEFINER, EnableTenantRls
+from tenants.rls import EnableTenantRls, with_owners_rights
 
 QUARTER = "date_bin('15 minutes', {}, '2000-01-01 00:00Z')"
 # Table → when its answer was asked for, and which of its rows count.
@@ -14,16 +14,22 @@ RATED = {
 }
 # In order, so that what is added up at once is of few days.
 FUNCTION = """
-CREATE FUNCTION tollgate_note_{table}() RETURNS trigger LANGUAGE plpgsql {definer} AS $$
+CREATE OR REPLACE FUNCTION tollgate_note_{table}() RETURNS trigger LANGUAGE plpgsql {definer} AS $$
+DECLARE
+    {entered}
 BEGIN
+    {leave}
     IF TG_OP <> 'DELETE' THEN
         INSERT INTO gateway_ratingchange (tenant_id, at) SELECT DISTINCT tenant_id, {quarter} FROM now_there WHERE {counts} ORDER BY 1, 2;
     END IF;
     IF TG_OP <> 'INSERT' THEN
         INSERT INTO gateway_ratingchange (tenant_id, at) SELECT DISTINCT tenant_id, {quarter} FROM was_there WHERE {counts} ORDER BY 1, 2;
     END IF;
+    {enter_again}
     RETURN NULL;
 END $$;
+"""
+TRIGGERS = """
 CREATE TRIGGER note_inserted AFTER INSERT ON gateway_{table} REFERENCING NEW TABLE AS now_there
     FOR EACH STATEMENT EXECUTE FUNCTION tollgate_note_{table}();
 CREATE TRIGGER note_updated AFTER UPDATE ON gateway_{table} REFERENCING OLD TABLE AS was_there NEW TABLE AS now_there
@@ -35,25 +41,43 @@ INSERT INTO gateway_ratingchange (tenant_id, at) SELECT DISTINCT tenant_id, {qua
 # A day of UTC lies in two days of another zone at most: in those of its first moment and of its last. The lock waits for a worker that adds days
 # up by the old zone, and has the next one wait until the new one is there.
 ZONES = """
-CREATE FUNCTION tollgate_note_time_zone() RETURNS trigger LANGUAGE plpgsql {definer} AS $$
+CREATE OR REPLACE FUNCTION tollgate_note_time_zone() RETURNS trigger LANGUAGE plpgsql {definer} AS $$
+DECLARE
+    {entered}
 BEGIN
+    {leave}
     LOCK TABLE gateway_ratingday IN ROW EXCLUSIVE MODE;
     INSERT INTO gateway_ratingchange (tenant_id, at) SELECT DISTINCT NEW.id, (day + time) AT TIME ZONE 'UTC'
         FROM gateway_ratingday CROSS JOIN (VALUES (time '00:00'), (time '23:59')) AS of (time) WHERE tenant_id = NEW.id AND zone = 'UTC' ORDER BY 2;
+    {enter_again}
     RETURN NULL;
 END $$;
+"""
+ZONES_TRIGGER = """
 CREATE TRIGGER note_time_zone AFTER UPDATE OF timezone ON tenants_tenant FOR EACH ROW
     WHEN (OLD.timezone IS DISTINCT FROM NEW.timezone) EXECUTE FUNCTION tollgate_note_time_zone();
 """
 
 
-def make(apps, schema_editor):
+def make_functions(apps, schema_editor):
     with schema_editor.connection.cursor() as cursor:
-        cursor.execute("SELECT quote_ident(current_schema())")
-        definer = DEFINER.replace("{schema}", cursor.fetchone()[0])
-        for table, (at, counts) in RATED.items():
-            cursor.execute(FUNCTION.format(table=table, quarter=QUARTER.format(at), counts=counts, definer=definer))
-        cursor.execute(ZONES.format(definer=definer))
+        for table in RATED:
+            cursor.execute(with_owners_rights(schema_editor.connection, _of(FUNCTION, table)))
+        cursor.execute(with_owners_rights(schema_editor.connection, ZONES))
+
+
+def make_triggers(apps, schema_editor):
+    with schema_editor.connection.cursor() as cursor:
+        for table in RATED:
+            cursor.execute(_of(TRIGGERS, table))
+        cursor.execute(ZONES_TRIGGER)
+
+
+def _of(text, table):
+    at, counts = RATED[table]
+    for name, value in {"{table}": table, "{quarter}": QUARTER.format(at), "{counts}": counts}.items():
+        text = text.replace(name, value)
+    return text
 
 
 def drop(apps, schema_editor):
@@ -103,5 +127,6 @@ class Migration(migrations.Migration):
         ),
         EnableTenantRls('RatingChange', console='SELECT'),
         EnableTenantRls('RatingDay', console='SELECT'),
-        migrations.RunPython(make, drop),
+        migrations.RunPython(make_functions, drop),
+        migrations.RunPython(make_triggers, migrations.RunPython.noop),
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import re
 import shutil
@@ -31,6 +32,20 @@ NEEDED = {
     "TOLLGATE_ENCRYPTION_KEYS",
     "TOLLGATE_ALLOWED_HOSTS",
     "TOLLGATE_TRUSTED_ORIGINS",
+}
+VARIANTS: dict[str, dict[str, Any]] = {
+    "as it is": {},
+    "everything else": {
+        "secret": {"existing": "mine"},
+        "serviceMonitor": {"enabled": True},
+        "imagePullSecrets": [{"name": "registry"}],
+        "gateway": {
+            "autoscaling": {"enabled": False},
+            "spool": {"existingClaim": "spool"},
+            "nodeSelector": {"pool": "llm"},
+            "tolerations": [{"key": "llm", "operator": "Exists"}],
+        },
+    },
 }
 SETTLING = serving.SETTLE_SECONDS + 2  # after the drain: what was ended is settled, and what was open closed
 
@@ -76,6 +91,16 @@ def test_every_kind_of_installation_has_the_variables_that_production_needs():
     assert {line.partition("=")[0] for line in example.splitlines()} >= NEEDED
     found = chart()
     assert {*found["ConfigMap", "tg"]["data"], *found["Secret", "tg"]["stringData"]} >= NEEDED
+
+
+def test_what_asks_a_container_for_its_health_asks_those_that_answer():
+    """`up --wait` takes a service without a health check as it runs, and refuses one whose check is switched off."""
+    assert not re.search("^HEALTHCHECK", (DEPLOY / "Dockerfile").read_text(), re.MULTILINE)
+    checks = {
+        name: service["healthcheck"] for name, service in compose()["services"].items() if "healthcheck" in service
+    }
+    assert checks.keys() == {"gateway", "postgres", "redis"}
+    assert "127.0.0.1:8000/readyz" in checks["gateway"]["test"][-1]
 
 
 def test_every_command_is_one_that_there_is():
@@ -141,27 +166,12 @@ def test_proxies_wait_longer_and_keep_connections_for_less_time_than_a_gateway()
     prefix = "nginx.ingress.kubernetes.io/"
     assert float(annotations[f"{prefix}proxy-read-timeout"]) > settings.GATEWAY_TOTAL_SECONDS
     assert annotations[f"{prefix}proxy-buffering"] == "off"
-    assert "keepalive 60s" in (DEPLOY / "compose" / "Caddyfile").read_text()
+    caddy = (DEPLOY / "compose" / "Caddyfile").read_text()
+    assert "keepalive 60s" in caddy
+    assert "fail_duration 10s" in caddy  # a draining process has fewest connections, and accepts none
 
 
-@pytest.mark.parametrize(
-    "values",
-    [
-        {},
-        {
-            "secret": {"existing": "mine"},
-            "serviceMonitor": {"enabled": True},
-            "imagePullSecrets": [{"name": "registry"}],
-            "gateway": {
-                "autoscaling": {"enabled": False},
-                "spool": {"existingClaim": "spool"},
-                "nodeSelector": {"pool": "llm"},
-                "tolerations": [{"key": "llm", "operator": "Exists"}],
-            },
-        },
-    ],
-    ids=["as it is", "everything else"],
-)
+@pytest.mark.parametrize("values", VARIANTS.values(), ids=VARIANTS)
 def test_the_chart_makes_objects_that_belong_together(values: dict[str, Any]):
     found = chart(**values)
     assert (("Secret", "tg") in found) != bool(values)
@@ -219,6 +229,33 @@ def test_the_image_has_all_that_a_process_loads(tmp_path: Path):
         [sys.executable, "-c", script], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
     )
     assert (done.returncode, done.stdout) == (0, "[]\n"), done.stderr
+
+
+@pytest.mark.skipif(shutil.which("helm") is None, reason="there is no helm here")
+@pytest.mark.parametrize("values", VARIANTS.values(), ids=VARIANTS)
+def test_helm_makes_the_same_objects(values: dict[str, Any], tmp_path: Path):
+    (tmp_path / "values.yaml").write_text(yaml.safe_dump(values))
+    done = subprocess.run(
+        ["helm", "template", "tg", DEPLOY / "helm" / "tollgate", "--namespace", "llm", "-f", tmp_path / "values.yaml"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    rendered = {(item["kind"], item["metadata"]["name"]): item for item in yaml.safe_load_all(done.stdout) if item}
+    assert _without_checksums(rendered) == _without_checksums(chart(**values))
+
+
+def _without_checksums(objects: dict[tuple[str, str], dict[str, Any]]) -> dict[tuple[str, str], dict[str, Any]]:
+    """Helm's YAML is laid out differently from ours, so its sums are others."""
+    found = copy.deepcopy(objects)
+    for item in found.values():
+        if item["kind"] == "Deployment":
+            assert item["spec"]["template"]["metadata"].pop("annotations").keys() == {
+                "checksum/config",
+                "checksum/secret",
+            }
+    return found
 
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="there is no systemd-analyze here")

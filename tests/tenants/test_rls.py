@@ -6,6 +6,7 @@ import contextlib
 import json
 import threading
 from collections.abc import Iterator
+from importlib import import_module
 from typing import Any
 from uuid import UUID
 
@@ -271,6 +272,30 @@ def test_a_service_that_owns_the_tables_and_is_no_superuser_sees_everything_unti
             Model.objects.create(tenant_id=acme, provider=cast.globex.provider, name="smuggled", capabilities=["chat"])
         sql("SELECT set_config('role', 'plain_owner', true), set_config('app.tenant_id', '', true)")
     assert Tenant.objects.get(pk=acme).config_version > version
+
+
+def test_a_service_that_is_no_superuser_can_make_every_function(cast: Cast, plain_owner: None):
+    """Only a superuser may give a function a parameter of nobody's, such as the tenant: `tests/tenants/test_plain_login.py` migrates."""
+    with connection.schema_editor(atomic=False) as editor:
+        rls.MakeTenantFunctions().database_forwards("tenants", editor, None, None)
+        import_module("gateway.migrations.0021_rating_days").make_functions(apps, editor)
+    functions = dict(sql("SELECT proname, coalesce(proconfig::text, '') FROM pg_proc WHERE proname LIKE 'tollgate_%%'"))
+    assert functions.keys() >= {"tollgate_same_tenant", "tollgate_raise_config_version", "tollgate_note_feedback"}
+    assert [name for name, parameters in functions.items() if "app." in parameters] == []
+
+
+def test_what_the_database_does_by_itself_leaves_a_console_with_its_tenant(cast: Cast):
+    acme = cast.acme.tenant.pk
+    entered = "SELECT current_setting('app.tenant_id')"
+    with tenancy.entered(acme):
+        Provider.objects.filter(tenant=acme).update(name="renamed")
+        assert sql(entered) == [(str(acme),)]
+        Model.objects.create(tenant_id=acme, provider=cast.acme.provider, name="another", capabilities=["chat"])
+        assert sql(entered) == [(str(acme),)]
+        with pytest.raises(IntegrityError, match="refers to a row of another tenant"), transaction.atomic():
+            Model.objects.create(tenant_id=acme, provider=cast.globex.provider, name="smuggled", capabilities=["chat"])
+        assert sql(entered) == [(str(acme),)]
+        assert tenants_seen("gateway_provider") - {None} == {acme}
 
 
 def test_a_login_that_may_not_make_the_role_is_told_what_to_run(db: None):

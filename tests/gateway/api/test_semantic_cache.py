@@ -15,7 +15,6 @@ from django.utils import timezone
 from gateway import tasks
 from gateway.models import Model, SemanticCheck, SemanticEntry, SemanticHit, SemanticLabel, SemanticWatch, Task
 from gateway.semantic.terms import of as terms_of
-from tests.gateway.api.test_exact_cache import text_of
 from tests.gateway.budgets import budget, counter
 from tests.gateway.caches import FIRST, HIT, policy, said
 from tests.gateway.live import Gateway, Reply, World, wait_until
@@ -64,7 +63,7 @@ def test_is_given_whole_and_as_a_stream(meaning, simulator, surface, kept_of_str
     whole = ask("claude-sonnet-4-5", SIMILAR)
     stream = ask("claude-sonnet-4-5", SIMILAR, stream=True)
     assert [semantic(reply) for reply in (whole, stream)] == [(200, "semantic")] * 2
-    assert {text_of(reply) for reply in (first, whole, stream)} == {"Click on “Forgot password”."}
+    assert {reply.text() for reply in (first, whole, stream)} == {"Click on “Forgot password”."}
     assert simulator.totals()["requests"] == 1
 
     made, *given = meaning.records(3)

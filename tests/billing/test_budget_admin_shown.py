@@ -3,7 +3,6 @@
 import datetime as dt
 import html
 from decimal import Decimal
-from typing import Any
 
 import pytest
 from auditlog.models import LogEntry
@@ -14,6 +13,7 @@ from django.utils import timezone
 from billing.models import Budget, BudgetRaise, DailyUsage
 from tenants import audit
 from tenants.models import Tenant
+from tests.billing.alert_ledger import VIENNA
 from tests.billing.budget_forms import DAY, LIST, a_raise, add, form, page, text_of, values_of
 from tests.cast import Cast, company, logged_in
 
@@ -89,7 +89,7 @@ def test_the_list_says_each_budget_in_words_with_what_is_in_force_and_used(cast:
         reason="x",
     )
     DailyUsage.objects.create(
-        tenant=row.tenant, day=timezone.localdate(timezone=_vienna()), dimension="tenant", subject="", requests=1,
+        tenant=row.tenant, day=timezone.localdate(timezone=VIENNA), dimension="tenant", subject="", requests=1,
         input_tokens=1, cache_read_tokens=0, output_tokens=1, cost_usd="75.000000001",
     )  # fmt: skip
     Budget.objects.create(
@@ -106,12 +106,6 @@ def test_the_list_says_each_budget_in_words_with_what_is_in_force_and_used(cast:
         "nothing yet",
     ):
         assert told in content, told
-
-
-def _vienna() -> Any:
-    from zoneinfo import ZoneInfo
-
-    return ZoneInfo("Europe/Vienna")
 
 
 def test_the_page_shows_who_used_most(cast: Cast):

@@ -11,3 +11,10 @@ def cached(world: World) -> World:
     """A tenant whose answers are cached."""
     policy(world)
     return world
+
+
+@pytest.fixture
+def meaning(world: World) -> World:
+    """A tenant whose answers are given to questions that mean the same, at a target that paraphrases keep to."""
+    policy(world, semantic=True, semantic_threshold="0.8", target_false_percent=15)
+    return world

@@ -25,13 +25,6 @@ OTHER = "What are your opening hours on Sundays?"
 FAR = (200, "miss", "no entry; semantic: nothing near enough")
 
 
-@pytest.fixture
-def meaning(world: World) -> World:
-    """A tenant whose answers are given to questions that mean the same, at a target that paraphrases keep to."""
-    policy(world, semantic=True, semantic_threshold="0.8", target_false_percent=15)
-    return world
-
-
 def kept(world: World) -> list[SemanticEntry]:
     """As the worker keeps it, within seconds."""
     tasks.keep_answers()

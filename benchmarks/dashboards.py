@@ -20,7 +20,7 @@ from typing import Any
 
 import psutil
 
-from config.embedded import session
+from benchmarks import throwaway
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -55,15 +55,7 @@ def main() -> None:
 
 def _measure_in(folder: Path, options: argparse.Namespace) -> None:
     """On services below the folder, whose history is made unless it is there: of days that have come since, only those."""
-    folder.chmod(0o711)  # the database's own user must get to its files
-    services = session.start(folder / "services", durable=options.keep is not None)
-    try:
-        os.environ |= {
-            "DATABASE_URL": services.database_url,
-            "REDIS_URL": services.redis_url,
-            "TOLLGATE_VAR": str(folder / "var"),
-            "TOLLGATE_LOG_LEVEL": "WARNING",
-        }
+    with throwaway.running_in(folder, durable=options.keep is not None):
         made, wanted = folder / "made", f"{options.days} {options.requests} {dt.datetime.now(dt.UTC):%Y-%m-%d}"
         _manage("migrate", "-v0")
         if not made.exists() or made.read_text() != wanted:
@@ -71,8 +63,6 @@ def _measure_in(folder: Path, options: argparse.Namespace) -> None:
             _manage("seed_traffic", "--days", str(options.days), "--requests", str(options.requests), says=True)
             made.write_text(wanted)
         _measure(options)
-    finally:
-        services.stop()
 
 
 def _manage(*command: str, says: bool = False) -> None:

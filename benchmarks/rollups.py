@@ -12,13 +12,12 @@ import os
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 
 import psutil
 
-from config.embedded import session
+from benchmarks import throwaway
 
 ROOT = Path(__file__).resolve().parent.parent
 RATE = 2000
@@ -54,21 +53,9 @@ def main() -> None:
     parser.add_argument("--keys", type=int, default=10)
     parser.add_argument("--users", type=int, default=20_000)
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="tollgate-bench-") as name:
-        folder = Path(name)
-        folder.chmod(0o711)  # the database's own user must get to its files
-        services = session.start(folder / "services", durable=False)
-        try:
-            os.environ |= {
-                "DATABASE_URL": services.database_url,
-                "REDIS_URL": services.redis_url,
-                "TOLLGATE_VAR": str(folder / "var"),
-                "TOLLGATE_LOG_LEVEL": "WARNING",
-            }
-            subprocess.run([sys.executable, "manage.py", "migrate", "-v0"], cwd=ROOT, check=True)
-            _measure(options)
-        finally:
-            services.stop()
+    with throwaway.running():
+        subprocess.run([sys.executable, "manage.py", "migrate", "-v0"], cwd=ROOT, check=True)
+        _measure(options)
 
 
 def _measure(options: argparse.Namespace) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.contrib.admin import display
 from django.db.models import Exists, OuterRef, Prefetch, QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 from django.template.loader import render_to_string
 from django.utils import formats, timezone
 from django.utils.html import format_html
@@ -20,6 +20,7 @@ from tenants.admin import scope
 from tenants.admin.badges import badge
 from tenants.admin.base import PartInline, TenantScopedAdmin
 from tenants.admin.filters import TenantFilter
+from tenants.admin.looked_at import Unchanging
 
 Status = AlertDelivery.Status
 STATUS_COLOURS = {Status.WAITING: "warning", Status.DELIVERED: "success", Status.FAILED: "danger"}
@@ -108,8 +109,11 @@ class AlertDeliveryInline(PartInline):
 
 
 @sites.register(Alert, in_console=False)
-class AlertAdmin(TenantScopedAdmin):
+class AlertAdmin(Unchanging, TenantScopedAdmin):
+    """Nobody deletes one, for it would be noted and sent again."""
+
     subject = "alerts"
+    page_title = _("Alert")
     list_display = ["crossed", "tenant", "limit", "threshold_shown", "quantities", "per", "delivery"]
     list_display_links = ["crossed"]
     list_select_related = ["tenant"]
@@ -144,31 +148,6 @@ class AlertAdmin(TenantScopedAdmin):
         return rows.annotate(has_higher=Exists(higher)).prefetch_related(
             Prefetch("deliveries", AlertDelivery.objects.order_by("id"))
         )
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Never by itself, for it would be noted and sent again. With its tenant it goes."""
-        page = request.resolver_match.url_name if request.resolver_match else ""
-        return page in ("tenants_tenant_delete", "tenants_tenant_changelist") and scope.is_operator(request)
-
-    def history_view(
-        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
-        """An alert never changes, so its page is all there is."""
-        response: HttpResponse = self.change_view(request, object_id, extra_context=extra_context)
-        return response
-
-    def change_view(
-        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
-        context = {"show_history": False, "title": _("Alert"), **(extra_context or {})}
-        response: HttpResponse = super().change_view(request, object_id, form_url, context)
-        return response
 
     @display(description=_("Crossed"), ordering="crossed_at")
     def crossed(self, alert: Alert) -> str:

@@ -25,6 +25,7 @@ from billing import limits, selectors, telling, windows
 from billing.limits import Limit
 from billing.models import Alert, Severity
 from billing.windows import Window
+from tenants import ids
 from tenants.models import ApiKey, Tenant
 
 EXHAUSTED = 100
@@ -105,7 +106,7 @@ def _watched(tenant_id: UUID, touched: Collection[tuple[str, str]], refusals: li
     ]
     keys = {subject for dimension, subject in touched if dimension == limits.KEY}
     keys |= {refusal.subject for refusal in refusals if refusal.source.startswith("key:")}
-    return [*found, *_of_keys(tenant_id, {key_id for subject in keys if (key_id := _uuid(subject))})]
+    return [*found, *_of_keys(tenant_id, {key_id for subject in keys if (key_id := ids.parse(subject))})]
 
 
 def _of_keys(tenant_id: UUID, key_ids: set[UUID]) -> Iterator[Limit]:
@@ -158,7 +159,7 @@ def _is_about(refusal: Refusal, limit: Limit) -> bool:
     """A refusal from before the limit was last edited is not about this amount: it may just have been raised because of it."""
     if refusal.source != limit.source or refusal.dimension not in ("", limit.dimension):
         return False
-    if limit.dimension == limits.KEY and _uuid(refusal.subject) is None:
+    if limit.dimension == limits.KEY and ids.parse(refusal.subject) is None:
         return False
     return limit.subject in ("", refusal.subject) and refusal.at.timestamp() >= limit.counted_from
 
@@ -253,7 +254,7 @@ def _row(tenant_id: UUID, crossing: _Crossing, reached: _Reached) -> Alert:
         tenant_id=tenant_id,
         **crossing._asdict(),
         severity=Severity.CRITICAL if crossing.threshold >= EXHAUSTED else Severity.WARNING,
-        budget_id=_uuid(limit.source),  # plans' and keys' limits have names for a source
+        budget_id=ids.parse(limit.source),  # plans' and keys' limits have names for a source
         name=limit.name,
         metric=limit.metric,
         window=window.kind,
@@ -274,10 +275,3 @@ def _tell(tenant_id: UUID, new: dict[_Crossing, Alert], known: set[_Crossing]) -
     for crossing in (*known, *new):
         highest[crossing.place] = max(crossing.threshold, highest.get(crossing.place, 0))
     telling.tell(tenant_id, [alert for crossing, alert in new.items() if crossing.threshold == highest[crossing.place]])
-
-
-def _uuid(text: str) -> UUID | None:
-    try:
-        return UUID(text)
-    except ValueError:
-        return None

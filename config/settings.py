@@ -1,6 +1,5 @@
 """Django's settings, all from the environment (docs/operating.md lists the variables). Importing needs no database."""
 
-from functools import partial
 from pathlib import Path
 
 from django.core.exceptions import ImproperlyConfigured
@@ -8,13 +7,15 @@ from django.utils.translation import gettext_lazy as _
 
 from billing import prices
 from config import secrets, static_headers
-from config.branding import static_url
+from config.appearance import UNFOLD as UNFOLD
+from config.appearance import UNFOLD_CONSOLE as UNFOLD_CONSOLE
 from config.browsers import CONTENT_SECURITY_POLICY as CONTENT_SECURITY_POLICY
 from config.embedded import layout as layouts
 from config.embedded.redis import broker_url
 from config.env import Environment
 from config.openapi import SPECTACULAR_SETTINGS as SPECTACULAR_SETTINGS
 from config.redis_cluster import is_cluster, node_url
+from config.schedule import CELERY_BEAT_SCHEDULE as CELERY_BEAT_SCHEDULE
 from config.sign_in import *  # noqa: F403
 from config.sign_in import SIGN_IN_APPS
 
@@ -76,7 +77,6 @@ MIDDLEWARE = [
 ]
 
 ROOT_URLCONF = "config.urls"
-ASGI_APPLICATION = "config.asgi.application"
 APPEND_SLASH = False
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
@@ -262,64 +262,6 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULER = "config.beat:Scheduler"
-CELERY_BEAT_SCHEDULE = {
-    "drain usage records": {"task": "gateway.tasks.drain_usage_records", "schedule": 1.0, "options": {"expires": 5}},
-    "publish configuration versions": {
-        "task": "tenants.tasks.publish_config_versions",
-        "schedule": 5.0,
-        "options": {"expires": 5},
-    },
-    "forget kept results": {
-        "task": "tenants.tasks.forget_kept_results",
-        "schedule": 3600.0,
-        "options": {"expires": 3600},
-    },
-    "deliver alerts": {"task": "billing.tasks.deliver_alerts", "schedule": 3.0, "options": {"expires": 5}},
-    "sweep holds": {"task": "gateway.tasks.sweep_holds", "schedule": 5.0, "options": {"expires": 5}},
-    "reconcile counters": {"task": "gateway.tasks.reconcile_counters", "schedule": 60.0, "options": {"expires": 60}},
-    "keep answers": {"task": "gateway.tasks.keep_answers", "schedule": 3.0, "options": {"expires": 5}},
-    "note semantic hits": {"task": "gateway.tasks.note_hits", "schedule": 3.0, "options": {"expires": 5}},
-    "check semantic hits": {"task": "gateway.tasks.check_hits", "schedule": 10.0, "options": {"expires": 10}},
-    "take answers to judge": {
-        "task": "gateway.tasks.take_answers_to_judge",
-        "schedule": 3.0,
-        "options": {"expires": 5},
-    },
-    "judge answers": {"task": "gateway.tasks.judge_answers", "schedule": 5.0, "options": {"expires": 10}},
-    "measure quality": {"task": "gateway.tasks.measure_quality", "schedule": 600.0, "options": {"expires": 600}},
-    "add up ratings": {"task": "gateway.tasks.add_up_ratings", "schedule": 30.0, "options": {"expires": 30}},
-    "note breaker changes": {
-        "task": "gateway.tasks.note_breaker_changes",
-        "schedule": 5.0,
-        "options": {"expires": 5},
-    },
-    "tend semantic cache": {
-        "task": "gateway.tasks.tend_semantic_cache",
-        "schedule": 300.0,
-        "options": {"expires": 300},
-    },
-    "match feedback": {"task": "gateway.tasks.match_feedback", "schedule": 5.0, "options": {"expires": 5}},
-    "reclaim caches": {"task": "gateway.tasks.reclaim_caches", "schedule": 30.0, "options": {"expires": 30}},
-    "keep request log partitions": {
-        "task": "gateway.tasks.keep_partitions",
-        "schedule": 600.0,
-        "options": {"expires": 600},
-    },
-    "export traces": {"task": "gateway.tasks.export_traces", "schedule": 2.0, "options": {"expires": 5}},
-    "store content": {"task": "gateway.tasks.store_content", "schedule": 2.0, "options": {"expires": 5}},
-    "forget content": {"task": "gateway.tasks.forget_content", "schedule": 600.0, "options": {"expires": 600}},
-    "forget requests": {"task": "gateway.tasks.forget_requests", "schedule": 600.0, "options": {"expires": 600}},
-    "roll up": {"task": "dashboards.tasks.roll_up", "schedule": 5.0, "options": {"expires": 5}},
-    "forget rollups": {"task": "dashboards.tasks.forget_rollups", "schedule": 3600.0, "options": {"expires": 3600}},
-    "pack end users": {"task": "dashboards.tasks.pack_end_users", "schedule": 600.0, "options": {"expires": 600}},
-    "follow time zones": {"task": "dashboards.tasks.follow_time_zones", "schedule": 60.0, "options": {"expires": 60}},
-    "watch": {"task": "dashboards.tasks.watch", "schedule": 60.0, "options": {"expires": 60}},
-    "train quality models": {
-        "task": "gateway.tasks.train_quality_models",
-        "schedule": 86_400.0,
-        "options": {"expires": 3600},
-    },
-}
 
 REST_FRAMEWORK: dict[str, object] = {
     "DEFAULT_AUTHENTICATION_CLASSES": [],
@@ -327,38 +269,6 @@ REST_FRAMEWORK: dict[str, object] = {
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "UNAUTHENTICATED_USER": None,
 }
-UNFOLD = {
-    "SITE_TITLE": "Tollgate",
-    "SITE_HEADER": "Tollgate",
-    "SITE_SUBHEADER": _("LLM gateway"),
-    "SITE_URL": None,
-    "SITE_ICON": {name: partial(static_url, f"tollgate/mark-{name}.svg") for name in ("light", "dark")},
-    "SITE_FAVICONS": [
-        {"rel": "icon", "type": "image/svg+xml", "href": partial(static_url, "tollgate/mark-light.svg")},
-    ],
-    "STYLES": [partial(static_url, f"tollgate/{name}.css") for name in ("admin", "console", "limits", "rules")],
-    "ENVIRONMENT": "config.navigation.environment",
-    "SHOW_HISTORY": True,
-    "SHOW_VIEW_ON_SITE": False,
-    "BORDER_RADIUS": "6px",
-    "COLORS": {
-        "primary": {
-            "50": "oklch(97.5% .014 190)",
-            "100": "oklch(94.5% .036 190)",
-            "200": "oklch(89.5% .065 190)",
-            "300": "oklch(82% .098 190)",
-            "400": "oklch(72.5% .11 192)",
-            "500": "oklch(64% .108 195)",
-            "600": "oklch(52% .09 198)",
-            "700": "oklch(44.5% .076 200)",
-            "800": "oklch(38% .062 202)",
-            "900": "oklch(33% .05 204)",
-            "950": "oklch(24% .04 206)",
-        }
-    },
-    "SIDEBAR": {"show_search": True, "navigation": "config.navigation.operators"},
-}
-UNFOLD_CONSOLE = {**UNFOLD, "SIDEBAR": {"show_search": True, "navigation": "config.navigation.console"}}
 AUDITLOG_INCLUDE_ALL_MODELS = False
 AUDITLOG_USE_FK_STRING_REPRESENTATION = True
 AUDITLOG_CID_HEADER = None  # anyone can write a header

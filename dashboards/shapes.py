@@ -102,7 +102,6 @@ NARROW = (
 )
 SHAPES = (*PARENTS, CUBE, *NARROW)
 USER_NUMBERS = 14  # of series that are no rollup's: they give each end user a number (see `dashboards.entries`)
-BY_CODE = {shape.code: shape for shape in SHAPES}
 
 
 def kept_from(shape: Shape, level: Level, now: dt.datetime) -> dt.datetime | None:

@@ -21,7 +21,7 @@ from django.db import DataError, OperationalError, connection, transaction
 from redis import Redis
 
 from billing import alerts, limits, prices
-from gateway import daily_usage, ledger, log_changes, trace_exports
+from gateway import daily_usage, ledger, log_changes, trace_exports, unwritten
 from gateway.stores import usage_record
 from gateway.stores.usage_record import Trail, UsageRecord
 from tenants import redis_keys
@@ -186,25 +186,14 @@ def _once_each(records: list[tuple[Entry, UsageRecord]]) -> Iterable[UsageRecord
 
 def _note_crossings(tenant_id: UUID, records: list[UsageRecord]) -> None:
     """Thresholds of budgets that these records have crossed become alerts, in this very transaction."""
-    touched = {pair for record in records if record.attempt for pair in _counted(record)}
+    touched = {pair for record in records if record.attempt for pair in unwritten.subjects(record)}
     refused = [
         alerts.Refusal(source=record.refused_by, dimension=dimension, subject=subject, at=_accepted_at(record))
         for record in records
         if record.error_type == BUDGET_SPENT
-        for dimension, subject in (*_counted(record), (limits.MODEL, record.model_asked))
+        for dimension, subject in (*unwritten.subjects(record), (limits.MODEL, record.model_asked))
     ]
     alerts.note_crossings(tenant_id, touched=touched, at={_accepted_at(record) for record in records}, refused=refused)
-
-
-def _counted(record: UsageRecord) -> Iterable[tuple[str, str]]:
-    return limits.subjects(
-        key=str(record.api_key_id),
-        end_user=record.end_user,
-        tier=record.tier,
-        task=record.task,
-        model=record.model_served,
-        tags=record.tags,
-    )
 
 
 def _accepted_at(record: UsageRecord) -> dt.datetime:

@@ -71,12 +71,6 @@ def order_rules(tenant: Tenant, ids: Sequence[UUID]) -> None:
                 rule.save()
 
 
-def save_context_policy(policy: ContextPolicy) -> None:
-    """Save a new or an edited one. Raises `ValidationError` by field."""
-    policy.full_clean()
-    policy.save()
-
-
 def remove(row: Task | RoutingRule | ContextPolicy) -> None:
     """Delete it with what is part of it."""
     row.delete()

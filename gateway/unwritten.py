@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import defaultdict
+from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -67,7 +68,7 @@ def sums(records: list[UsageRecord], dimension: str, span: Window) -> dict[tuple
     total: dict[tuple[str, str], int] = defaultdict(int)
     for record in records:
         if span.start * 1000 <= record.accepted_ms and (span.end is None or record.accepted_ms < span.end * 1000):
-            for subject in _subjects(record, dimension):
+            for subject in (subject for found, subject in subjects(record) if found == dimension):
                 is_counted = (
                     record.opens_model and record.attempt > 0 if dimension == limits.MODEL else record.attempt == 1
                 )
@@ -77,8 +78,9 @@ def sums(records: list[UsageRecord], dimension: str, span: Window) -> dict[tuple
     return total
 
 
-def _subjects(record: UsageRecord, dimension: str) -> list[str]:
-    counted = limits.subjects(
+def subjects(record: UsageRecord) -> Iterable[tuple[str, str]]:
+    """Whom a record counts for: (dimension, subject)."""
+    return limits.subjects(
         key=str(record.api_key_id),
         end_user=record.end_user,
         tier=record.tier,
@@ -86,4 +88,3 @@ def _subjects(record: UsageRecord, dimension: str) -> list[str]:
         model=record.model_served,
         tags=record.tags,
     )
-    return [subject for found, subject in counted if found == dimension]

@@ -38,6 +38,14 @@ def of_int(number: int) -> UUID:
     return made
 
 
+def parse(text: str) -> UUID | None:
+    """None if it is none."""
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
+
+
 def _more() -> bytes:
     """Random bytes, and others for later. Whoever takes one takes it from the others, in whichever thread."""
     global _random

@@ -15,15 +15,13 @@ import argparse
 import asyncio
 import os
 import statistics
-import tempfile
 import time
 import uuid
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
+from benchmarks import throwaway
 from benchmarks.semantic.asking import Measured, searched
-from config.embedded import session
 
 
 def main() -> None:
@@ -33,23 +31,11 @@ def main() -> None:
     parser.add_argument("--tenants", type=int, default=200)
     parser.add_argument("--queries", type=int, default=400)
     arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="tollgate-bench-") as name:
-        folder = Path(name)
-        folder.chmod(0o711)  # the database's own user must get to its files
-        services = session.start(folder / "services", durable=False)
-        os.environ |= {
-            "DATABASE_URL": services.database_url,
-            "REDIS_URL": services.redis_url,
-            "TOLLGATE_VAR": str(folder / "var"),
-            "TOLLGATE_LOG_LEVEL": "WARNING",
-            "TOLLGATE_SEMANTIC_ENTRIES": str(2 * arguments.rows),
-            "TOLLGATE_SEMANTIC_SCOPE_ENTRIES": str(2 * arguments.rows),
-            "DJANGO_SETTINGS_MODULE": "config.settings",
-        }
-        try:
-            measure(arguments)
-        finally:
-            services.stop()
+    room = str(2 * arguments.rows)
+    with throwaway.running(
+        TOLLGATE_SEMANTIC_ENTRIES=room, TOLLGATE_SEMANTIC_SCOPE_ENTRIES=room, DJANGO_SETTINGS_MODULE="config.settings"
+    ):
+        measure(arguments)
 
 
 def measure(arguments: argparse.Namespace) -> None:

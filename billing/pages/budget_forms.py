@@ -17,6 +17,7 @@ from billing import limits, subjects
 from billing.budgets import Values
 from billing.models import AlertChannel, Budget
 from billing.percentages import Percentages
+from tenants.admin.plain_forms import put_beside
 from tenants.models import Tenant
 
 Metric, Window = Budget.Metric, Budget.Window
@@ -175,7 +176,7 @@ class RaiseForm(forms.Form):
             field.widget.attrs |= {"class": "tg-input"}
 
     def refuse(self, error: ValidationError) -> None:
-        put_beside(self, error, {})
+        put_beside(self, error)
 
 
 def initial(budget: Budget) -> dict[str, Any]:
@@ -196,11 +197,3 @@ def initial(budget: Budget) -> dict[str, Any]:
         "channels": [str(pk) for pk in budget.channel_ids or ()],
         "name": budget.name,
     }
-
-
-def put_beside(form: forms.Form, error: ValidationError, places: dict[str, str]) -> None:
-    """Each message beside the field it is about; what is about none, or about one that the form has not, on top."""
-    by_field = error.error_dict if hasattr(error, "error_dict") else {"": [error]}
-    for field, messages in by_field.items():
-        place = places.get(field, field)
-        form.add_error(place if place in form.fields else None, messages)

@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from billing.alert_channels import Values
 from billing.models import Alert, AlertChannel, Severity
-from billing.pages.budget_forms import put_beside
+from tenants.admin.plain_forms import put_beside
 
 Kind = AlertChannel.Kind
 KINDS = (
@@ -61,4 +61,4 @@ class ChannelForm(forms.Form):
         return Values(**given, muted_kinds=[kind for kind in Alert.Kind.values if kind not in wanted])
 
     def refuse(self, error: ValidationError) -> None:
-        put_beside(self, error, {})
+        put_beside(self, error)

@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo
 
 from django.db import connection, transaction
 
-from config.management import traffic_rows
-from config.management.traffic_rows import Ground
+from config.management import traffic_draws, traffic_rows
+from config.management.traffic_draws import Ground
 from config.traffic import Traffic
 from gateway import daily_usage, log_changes
 from gateway.models import Model
@@ -30,7 +30,7 @@ def ground(plan: Traffic, tenant: Tenant, now: dt.datetime) -> Ground:
         model.name: model
         for model in Model.objects.filter(tenant=None).select_related("provider").defer("provider__credential")
     }
-    wanted = traffic_rows.model_names(plan)
+    wanted = traffic_draws.model_names(plan)
     missing = wanted - rows.keys()
     if missing:
         raise LookupError(f"The catalog lacks {', '.join(sorted(missing))}: run manage.py seed_demo first.")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.contrib.admin import display
 from django.db.models import QuerySet
 from django.http import HttpRequest
@@ -13,26 +11,15 @@ from unfold.contrib.filters.admin import BooleanRadioFilter, ChoicesDropdownFilt
 from gateway.admin.estimates import EstimatePaginator
 from gateway.models import LabeledAnswer, QualityModel
 from tenants import sites
-from tenants.admin import scope
 from tenants.admin.base import TenantScopedAdmin
 from tenants.admin.filters import TenantFilter
+from tenants.admin.looked_at import LookedAt
 
 
-class LookedAtAdmin(TenantScopedAdmin):
-    """Rows that are written by Tollgate itself."""
+class LookedAtAdmin(LookedAt, TenantScopedAdmin):
+    """Rows of a tenant."""
 
     fixed_tenant_field = "owner"
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Never by itself. With its tenant it goes."""
-        page = request.resolver_match.url_name if request.resolver_match else ""
-        return page in ("tenants_tenant_delete", "tenants_tenant_changelist") and scope.is_operator(request)
 
 
 @sites.register(LabeledAnswer)

@@ -10,7 +10,6 @@ from django.contrib.admin import display
 from django.core.exceptions import ObjectDoesNotExist
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
-from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
@@ -27,6 +26,7 @@ from tenants import sites, visits
 from tenants.admin.badges import badge
 from tenants.admin.base import TenantScopedAdmin
 from tenants.admin.filters import TenantFilter
+from tenants.admin.looked_at import Unchanging
 
 Outcome = RequestLog.Outcome
 OUTCOME_COLOURS = {
@@ -63,8 +63,9 @@ def tone(row: RequestLog) -> str:
 
 
 @sites.register(RequestLog)
-class RequestLogAdmin(TenantScopedAdmin):
+class RequestLogAdmin(Unchanging, TenantScopedAdmin):
     subject = "requests"
+    page_title = _("Request")
     paginator = EstimatePaginator
     show_full_result_count = False
     list_per_page = 50
@@ -129,12 +130,6 @@ class RequestLogAdmin(TenantScopedAdmin):
         text = search_term.strip()
         return (request_search.matching(queryset, text) if text else queryset), False
 
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
@@ -143,18 +138,10 @@ class RequestLogAdmin(TenantScopedAdmin):
         changes.full_result_count = changes.result_count  # an estimate: no "x of y"
         return changes
 
-    def history_view(
-        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
-        """A record never changes, so its page is all there is."""
-        response: HttpResponse = self.change_view(request, object_id, extra_context=extra_context)
-        return response
-
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        context = {"show_history": False, "title": _("Request"), **(extra_context or {})}
-        response: TemplateResponse = super().change_view(request, object_id, form_url, context)
+        response: Any = super().change_view(request, object_id, form_url, extra_context)
         told: dict[str, Any] = response.context_data or {}
         told |= self._told(request, told["original"])
         return response

@@ -81,7 +81,6 @@ class GatewayView(APIView):
     schema = CallSchema()
     authentication_classes = [ApiKeyAuthentication]
     scope = ""
-    schema_tags: list[str] = []
 
     async def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:  # type: ignore[override]
         started_ns = time.perf_counter_ns()
@@ -124,6 +123,13 @@ class GatewayView(APIView):
         address = remote_address(self.request)
         snapshot, digest = await ApiKeyAuthentication().identify(self.headers, self.scope, address=address)
         return await handler(snapshot, digest, *args, **kwargs)
+
+    async def current(self, snapshot: Snapshot, digest: str) -> Snapshot:
+        """The configuration in force, for what tells of it."""
+        state = runtime.current()
+        if await state.snapshots.is_current(snapshot):
+            return snapshot
+        return await credentials.renewed(snapshot, digest, self.scope, state.snapshots)
 
     def _not_allowed(self, request: HttpRequest, public_id: str) -> HttpResponseBase:
         methods = [method.upper() for method in ("get", "post") if hasattr(self, method)]

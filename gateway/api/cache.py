@@ -15,7 +15,6 @@ from gateway.api import rendering, schemas
 from gateway.api.base import GatewayView
 from gateway.api.lean import WholeResponse
 from gateway.errors import InvalidRequest, NotFound
-from gateway.pipeline import credentials
 from gateway.pipeline.validator import MAX_END_USER, MAX_TAG
 from gateway.semantic import entries, holdings
 from gateway.semantic.holdings import Holdings
@@ -27,20 +26,11 @@ KINDS = ("all", "task", "key", "tag", "end_user")
 ONE_OF = "Send exactly one of “all” (true), “task”, “key”, “tag” and “end_user”."
 
 
-class _CacheView(GatewayView):
-    scope = "cache"
-
-    async def current(self, snapshot: Snapshot, digest: str) -> Snapshot:
-        """The configuration in force."""
-        state = runtime.current()
-        if await state.snapshots.is_current(snapshot):
-            return snapshot
-        return await credentials.renewed(snapshot, digest, self.scope, state.snapshots)
-
-
 @extend_schema_view(get=schemas.cache)
-class CacheView(_CacheView):
+class CacheView(GatewayView):
     """What the tenant's caches hold, what they were worth, and by which policies."""
+
+    scope = "cache"
 
     async def get(self, snapshot: Snapshot, digest: str) -> WholeResponse:
         snapshot = await self.current(snapshot, digest)
@@ -50,7 +40,7 @@ class CacheView(_CacheView):
         caching = snapshot.caching
         of_tasks = caching.tasks if caching is not None else {}
         asked = found.hits + found.misses
-        return _json(
+        return WholeResponse.of(
             {
                 "object": "cache",
                 "entries": found.entries,
@@ -112,8 +102,10 @@ _wishes = msgspec.json.Decoder(_Wish)
 
 
 @extend_schema_view(post=schemas.purge_cache)
-class PurgeView(_CacheView):
+class PurgeView(GatewayView):
     """From now on no answer is given again that was asked for before."""
+
+    scope = "cache"
 
     async def post(self, snapshot: Snapshot, digest: str) -> WholeResponse:
         snapshot = await self.current(snapshot, digest)
@@ -125,7 +117,7 @@ class PurgeView(_CacheView):
         told = {what.kind: True if what.kind == "all" else what.subject}
         if what.kind == "key":
             told = {"key": str(UUID(what.subject))}
-        return _json({"object": "cache.purge", "purged": told, "at": _time(at)})
+        return WholeResponse.of({"object": "cache.purge", "purged": told, "at": _time(at)})
 
 
 async def _what(content: bytes, snapshot: Snapshot) -> Purge:
@@ -177,7 +169,3 @@ async def _key(text: str, snapshot: Snapshot) -> UUID:
 
 def _time(at: dt.datetime | None) -> str | None:
     return at.isoformat(timespec="milliseconds").replace("+00:00", "Z") if at is not None else None
-
-
-def _json(content: dict[str, Any]) -> WholeResponse:
-    return WholeResponse(msgspec.json.encode(content))

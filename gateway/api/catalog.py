@@ -5,15 +5,12 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any, NamedTuple
 
-import msgspec
 from drf_spectacular.utils import extend_schema_view
 
-from gateway import runtime
 from gateway.api import schemas
 from gateway.api.base import GatewayView
 from gateway.api.lean import WholeResponse
 from gateway.errors import InvalidRequest, NotFound
-from gateway.pipeline import credentials
 from gateway.pipeline.router import TASK_PREFIX
 from gateway.types import Key, Snapshot, Surface
 
@@ -49,11 +46,8 @@ class _CatalogView(GatewayView):
 
     async def usable(self, snapshot: Snapshot, digest: str) -> list[Entry]:
         """The entries as of the configuration in force, for a key that is still valid in it."""
-        state = runtime.current()
-        if not await state.snapshots.is_current(snapshot):
-            snapshot = await credentials.renewed(snapshot, digest, self.scope, state.snapshots)
-        key = snapshot.keys[digest]
-        return entries(snapshot, key)
+        snapshot = await self.current(snapshot, digest)
+        return entries(snapshot, snapshot.keys[digest])
 
 
 @extend_schema_view(get=schemas.list_models)
@@ -63,9 +57,9 @@ class ModelsView(_CatalogView):
     async def get(self, snapshot: Snapshot, digest: str) -> WholeResponse:
         usable = await self.usable(snapshot, digest)
         if self.surface is Surface.OPENAI:
-            return _json({"object": "list", "data": [_openai(entry) for entry in usable]})
+            return WholeResponse.of({"object": "list", "data": [_openai(entry) for entry in usable]})
         page, has_more = _page(usable, self.request.GET)
-        return _json(
+        return WholeResponse.of(
             {
                 "data": [_anthropic(entry) for entry in page],
                 "has_more": has_more,
@@ -82,7 +76,7 @@ class ModelView(_CatalogView):
     async def get(self, snapshot: Snapshot, digest: str, name: str) -> WholeResponse:
         for entry in await self.usable(snapshot, digest):
             if entry.name == name:
-                return _json(_openai(entry) if self.surface is Surface.OPENAI else _anthropic(entry))
+                return WholeResponse.of(_openai(entry) if self.surface is Surface.OPENAI else _anthropic(entry))
         raise NotFound(f"There is no model “{name}”. GET /v1/models lists what there is.", code="model_not_found")
 
 
@@ -113,7 +107,3 @@ def _openai(entry: Entry) -> dict[str, Any]:
 def _anthropic(entry: Entry) -> dict[str, Any]:
     created = dt.datetime.fromtimestamp(entry.created_at, dt.UTC).isoformat().replace("+00:00", "Z")
     return {"type": "model", "id": entry.name, "display_name": entry.name, "created_at": created}
-
-
-def _json(content: dict[str, Any]) -> WholeResponse:
-    return WholeResponse(msgspec.json.encode(content))

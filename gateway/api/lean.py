@@ -13,6 +13,7 @@ from http.cookies import SimpleCookie
 from io import BytesIO
 from typing import Any
 
+import msgspec
 from django.core.handlers.asgi import ASGIRequest
 from django.http.response import HttpResponseBase, ResponseHeaders
 
@@ -77,3 +78,8 @@ class WholeResponse(LeanResponse):
     def __init__(self, content: bytes, content_type: str = "application/json", status: int = 200) -> None:
         super().__init__(content_type, status)
         self.content = content
+
+    @classmethod
+    def of(cls, told: dict[str, Any]) -> WholeResponse:
+        """As JSON."""
+        return cls(msgspec.json.encode(told))

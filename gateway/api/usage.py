@@ -8,7 +8,6 @@ from decimal import Decimal
 from functools import partial
 from typing import Any
 
-import msgspec
 from drf_spectacular.utils import extend_schema_view
 
 from billing import limits
@@ -17,7 +16,6 @@ from gateway.api import schemas
 from gateway.api.base import GatewayView
 from gateway.api.lean import WholeResponse
 from gateway.errors import InvalidRequest, PermissionDenied
-from gateway.pipeline import credentials
 from gateway.pipeline.refusals import shown
 from gateway.pipeline.validator import MAX_END_USER, MAX_TAGS
 from gateway.standings import Falls, Standing, UsageRow
@@ -28,17 +26,8 @@ GROUPS = ("day", limits.KEY, limits.END_USER, limits.TIER, limits.TASK, limits.M
 WHOLE_TENANT = "usage"  # the scope that a key needs to see more than its own
 
 
-class _StandingView(GatewayView):
-    async def current(self, snapshot: Snapshot, digest: str) -> Snapshot:
-        """The configuration in force."""
-        state = runtime.current()
-        if await state.snapshots.is_current(snapshot):
-            return snapshot
-        return await credentials.renewed(snapshot, digest, self.scope, state.snapshots)
-
-
 @extend_schema_view(get=schemas.budgets)
-class BudgetsView(_StandingView):
+class BudgetsView(GatewayView):
     """The budgets that apply to this key, and with `?user=`, `?task=`, `?model=` and `?tag=` to those: limit, used, held, left, and when
     they reset."""
 
@@ -52,7 +41,7 @@ class BudgetsView(_StandingView):
             names_all=True,
         )
         found = await standings.budgets(snapshot, snapshot.keys[digest], falls, runtime.current(), time.time())
-        return _json({"object": "list", "data": [_budget(item) for item in found]})
+        return WholeResponse.of({"object": "list", "data": [_budget(item) for item in found]})
 
     def _given(self, name: str) -> tuple[str, ...]:
         """A parameter's values, once each."""
@@ -86,7 +75,7 @@ def _budget(item: Standing) -> dict[str, Any]:
 
 
 @extend_schema_view(get=schemas.usage)
-class UsageView(_StandingView):
+class UsageView(GatewayView):
     """What was used, by day of the tenant's time zone: this key's own, or with the scope “usage” the whole tenant's by what one likes."""
 
     async def get(self, snapshot: Snapshot, digest: str) -> WholeResponse:
@@ -121,7 +110,7 @@ class UsageView(_StandingView):
         rows = await runtime.current().threads.once(
             ("usage", snapshot.tenant_id, dimension, group, key.id, first, last), read
         )
-        return _json(
+        return WholeResponse.of(
             {
                 "object": "usage",
                 "of": "tenant" if group else "key",
@@ -167,7 +156,3 @@ def _day(text: str | None, param: str, default: dt.date) -> dt.date:
 
 def _time(seconds: int) -> str:
     return dt.datetime.fromtimestamp(seconds, dt.UTC).isoformat().replace("+00:00", "Z")
-
-
-def _json(content: dict[str, Any]) -> WholeResponse:
-    return WholeResponse(msgspec.json.encode(content))

@@ -25,7 +25,7 @@ from gateway.resilience.breaker_states import BreakerState
 from gateway.resilience.breakers import CLOSED, HALF_OPEN, OPEN
 from tenants.encryption import UndecryptableError
 from tenants.management_api.errors import Unavailable
-from tenants.management_api.fields import Filters, Money, Row, Strict
+from tenants.management_api.fields import Filters, IsOwn, Money, Row, Strict
 from tenants.management_api.views import Whole
 
 
@@ -189,7 +189,7 @@ class Breakers(serializers.Serializer[Any]):
 class ModelFilters(Filters):
     name = serializers.CharField(required=False)
     provider = serializers.UUIDField(source="provider_id", required=False)
-    is_own = serializers.BooleanField(source="tenant__isnull", required=False)
+    is_own = IsOwn(required=False)
     is_active = serializers.BooleanField(required=False)
 
 
@@ -199,11 +199,6 @@ class Models(Whole):
     is_shared = True
     serializer_class = ModelRow
     filters = ModelFilters
-
-    def filtered(self, rows: Any, told: dict[str, Any]) -> Any:
-        if "tenant__isnull" in told:
-            told["tenant__isnull"] = not told["tenant__isnull"]
-        return super().filtered(rows, told)
 
     def add(self, body: Any) -> Model:
         model: Model = body.apply(Model(tenant=self.visit.tenant))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import Any
 
 from django.utils import timezone
@@ -12,7 +11,7 @@ from rest_framework import serializers
 from gateway import judge_policies
 from gateway.management_api.quality import OfRequest
 from gateway.models import JudgeBudget, Judgement, JudgePolicy, MeasuredQuality
-from tenants.management_api.fields import Filters, Money, Row
+from tenants.management_api.fields import Filters, Money, Nanousd, Row
 from tenants.management_api.views import One, Reads, Whole
 
 
@@ -82,7 +81,7 @@ class JudgesBudget(One):
 
 class JudgementRow(Row):
     request_id = OfRequest()
-    cost_usd = serializers.SerializerMethodField()
+    cost_usd = Nanousd(source="cost_nanousd", read_only=True)
 
     class Meta:
         model = Judgement
@@ -90,9 +89,6 @@ class JudgementRow(Row):
             "id", "request_id", "task", "model", "provider", "tags", "judge", "status", "score", "is_good", "faults", "is_self", "why",
             "answer_characters", "cost_usd", "answered_at", "judged_at",
         ]  # fmt: skip
-
-    def get_cost_usd(self, row: Judgement) -> str:
-        return f"{Decimal(row.cost_nanousd).scaleb(-9).normalize():f}"
 
 
 class JudgementFilters(Filters):

@@ -4,7 +4,6 @@ what is set of their checks. Whoever voted is told as the application named them
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import Any
 
 from drf_spectacular.utils import extend_schema
@@ -18,7 +17,7 @@ from gateway.management_api.routing import Owned
 from gateway.models import Feedback, LabeledAnswer, QualityModel, SemanticCheck, SemanticWatch
 from gateway.quality.feedback import REASONS
 from gateway.semantic import watch
-from tenants.management_api.fields import Filters, Row
+from tenants.management_api.fields import Filters, Nanousd, Row
 from tenants.management_api.views import Changes, Reads
 
 
@@ -181,7 +180,7 @@ class Watches(Reads, Changes):
 class CheckRow(Row):
     request_id = OfRequest()
     origin = OfRequest(help_text="The request that the answer was made for.")
-    cost_usd = serializers.SerializerMethodField()
+    cost_usd = Nanousd(source="cost_nanousd", read_only=True)
 
     class Meta:
         model = SemanticCheck
@@ -189,9 +188,6 @@ class CheckRow(Row):
             "id", "request_id", "origin", "task", "similarity", "score", "status", "how", "threshold", "cost_usd", "hit_at",
             "checked_at",
         ]  # fmt: skip
-
-    def get_cost_usd(self, row: SemanticCheck) -> str:
-        return f"{Decimal(row.cost_nanousd).scaleb(-9).normalize():f}"
 
 
 class CheckFilters(Filters):

@@ -11,11 +11,11 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from gateway import routes, routing_checks
+from gateway import context_policies, routes, routing_checks
 from gateway.models import ContextPolicy, Model, RoutingRule, Task
 from gateway.routes import Target
 from gateway.routing import sentences
-from tenants.management_api.fields import Filters, Row, Strict
+from tenants.management_api.fields import Filters, IsOwn, Row, Strict
 from tenants.management_api.views import Whole
 
 CHOOSING = [
@@ -57,7 +57,7 @@ class TaskRow(Owned):
 
 
 class OwnedFilters(Filters):
-    is_own = serializers.BooleanField(source="tenant__isnull", required=False)
+    is_own = IsOwn(required=False)
     is_active = serializers.BooleanField(required=False)
 
 
@@ -69,11 +69,6 @@ class Shared(Whole):
     """The tenant's own, to be edited, beside the operator's."""
 
     is_shared = True
-
-    def filtered(self, rows: Any, told: dict[str, Any]) -> Any:
-        if "tenant__isnull" in told:
-            told["tenant__isnull"] = not told["tenant__isnull"]
-        return super().filtered(rows, told)
 
     def remove(self, row: Any) -> None:
         routes.remove(row)
@@ -126,11 +121,11 @@ class ContextPolicies(Shared):
 
     def add(self, body: Any) -> ContextPolicy:
         policy: ContextPolicy = body.apply(ContextPolicy(tenant=self.visit.tenant))
-        routes.save_context_policy(policy)
+        context_policies.save(policy)
         return policy
 
     def change(self, row: ContextPolicy, body: Any) -> None:
-        routes.save_context_policy(body.apply(row))
+        context_policies.save(body.apply(row))
 
 
 class TargetRow(Strict):

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
-from typing import Any
-from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
@@ -17,7 +15,7 @@ from django.views.decorators.http import require_safe
 from billing import money
 from gateway import arrivals
 from gateway.arrivals import Arrival
-from tenants import visits
+from tenants import ids, visits
 from tenants.sites import console
 
 LONGEST = dt.timedelta(days=1)  # that a page is believed to have waited
@@ -43,7 +41,7 @@ def arriving(request: HttpRequest) -> HttpResponse:
     """The latest of them as a part of the page; 204 while there is none. `after` is Unix ms, `key` an API key's id."""
     now = timezone.now()
     found = arrivals.since(visits.of(request).tenant, _after(request.GET.get("after", ""), now))
-    key_id = _uuid(request.GET.get("key", ""))
+    key_id = ids.parse(request.GET.get("key", ""))
     if key_id is not None:
         found = [item for item in found if item.api_key_id == key_id]
     if not found:
@@ -74,10 +72,3 @@ def _after(text: str, now: dt.datetime) -> dt.datetime:
     except (ValueError, OverflowError, OSError):
         return now
     return max(asked, earliest)
-
-
-def _uuid(text: Any) -> UUID | None:
-    try:
-        return UUID(text)
-    except ValueError:
-        return None

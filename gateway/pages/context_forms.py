@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
-from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
 from gateway.models import ContextPolicy
@@ -84,7 +83,3 @@ class ContextForm(PlainForm, forms.ModelForm):  # type: ignore[type-arg]  # not 
             if cleaned.get(name) is None and not self.has_error(name):
                 cleaned[name] = getattr(fresh, name)
         return cleaned
-
-    def refuse(self, error: ValidationError) -> None:
-        for field, messages in error.message_dict.items():
-            self.add_error(field if field in self.fields else None, messages)

@@ -6,7 +6,6 @@ from decimal import Decimal
 from typing import Any
 
 from django import forms
-from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
 from gateway.models import JudgeBudget, JudgePolicy
@@ -14,19 +13,15 @@ from gateway.pages import offers
 from tenants.admin.plain_forms import PlainForm
 
 
-class Refusable(PlainForm, forms.ModelForm):  # type: ignore[type-arg]  # not to be subscripted at run time
+class JudgesForm(PlainForm, forms.ModelForm):  # type: ignore[type-arg]  # not to be subscripted at run time
     def __init__(self, data: Any = None, **kwargs: Any) -> None:
         super().__init__(data, **kwargs)
         for field in self.fields.values():
             if not isinstance(field.widget, forms.CheckboxInput):
                 field.widget.attrs["class"] = "tg-input"
 
-    def refuse(self, error: ValidationError) -> None:
-        for field, messages in error.message_dict.items():
-            self.add_error(field if field in self.fields else None, messages)
 
-
-class JudgeForm(Refusable):
+class JudgeForm(JudgesForm):
     class Meta:
         model = JudgePolicy
         fields = ("is_active", "share_percent", "judge", "rubric", "teaches")
@@ -79,7 +74,7 @@ class JudgeForm(Refusable):
         )
 
 
-class JudgeBudgetForm(Refusable):
+class JudgeBudgetForm(JudgesForm):
     class Meta:
         model = JudgeBudget
         fields = ("usd_per_day", "usd_per_month")

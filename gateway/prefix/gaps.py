@@ -14,7 +14,6 @@ from gateway.prefix.rule import HORIZONS, Odds
 
 SPANS = (15.0, 60.0, *HORIZONS)  # where each ends, in seconds
 MOST = 64.0  # counts of a span; what is older counts half, and half again
-NEVER = float("inf")
 
 Hazards = tuple[float, ...]  # the chance to come back in each span, for what has not come back before it
 

@@ -21,6 +21,7 @@ from tenants.admin import scope
 from tenants.admin.badges import badge
 from tenants.admin.base import HouseAdmin, TenantScopedAdmin, WholeRowForm
 from tenants.admin.filters import TenantFilter
+from tenants.admin.looked_at import LookedAt
 from tenants.console import addresses
 from tenants.models import Invitation, SsoConnection
 from tenants.roles import Role
@@ -165,7 +166,7 @@ class SsoConnectionAdmin(TenantScopedAdmin):
 
 
 @sites.register(Invitation, in_console=False)
-class InvitationAdmin(HouseAdmin):
+class InvitationAdmin(LookedAt, HouseAdmin):
     """To look at. They are made and revoked in the tenant's console."""
 
     list_display = ["email", "tenant", "role", "invited_by", "created_at", "expires_at", "accepted_at", "revoked_at"]
@@ -185,14 +186,3 @@ class InvitationAdmin(HouseAdmin):
         "revoked_at",
     ]
     readonly_fields = fields
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Never by itself. With its tenant it goes."""
-        page = request.resolver_match.url_name if request.resolver_match else ""
-        return page in ("tenants_tenant_delete", "tenants_tenant_changelist") and scope.is_operator(request)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from django import forms
+from django.core.exceptions import ValidationError
 
 
 class PlainForm(forms.BaseForm):
@@ -18,3 +20,16 @@ class PlainForm(forms.BaseForm):
                 label_id = f"id_{self.add_prefix(name)}"
                 ids = [f"{label_id}_helptext"] if field.help_text else []
                 field.widget.attrs["aria-describedby"] = " ".join([*ids, f"{label_id}_error"])
+
+    def refuse(self, error: ValidationError) -> None:
+        """What a verb says."""
+        put_beside(self, error)
+
+
+def put_beside(form: forms.BaseForm, error: ValidationError, places: Mapping[str, str] | None = None) -> None:
+    """Each message beside the field it is about, or the one that `places` names instead; what is about none, or about one that the form has
+    not, on top."""
+    by_field = error.error_dict if hasattr(error, "error_dict") else {"": [error]}
+    for field, messages in by_field.items():
+        place = (places or {}).get(field, field)
+        form.add_error(place if place in form.fields else None, messages)

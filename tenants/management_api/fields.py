@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 from django.db import models
@@ -46,8 +47,25 @@ class Money(serializers.DecimalField):
         super().__init__(**{"max_digits": 28, "decimal_places": 9, "normalize_output": True, **kwargs})
 
 
+class Nanousd(serializers.CharField):
+    """Nano-dollars, told as `Money` tells USD."""
+
+    def to_representation(self, value: Any) -> str:
+        return f"{Decimal(value).scaleb(-9).normalize():f}"
+
+
 class Filters(serializers.Serializer[Any]):
     """What a list may be narrowed by. A field's `source` is the lookup."""
+
+
+class IsOwn(serializers.BooleanField):
+    """A filter: the tenant's own rows, or the operator's beside them."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(source="tenant__isnull", **kwargs)
+
+    def to_internal_value(self, data: Any) -> bool:
+        return not super().to_internal_value(data)
 
 
 class PlainDecimal(serializers.DecimalField):

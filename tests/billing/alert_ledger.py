@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from django.db import connection
 
 from billing import alerts
-from billing.models import Alert, AlertChannel, AlertDelivery
+from billing.models import Alert, AlertChannel, AlertDelivery, Budget
 from tenants.models import Tenant
 
 VIENNA = ZoneInfo("Europe/Vienna")
@@ -22,6 +22,16 @@ def forget_all() -> None:
     """Nobody to tell and nothing told, whatever the cast brings along."""
     AlertChannel.objects.all().delete()
     Alert.objects.all().delete()
+
+
+def budget(tenant: Tenant, amount: Any = 50, name: str = "Support bot", **fields: Any) -> Budget:
+    """A budget that has been as it is for an hour."""
+    row = Budget(tenant=tenant, name=name, amount=amount, **fields)
+    row.full_clean(exclude=["tenant"])
+    row.save()
+    Budget.objects.filter(id=row.id).update(changed_at=NOW - dt.timedelta(hours=1))
+    row.refresh_from_db()
+    return row
 
 
 def use(

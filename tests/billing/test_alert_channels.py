@@ -20,8 +20,7 @@ from billing.alert_channels import Values
 from billing.channels import DeliveryError
 from billing.models import Alert, AlertChannel, AlertDelivery
 from tenants.models import Tenant
-from tests.billing.alert_ledger import NOW, channel, forget_all, spend
-from tests.cast import Cast
+from tests.billing.alert_ledger import NOW, channel, spend
 
 if TYPE_CHECKING:
     from tests.billing.alert_receiver import Receiver
@@ -32,11 +31,10 @@ MAIL = Values(name="Ops", kind="email", target="ops@acme.example")
 MINUTE = dt.timedelta(minutes=1)
 
 
-@pytest.fixture
-def acme(cast: Cast) -> Tenant:
-    forget_all()
+@pytest.fixture(autouse=True)
+def _nothing_counted() -> None:
+    """Of the links that were sent."""
     cache.clear()
-    return cast.acme.tenant
 
 
 def link(token: str) -> str:

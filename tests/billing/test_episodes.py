@@ -11,17 +11,11 @@ from django.core import mail
 from billing import alert_messages, deliveries, episodes
 from billing.models import Alert, AlertDelivery, Budget, Severity
 from tenants.models import Tenant
-from tests.billing.alert_ledger import NOW, channel, forget_all, spend, told
+from tests.billing.alert_ledger import NOW, channel, spend, told
 from tests.cast import Cast
 
 pytestmark = pytest.mark.django_db
 LATER = NOW + dt.timedelta(minutes=5)
-
-
-@pytest.fixture
-def acme(cast: Cast) -> Tenant:
-    forget_all()
-    return cast.acme.tenant
 
 
 def begin(tenant: Tenant, **fields: Any) -> Alert | None:

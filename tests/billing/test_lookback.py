@@ -18,11 +18,6 @@ pytestmark = pytest.mark.django_db
 DAY = dt.timedelta(days=1)
 
 
-@pytest.fixture
-def acme(cast: Cast) -> Tenant:
-    return cast.acme.tenant
-
-
 def back(tenant: Tenant, **fields: Any) -> LookBack:
     values = {"dimension": "tenant", "subject": "", "metric": "usd", "window": "day", "amount": Decimal(10)}
     found = lookback.look_back(tenant, Limited(**{**values, **fields}), NOW)

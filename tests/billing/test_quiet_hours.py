@@ -13,8 +13,7 @@ from billing import alert_settings, deliveries, episodes, quiet_hours
 from billing.alert_settings import Values
 from billing.models import Alert, AlertDelivery, AlertSettings, Severity
 from tenants.models import Tenant
-from tests.billing.alert_ledger import VIENNA, channel, forget_all, spend
-from tests.cast import Cast
+from tests.billing.alert_ledger import VIENNA, channel, spend
 
 pytestmark = pytest.mark.django_db
 NIGHT = AlertSettings(quiet_from=dt.time(22), quiet_until=dt.time(7))
@@ -50,12 +49,6 @@ def test_what_is_bad_enough_breaks_through():
     warnings = AlertSettings(quiet_from=dt.time(22), quiet_until=dt.time(7), quiet_severity=Severity.WARNING)
     assert quiet_hours.ends(warnings, VIENNA, Severity.WARNING, now) is None
     assert quiet_hours.ends(warnings, VIENNA, Severity.INFO, now) == morning
-
-
-@pytest.fixture
-def acme(cast: Cast) -> Tenant:
-    forget_all()
-    return cast.acme.tenant
 
 
 def quiet_now(tenant: Tenant) -> None:

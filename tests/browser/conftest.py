@@ -14,6 +14,7 @@ import pytest
 from django.db import connections
 from playwright.sync_api import Browser, expect
 
+from simulator.process import SimulatorProcess
 from tests.browser import browsing
 from tests.browser.browsing import Visitor
 from tests.cast import Cast, build_cast
@@ -44,6 +45,13 @@ def server(
 ) -> Iterator[Gateway]:
     """One server for the run, on the test database."""
     with Gateway.running(tmp_path_factory.mktemp("server")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def upstream() -> Iterator[SimulatorProcess]:
+    """A provider to call."""
+    with SimulatorProcess() as running:
         yield running
 
 

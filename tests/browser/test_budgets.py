@@ -1,7 +1,7 @@
 """A budget in money, as an admin sets it: written as a sentence, spent through the API, seen filling, refusing, and telling of it."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 from playwright.sync_api import expect
@@ -18,16 +18,10 @@ PAGES = {
 }
 
 
-@pytest.fixture(scope="module")
-def simulator_url() -> Iterator[str]:
-    with SimulatorProcess() as running:
-        yield running.base_url
-
-
 def test_a_budget_is_set_spent_seen_and_refuses(
-    visit: Callable[..., Visitor], live_cast: Cast, server: Gateway, simulator_url: str
+    visit: Callable[..., Visitor], live_cast: Cast, server: Gateway, upstream: SimulatorProcess
 ):
-    world = World.build(server, simulator_url)
+    world = World.build(server, upstream.base_url)
     Membership.objects.create(tenant=world.tenant, user=live_cast.ada, role="admin")
     window = visit(user=live_cast.ada)
     page = window.goto(f"/t/{world.tenant.slug}/budgets/")

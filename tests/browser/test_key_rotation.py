@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
-import pytest
 from playwright.sync_api import expect
 
 from simulator.process import SimulatorProcess
@@ -51,16 +50,10 @@ class Applications:
         wait_until(lambda: wanted <= set(self.seen[since:]))
 
 
-@pytest.fixture(scope="module")
-def simulator_url() -> Iterator[str]:
-    with SimulatorProcess() as running:
-        yield running.base_url
-
-
 def test_no_request_fails_while_a_key_is_rotated_in_the_console(
-    visit: Callable[..., Visitor], live_cast: Cast, server: Gateway, simulator_url: str
+    visit: Callable[..., Visitor], live_cast: Cast, server: Gateway, upstream: SimulatorProcess
 ):
-    world = World.build(server, simulator_url)
+    world = World.build(server, upstream.base_url)
     Membership.objects.create(tenant=world.tenant, user=live_cast.ada, role="admin")
     key = ApiKey.objects.get(tenant=world.tenant)
     window = visit(user=live_cast.ada)

@@ -5,7 +5,7 @@ key, a request that appears on the page.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 from django.contrib.auth.models import User
@@ -20,12 +20,6 @@ from tests.cast import Cast
 from tests.gateway.live import CREDENTIAL, Gateway
 
 PASSWORD = "correct horse battery"
-
-
-@pytest.fixture(scope="module")
-def upstream() -> Iterator[SimulatorProcess]:
-    with SimulatorProcess() as running:
-        yield running
 
 
 @pytest.fixture

@@ -1,7 +1,10 @@
+from uuid import uuid4
+
 import pytest
 from django.db import connection
 
 from dashboards import requests
+from tenants.models import Tenant
 from tests.cast import cast as cast
 
 
@@ -19,3 +22,8 @@ def _nothing_of_other_tests(request: pytest.FixtureRequest) -> None:
         with connection.cursor() as cursor:
             for table in ("gateway_logchange", "dashboards_cell", "dashboards_series"):
                 cursor.execute(f"DELETE FROM {table}")
+
+
+@pytest.fixture
+def tenant() -> Tenant:
+    return Tenant.objects.create(name="Acme", slug=f"acme-{uuid4().hex[:8]}", timezone="Europe/Vienna")

@@ -44,6 +44,15 @@ ENDS = (
     ("escalated", 200, "", "stop", ""),
 )
 KIND_OF = {end[:4]: end[4] for end in ENDS}
+# A request whose hold was swept.
+HELD: dict[str, Any] = {
+    "outcome": "abandoned",
+    "status": 500,
+    "finish_reason": "",
+    "usage_source": "held",
+    "latency_ms": 0.0,
+    "input_tokens": 900,
+}
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 from decimal import Decimal
-from uuid import uuid4
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -21,11 +20,6 @@ NOW = dt.datetime(
     2026, 10, 16, 10, 0, tzinfo=dt.UTC
 )  # a Friday; sixteen days are to come, and summer time ends among them
 WEEKDAYS, WEEKEND = Decimal(10), Decimal(2)
-
-
-@pytest.fixture
-def tenant() -> Tenant:
-    return Tenant.objects.create(name="Acme", slug=f"acme-{uuid4().hex[:8]}", timezone=ZONE.key)
 
 
 def usual(day: dt.date) -> Decimal:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 from decimal import Decimal
-from uuid import uuid4
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -21,11 +20,6 @@ pytestmark = pytest.mark.django_db
 NOW = dt.datetime(2026, 10, 30, 14, 37, tzinfo=dt.UTC)
 ZONE = ZoneInfo("Europe/Vienna")
 HOUR = dt.timedelta(hours=1)
-
-
-@pytest.fixture
-def tenant() -> Tenant:
-    return Tenant.objects.create(name="Acme", slug=f"acme-{uuid4().hex[:8]}", timezone=ZONE.key)
 
 
 def view_of(tenant: Tenant, preset: str = "24h", **filters: tuple[str, ...]) -> View:

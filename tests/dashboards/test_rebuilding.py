@@ -23,19 +23,6 @@ from tests.dashboards.records import Record
 pytestmark = pytest.mark.django_db
 
 NOW = dt.datetime(2026, 10, 30, 14, 37, tzinfo=dt.UTC)
-HELD = {
-    "outcome": "abandoned",
-    "status": 500,
-    "finish_reason": "",
-    "usage_source": "held",
-    "latency_ms": 0.0,
-    "input_tokens": 900,
-}
-
-
-@pytest.fixture
-def tenant() -> Tenant:
-    return Tenant.objects.create(name="Acme", slug=f"acme-{uuid4().hex[:8]}", timezone="Europe/Vienna")
 
 
 def history(tenant: Tenant, days: int = 30) -> list[Record]:
@@ -107,7 +94,7 @@ def test_repairs_what_somebody_spoilt(tenant):
 
 
 def test_leaves_changes_that_wait_to_be_added(tenant):
-    held = records.record(tenant.id, NOW, **HELD)
+    held = records.record(tenant.id, NOW, **records.HELD)
     records.put([held])
     rolling.roll_up(NOW)
     real = records.Record(tenant.id, held.accepted_at, held.request_id, input_tokens=300)

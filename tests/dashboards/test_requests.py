@@ -24,11 +24,6 @@ ZONE = ZoneInfo("Europe/Vienna")
 
 
 @pytest.fixture
-def tenant() -> Tenant:
-    return Tenant.objects.create(name="Acme", slug=f"acme-{uuid4().hex[:8]}", timezone=ZONE.key)
-
-
-@pytest.fixture
 def everything(tenant: Tenant) -> list[Record]:
     rng = random.Random("requests")
     other = Tenant.objects.create(name="Globex", slug=f"globex-{uuid4().hex[:8]}")

@@ -36,11 +36,6 @@ MEASURES = (
 )
 
 
-@pytest.fixture
-def tenant() -> Tenant:
-    return Tenant.objects.create(name="Acme", slug=f"acme-{uuid4().hex[:8]}", timezone="Europe/Vienna")
-
-
 def seen(tenant: Tenant, days: int = 60) -> Row | None:
     """What the rollups say of the last days."""
     view = View(
@@ -110,20 +105,9 @@ def test_a_late_record_is_added_also_where_the_log_has_its_day_no_more(tenant):
     assert (row.sums.requests, row.sums.input_tokens) == (2, 12)
 
 
-HELD = {
-    "outcome": "abandoned",
-    "status": 500,
-    "finish_reason": "",
-    "usage_source": "held",
-    "latency_ms": 0.0,
-    "input_tokens": 900,
-    "cost_usd": Decimal("0.5"),
-}
-
-
 @pytest.mark.parametrize("is_seen_before", [True, False])
 def test_what_was_held_gives_way_to_what_was_used(tenant, is_seen_before):
-    held = records.record(tenant.id, NOW, **HELD)
+    held = records.record(tenant.id, NOW, **records.HELD, cost_usd=Decimal("0.5"))
     records.put([held])
     if is_seen_before:
         rolling.roll_up(NOW)

@@ -24,16 +24,6 @@ needs_node = pytest.mark.skipif(
 )
 
 
-@pytest.fixture
-def openai_sdk(world: Any) -> openai.OpenAI:
-    return openai.OpenAI(base_url=f"{world.gateway.url}/v1", api_key=world.secret, max_retries=0)
-
-
-@pytest.fixture
-def anthropic_sdk(world: Any) -> anthropic.Anthropic:
-    return anthropic.Anthropic(base_url=world.gateway.url, api_key=world.secret, max_retries=0)
-
-
 def check_record(world: Any, *, model: str, text: str, end_user: str) -> None:
     """The call is in the request log with the tokens that the simulator counted and what they cost."""
     (record,) = world.records()

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import anthropic
-import openai
 import pytest
 
 PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
@@ -17,16 +15,6 @@ SCHEMA = {
     "additionalProperties": False,
 }
 CLAUDE, GPT = "claude-sonnet-4-5", "gpt-4o"
-
-
-@pytest.fixture
-def openai_sdk(world: Any) -> openai.OpenAI:
-    return openai.OpenAI(base_url=f"{world.gateway.url}/v1", api_key=world.secret, max_retries=0)
-
-
-@pytest.fixture
-def anthropic_sdk(world: Any) -> anthropic.Anthropic:
-    return anthropic.Anthropic(base_url=world.gateway.url, api_key=world.secret, max_retries=0)
 
 
 def functions() -> list[Any]:

@@ -49,4 +49,9 @@ def said(reply: Reply) -> tuple[int, str | None, str | None]:
     return reply.status, reply.headers.get("x-tollgate-cache"), reply.headers.get("x-tollgate-cache-reason")
 
 
+def body(**fields: Any) -> dict[str, Any]:
+    """The body of a chat request: the very same one but for these fields."""
+    return {"model": "gpt-4o", "messages": [{"role": "user", "content": "hello"}], **fields}
+
+
 HIT, FIRST = (200, "hit", None), (200, "miss", "no entry")

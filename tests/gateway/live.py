@@ -70,6 +70,22 @@ class Reply:
         """The events of a stream, comments left out."""
         return [event for event in self.body.split(b"\n\n") if event and not event.startswith(b":")]
 
+    def text(self) -> str:
+        """What was said, in whichever format, whole or as a stream."""
+        if not self.headers["content-type"].startswith("text/event-stream"):
+            answer = self.json()
+            said: str = (
+                answer["content"][0]["text"] if "content" in answer else answer["choices"][0]["message"]["content"]
+            )
+            return said
+        words = []
+        for line in self.body.split(b"\n"):
+            if line.startswith(b"data: {"):
+                event = json.loads(line[6:])
+                words.append((event.get("delta") or {}).get("text") or "")
+                words += [choice["delta"].get("content") or "" for choice in event.get("choices", ())]
+        return "".join(words)
+
 
 @dataclass
 class Gateway:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -137,10 +136,6 @@ def stem(plain: str) -> str:
     if plain.endswith("e") and len(plain) > 3:
         plain = plain[:-1]
     return plain
-
-
-def content_of(words: Iterable[Word]) -> list[Word]:
-    return [word for word in words if word.is_content]
 
 
 def _plain(written: str) -> str:

@@ -1,7 +1,7 @@
 import pytest
 
-from billing.models import Alert, AlertChannel
 from tenants.models import Tenant
+from tests.billing.alert_ledger import forget_all
 from tests.cast import Cast
 from tests.cast import cast as cast
 from tests.dashboards.conftest import _nothing_of_other_tests as _nothing_of_other_tests
@@ -10,6 +10,5 @@ from tests.dashboards.conftest import _nothing_of_other_tests as _nothing_of_oth
 @pytest.fixture
 def acme(cast: Cast) -> Tenant:
     """With no alerts and nobody to tell."""
-    AlertChannel.objects.all().delete()
-    Alert.objects.all().delete()
+    forget_all()
     return cast.acme.tenant

@@ -1,10 +1,11 @@
-"""Traffic that is made for alarms: steps of five minutes with so many requests, rolled up."""
+"""Traffic that is made for alarms: steps of five minutes with so many requests, rolled up; and what came of it."""
 
 from __future__ import annotations
 
 import datetime as dt
 from typing import Any
 
+from billing.models import Alert, AlertDelivery
 from dashboards import rolling
 from dashboards.alarms import watching
 from dashboards.alarms.fleet import Standing
@@ -54,3 +55,13 @@ def look(
     is_slow: bool = False,
 ) -> int:
     return watching.look(tenant, now, standings, is_slow=is_slow)
+
+
+def alerts(tenant: Tenant) -> list[tuple[str, str, str, bool]]:
+    """(kind, subject, severity, whether it is over)"""
+    rows = Alert.objects.filter(tenant=tenant).order_by("crossed_at", "kind", "subject")
+    return [(row.kind, row.subject, row.severity, row.resolved_at is not None) for row in rows]
+
+
+def notices() -> list[str]:
+    return list(AlertDelivery.objects.order_by("id").values_list("notice", flat=True))

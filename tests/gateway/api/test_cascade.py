@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pytest
@@ -26,21 +25,13 @@ def cascade(world: World, weak: str = "weak", strong: str = "claude-sonnet-4-5",
     return task
 
 
-def text_of(reply: Any, *, stream: bool) -> str:
-    if not stream:
-        text: str = reply.json()["choices"][0]["message"]["content"]
-        return text
-    chunks = [json.loads(event.removeprefix(b"data: ")) for event in reply.events() if b"[DONE]" not in event]
-    return "".join(chunk["choices"][0]["delta"].get("content") or "" for chunk in chunks if chunk["choices"])
-
-
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
 def test_a_good_answer_is_given_and_nobody_else_is_asked(world, simulator, stream):
     cascade(world, **ACCEPTED_FROM_ANY)
     simulator.behave(output_text="It is 4 + 4 = 8.")
     reply = world.chat("task/sums", stream=stream)
     assert (reply.status, reply.headers["x-tollgate-model"]) == (200, "weak")
-    assert text_of(reply, stream=stream) == "It is 4 + 4 = 8."
+    assert reply.text() == "It is 4 + 4 = 8."
     assert reply.headers["x-tollgate-cascade"].startswith("accepted p=")
     (row,) = world.records()
     assert (row.outcome, row.model_served, row.is_final) == ("ok", "weak", True)
@@ -92,7 +83,7 @@ def test_where_no_better_model_can_answer_the_first_answer_has_to_do(world, simu
     cascade(world, strong="strong", **ACCEPTED_FROM_NONE)
     reply = world.chat("task/sums", stream=stream)
     assert (reply.status, reply.headers["x-tollgate-model"]) == (200, "weak")
-    assert text_of(reply, stream=stream)
+    assert reply.text()
     rows = world.records(int(reply.headers["x-tollgate-attempts"]) + 1)
     final = next(row for row in rows if row.is_final)
     assert (final.attempt, final.outcome, final.model_served, final.cost_usd) == (0, "ok", "weak", 0)
@@ -141,7 +132,7 @@ def test_where_a_budget_pays_for_no_third_call_the_first_answer_has_to_do(world,
     TaskFallback.objects.create(task=task, position=2, model=third)
     reply = world.chat("task/sums", prompt="word " * 20, max_tokens=300, stream=stream)
     assert (reply.status, reply.headers["x-tollgate-model"]) == (200, "weak")
-    assert text_of(reply, stream=stream)
+    assert reply.text()
     rows = world.records(3)
     final = next(row for row in rows if row.is_final)
     assert (final.attempt, final.outcome, final.model_served, final.cost_usd) == (0, "ok", "weak", 0)

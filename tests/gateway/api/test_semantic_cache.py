@@ -15,7 +15,6 @@ from django.utils import timezone
 from gateway import tasks
 from gateway.models import Model, SemanticCheck, SemanticEntry, SemanticHit, SemanticLabel, SemanticWatch, Task
 from gateway.semantic.terms import of as terms_of
-from tests.gateway.api.test_exact_cache import text_of
 from tests.gateway.budgets import budget, counter
 from tests.gateway.caches import FIRST, HIT, policy, said
 from tests.gateway.live import Gateway, Reply, World, wait_until
@@ -24,13 +23,6 @@ QUESTION = "How do I reset my password?"
 SIMILAR = "How can I reset my password?"  # similarity 0.992, score 0.71
 OTHER = "What are your opening hours on Sundays?"
 FAR = (200, "miss", "no entry; semantic: nothing near enough")
-
-
-@pytest.fixture
-def meaning(world: World) -> World:
-    """A tenant whose answers are given to questions that mean the same, at a target that paraphrases keep to."""
-    policy(world, semantic=True, semantic_threshold="0.8", target_false_percent=15)
-    return world
 
 
 def kept(world: World) -> list[SemanticEntry]:
@@ -64,7 +56,7 @@ def test_is_given_whole_and_as_a_stream(meaning, simulator, surface, kept_of_str
     whole = ask("claude-sonnet-4-5", SIMILAR)
     stream = ask("claude-sonnet-4-5", SIMILAR, stream=True)
     assert [semantic(reply) for reply in (whole, stream)] == [(200, "semantic")] * 2
-    assert {text_of(reply) for reply in (first, whole, stream)} == {"Click on “Forgot password”."}
+    assert {reply.text() for reply in (first, whole, stream)} == {"Click on “Forgot password”."}
     assert simulator.totals()["requests"] == 1
 
     made, *given = meaning.records(3)

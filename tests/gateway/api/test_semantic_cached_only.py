@@ -2,20 +2,11 @@
 
 from __future__ import annotations
 
-import pytest
-
 from tests.gateway.api.test_semantic_cache import OTHER, QUESTION, SIMILAR, asked, kept, semantic, user
 from tests.gateway.budgets import budget, counter
 from tests.gateway.caches import policy, said
-from tests.gateway.live import World
 
 ONLY = "only-if-cached"
-
-
-@pytest.fixture
-def meaning(world: World) -> World:
-    policy(world, semantic=True, semantic_threshold="0.8", target_false_percent=15)
-    return world
 
 
 def test_only_if_cached_is_given_it_without_a_call_and_counts_as_one_request(meaning, simulator):

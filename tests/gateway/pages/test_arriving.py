@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import html
 import time
 from typing import Any
 from uuid import UUID, uuid4
@@ -20,6 +19,7 @@ from gateway.stores.usage_record import UsageRecord
 from tenants import redis_keys
 from tests.cast import Cast, in_console, request_row
 from tests.gateway.test_drain import make_record
+from tests.pages import text_of
 
 pytestmark = pytest.mark.django_db
 
@@ -63,10 +63,6 @@ def ask(cast: Cast, *, after: Any = None, person: str = "ada", **query: Any) -> 
     return client.get(f"{client.home}arrivals/", {"after": moment, **query})
 
 
-def text(response: Any) -> str:
-    return " ".join(html.unescape(response.content.decode()).split())
-
-
 def test_nothing_yet_is_an_empty_answer(cast: Cast):
     cast.acme.request.delete()
     response = ask(cast)
@@ -77,7 +73,7 @@ def test_nothing_yet_is_an_empty_answer(cast: Cast):
 def test_a_request_that_has_just_ended_is_there_with_its_figures(cast: Cast):
     cast.acme.request.delete()
     put(cast)
-    content = text(ask(cast))
+    content = text_of(ask(cast))
     assert "data-answered" in content
     for figure in ("gpt-4o-mini · openai", "812 ms", "1,234 in, 50 out", "$0.00022"):
         assert figure in content
@@ -91,7 +87,7 @@ def test_it_is_still_there_once_it_was_drained_and_when_redis_is_away(cast: Cast
         raise ConnectionError("nobody there")
 
     monkeypatch.setattr(arrivals, "get_redis_connection", away)
-    assert "data-answered" in text(ask(cast))
+    assert "data-answered" in text_of(ask(cast))
 
 
 def test_one_that_failed_says_why_and_one_that_was_answered_counts_more(cast: Cast):
@@ -105,11 +101,11 @@ def test_one_that_failed_says_why_and_one_that_was_answered_counts_more(cast: Ca
         model_asked="nope",
         provider="",
     )
-    failed = text(ask(cast))
+    failed = text_of(ask(cast))
     assert "data-answered" not in failed
     assert "404 · There is no model “nope”." in failed
     put(cast, accepted_ms=int(time.time() * 1000) - 1000)
-    assert "data-answered" in text(ask(cast))
+    assert "data-answered" in text_of(ask(cast))
 
 
 def test_only_what_came_after_the_page_and_with_its_key_counts(cast: Cast):

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import html
 from decimal import Decimal
-from typing import Any
 
 import pytest
 from django.utils import timezone
@@ -14,18 +12,10 @@ from gateway.models import JudgeBudget, JudgePolicy
 from tests.cast import Cast, ConsoleClient, in_console
 from tests.dashboards import ratings
 from tests.dashboards.ratings import Answer
+from tests.pages import text_of
 
 pytestmark = pytest.mark.django_db
 FORM = {"is_active": "on", "share_percent": "10", "rubric": "Names the menu."}
-
-
-@pytest.fixture
-def ada(cast: Cast) -> ConsoleClient:
-    return in_console(cast.ada, cast.acme.tenant)
-
-
-def text_of(response: Any) -> str:
-    return " ".join(html.unescape(response.content.decode()).split())
 
 
 def test_a_judge_is_set_for_a_task_and_holds_in_the_configuration(cast: Cast, ada: ConsoleClient):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import json
 from typing import Any
 
@@ -11,18 +10,10 @@ from django.urls import reverse
 
 from gateway.models import Model, RoutingRule, RoutingTarget
 from tests.cast import Cast, ConsoleClient, in_console
+from tests.pages import text_of
 
 pytestmark = pytest.mark.django_db
 LIST = "gateway/routingrule/"
-
-
-@pytest.fixture
-def ada(cast: Cast) -> ConsoleClient:
-    return in_console(cast.ada, cast.acme.tenant)
-
-
-def text_of(response: Any) -> str:
-    return " ".join(html.unescape(response.content.decode()).split())
 
 
 def rule(cast: Cast, name: str, position: int = 200, **fields: Any) -> RoutingRule:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import re
 from typing import Any
 
@@ -19,6 +18,7 @@ from tenants import api_keys
 from tenants.models import ApiKey, Membership, Tenant
 from tests.billing.usage import today, used
 from tests.cast import Cast, in_console, logged_in
+from tests.pages import text_of
 
 pytestmark = pytest.mark.django_db
 
@@ -35,10 +35,6 @@ def initech(cast: Cast) -> Tenant:
 @pytest.fixture
 def no_shared_models(cast: Cast) -> None:
     Model.objects.filter(tenant=None).update(is_active=False)
-
-
-def text(response: Any) -> str:
-    return " ".join(html.unescape(response.content.decode()).split())
 
 
 def step(tenant: Tenant) -> Step | None:
@@ -79,7 +75,7 @@ def test_a_model_without_a_price_is_none_to_call(cast: Cast, initech: Tenant, se
     own_model(initech, input_usd_per_mtok=None, output_usd_per_mtok=None)
     found = onboarding.progress(initech, timezone.now())
     assert (found.step, found.unpriced) == (Step.PROVIDER, ("ours-1",))
-    content = text(in_console(cast.alice, initech).get("/t/initech/setup/"))
+    content = text_of(in_console(cast.alice, initech).get("/t/initech/setup/"))
     assert "Without a price nothing is sent to: ours-1." in content
     settings.GATEWAY_DEFAULT_PRICE = "1,2"
     assert step(initech) is Step.KEY
@@ -88,7 +84,7 @@ def test_a_model_without_a_price_is_none_to_call(cast: Cast, initech: Tenant, se
 def test_the_operators_models_are_enough(cast: Cast, initech: Tenant):
     found = onboarding.progress(initech, timezone.now())
     assert (found.step, found.is_on_shared_models) == (Step.KEY, True)
-    content = text(in_console(cast.alice, initech).get("/t/initech/setup/"))
+    content = text_of(in_console(cast.alice, initech).get("/t/initech/setup/"))
     assert "You need no provider of your own." in content
     assert "Connect one of your own all the same" in content
 
@@ -103,7 +99,7 @@ def test_whoever_comes_first_is_led_there_and_may_put_it_off(cast: Cast, initech
     home = alice.get("/t/initech/")
     assert (home.status_code, home["Location"]) == (302, "/t/initech/setup/")
     assert alice.post("/t/initech/setup/later/")["Location"] == "/t/initech/"
-    content = text(alice.get("/t/initech/"))
+    content = text_of(alice.get("/t/initech/"))
     assert "1 of 3 steps are done." in content
     assert 'href="/t/initech/setup/"' in content
     assert alice.get("/t/initech/setup/").status_code == 200
@@ -113,17 +109,17 @@ def test_whoever_comes_first_is_led_there_and_may_put_it_off(cast: Cast, initech
 
 
 def test_nobody_is_led_there_who_can_do_nothing_about_it(cast: Cast, initech: Tenant):
-    vera = text(in_console(cast.vera, initech).get("/t/initech/"))
+    vera = text_of(in_console(cast.vera, initech).get("/t/initech/"))
     assert "Somebody with the role of a developer or an admin can go on." in vera
     assert in_console(cast.olga, initech).get("/t/initech/").status_code == 200
-    content = text(in_console(cast.vera, initech).get("/t/initech/setup/"))
+    content = text_of(in_console(cast.vera, initech).get("/t/initech/setup/"))
     assert "Somebody with the role of a developer can make one." in content
     assert "Make the key" not in content
 
 
 @pytest.mark.usefixtures("no_shared_models")
 def test_developers_are_told_that_an_admin_connects_providers(cast: Cast, initech: Tenant):
-    content = text(in_console(cast.bob, initech).get("/t/initech/setup/"))
+    content = text_of(in_console(cast.bob, initech).get("/t/initech/setup/"))
     assert "An admin of this tenant can connect a provider." in content
     assert "gateway/provider/connect" not in content
 
@@ -142,14 +138,14 @@ def test_a_key_is_made_with_the_usual_rights_and_shown_with_the_code_to_call(cas
     assert all(secret[1] in snippet.code for snippet in response.context["snippets"])
     assert f"key={key.pk}" in response.content.decode()
     assert 'data-reload-to="/t/initech/setup/"' in response.content.decode()
-    again = text(in_console(cast.bob, initech).get("/t/initech/setup/"))
+    again = text_of(in_console(cast.bob, initech).get("/t/initech/setup/"))
     assert secret[1] not in again
     assert "$TOLLGATE_API_KEY" in again
 
 
 def test_a_key_needs_a_name(cast: Cast, initech: Tenant):
     response = in_console(cast.alice, initech).post("/t/initech/setup/key/", {"name": ""})
-    assert "This field is required." in text(response)
+    assert "This field is required." in text_of(response)
     assert in_console(cast.alice, initech).get("/t/initech/setup/key/").status_code == 302
     assert not ApiKey.objects.filter(tenant=initech).exists()
 
@@ -164,8 +160,8 @@ def test_others_make_no_key(cast: Cast, initech: Tenant, person: str, status: in
 def test_once_answered_the_setup_says_so_and_home_is_an_overview(cast: Cast, initech: Tenant):
     answered(initech)
     alice = in_console(cast.alice, initech)
-    assert "Everything is set up" in text(alice.get("/t/initech/setup/"))
-    content = text(alice.get("/t/initech/"))
+    assert "Everything is set up" in text_of(alice.get("/t/initech/setup/"))
+    content = text_of(alice.get("/t/initech/"))
     assert "steps are done" not in content
     assert "$1.00" in content
 
@@ -175,21 +171,21 @@ def test_the_overview_shows_today_budgets_alerts_and_requests(cast: Cast):
         cast.acme, today(cast.acme.tenant), "tenant", "", requests=7, cost_usd="60", input_tokens=900, output_tokens=100
     )
     ada = in_console(cast.ada, cast.acme.tenant)
-    content = text(ada.get(ada.home))
+    content = text_of(ada.get(ada.home))
     assert "$60.00" in content
     assert "7 requests · 1,000 tokens" in content
     assert "$60.00 of $100 used, 60 %" in content
     assert reverse("admin:gateway_requestlog_change", args=[cast.acme.request.pk]).removeprefix("/admin") in content
     assert "Connect a provider" in content
     vera = in_console(cast.vera, cast.acme.tenant)
-    assert "Connect a provider" not in text(vera.get(vera.home))
+    assert "Connect a provider" not in text_of(vera.get(vera.home))
 
 
 def test_another_tenants_figures_are_nowhere(cast: Cast):
     used(cast.globex, today(cast.globex.tenant), "tenant", "", requests=7, cost_usd="7654.25")
     ada = in_console(cast.ada, cast.acme.tenant)
     for address in (ada.home, f"{ada.home}setup/"):
-        content = text(ada.get(address))
+        content = text_of(ada.get(address))
         assert "7,654" not in content
         assert cast.globex.model.name not in content
 

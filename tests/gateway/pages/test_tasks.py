@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import json
 from typing import Any
 
@@ -10,6 +9,7 @@ import pytest
 
 from gateway.models import ContextPolicy, Model, RoutingRule, Task, TaskFallback
 from tests.cast import Cast, ConsoleClient, in_console
+from tests.pages import text_of
 
 pytestmark = pytest.mark.django_db
 LIST = "gateway/task/"
@@ -17,15 +17,6 @@ POLICY = {"is_active": "on", "keep_messages": "2", "block_messages": "1", "fits_
 TALK = (
     "\n".join(f"{role}: {role} says {number}" for number in range(3) for role in ("User", "Assistant")) + "\nUser: now"
 )
-
-
-@pytest.fixture
-def ada(cast: Cast) -> ConsoleClient:
-    return in_console(cast.ada, cast.acme.tenant)
-
-
-def text_of(response: Any) -> str:
-    return " ".join(html.unescape(response.content.decode()).split())
 
 
 def form(*models: Model, **fields: Any) -> dict[str, Any]:

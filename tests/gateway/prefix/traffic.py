@@ -111,3 +111,14 @@ def user(text: Any) -> dict[str, Any]:
 
 def assistant(text: Any) -> dict[str, Any]:
     return {"role": "assistant", "content": text}
+
+
+def talk(turns: int, mark: str, size: int = 600) -> list[dict[str, Any]]:
+    """A conversation up to the user's words of that turn."""
+    said = []
+    for turn in range(turns):
+        said += [user(words(size, f"{mark} question {turn}")), assistant(words(size, f"{mark} answer {turn}"))]
+    return said[:-1]
+
+
+SYSTEM = words(2000, "You are a desk.")

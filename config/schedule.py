@@ -1,0 +1,60 @@
+"""What the worker does by itself, and how often. A run that has waited longer than it expires is left out: the next one is due."""
+
+CELERY_BEAT_SCHEDULE = {
+    "drain usage records": {"task": "gateway.tasks.drain_usage_records", "schedule": 1.0, "options": {"expires": 5}},
+    "publish configuration versions": {
+        "task": "tenants.tasks.publish_config_versions",
+        "schedule": 5.0,
+        "options": {"expires": 5},
+    },
+    "forget kept results": {
+        "task": "tenants.tasks.forget_kept_results",
+        "schedule": 3600.0,
+        "options": {"expires": 3600},
+    },
+    "deliver alerts": {"task": "billing.tasks.deliver_alerts", "schedule": 3.0, "options": {"expires": 5}},
+    "sweep holds": {"task": "gateway.tasks.sweep_holds", "schedule": 5.0, "options": {"expires": 5}},
+    "reconcile counters": {"task": "gateway.tasks.reconcile_counters", "schedule": 60.0, "options": {"expires": 60}},
+    "keep answers": {"task": "gateway.tasks.keep_answers", "schedule": 3.0, "options": {"expires": 5}},
+    "note semantic hits": {"task": "gateway.tasks.note_hits", "schedule": 3.0, "options": {"expires": 5}},
+    "check semantic hits": {"task": "gateway.tasks.check_hits", "schedule": 10.0, "options": {"expires": 10}},
+    "take answers to judge": {
+        "task": "gateway.tasks.take_answers_to_judge",
+        "schedule": 3.0,
+        "options": {"expires": 5},
+    },
+    "judge answers": {"task": "gateway.tasks.judge_answers", "schedule": 5.0, "options": {"expires": 10}},
+    "measure quality": {"task": "gateway.tasks.measure_quality", "schedule": 600.0, "options": {"expires": 600}},
+    "add up ratings": {"task": "gateway.tasks.add_up_ratings", "schedule": 30.0, "options": {"expires": 30}},
+    "note breaker changes": {
+        "task": "gateway.tasks.note_breaker_changes",
+        "schedule": 5.0,
+        "options": {"expires": 5},
+    },
+    "tend semantic cache": {
+        "task": "gateway.tasks.tend_semantic_cache",
+        "schedule": 300.0,
+        "options": {"expires": 300},
+    },
+    "match feedback": {"task": "gateway.tasks.match_feedback", "schedule": 5.0, "options": {"expires": 5}},
+    "reclaim caches": {"task": "gateway.tasks.reclaim_caches", "schedule": 30.0, "options": {"expires": 30}},
+    "keep request log partitions": {
+        "task": "gateway.tasks.keep_partitions",
+        "schedule": 600.0,
+        "options": {"expires": 600},
+    },
+    "export traces": {"task": "gateway.tasks.export_traces", "schedule": 2.0, "options": {"expires": 5}},
+    "store content": {"task": "gateway.tasks.store_content", "schedule": 2.0, "options": {"expires": 5}},
+    "forget content": {"task": "gateway.tasks.forget_content", "schedule": 600.0, "options": {"expires": 600}},
+    "forget requests": {"task": "gateway.tasks.forget_requests", "schedule": 600.0, "options": {"expires": 600}},
+    "roll up": {"task": "dashboards.tasks.roll_up", "schedule": 5.0, "options": {"expires": 5}},
+    "forget rollups": {"task": "dashboards.tasks.forget_rollups", "schedule": 3600.0, "options": {"expires": 3600}},
+    "pack end users": {"task": "dashboards.tasks.pack_end_users", "schedule": 600.0, "options": {"expires": 600}},
+    "follow time zones": {"task": "dashboards.tasks.follow_time_zones", "schedule": 60.0, "options": {"expires": 60}},
+    "watch": {"task": "dashboards.tasks.watch", "schedule": 60.0, "options": {"expires": 60}},
+    "train quality models": {
+        "task": "gateway.tasks.train_quality_models",
+        "schedule": 86_400.0,
+        "options": {"expires": 3600},
+    },
+}

@@ -1,0 +1,65 @@
+"""What is spoken over the wire, with callers and with providers: whose format, what is asked for, what an answer used."""
+
+from __future__ import annotations
+
+import enum
+
+import msgspec
+
+
+class Surface(enum.Enum):
+    """Whose wire format the caller speaks."""
+
+    OPENAI = "openai"
+    ANTHROPIC = "anthropic"
+
+
+class Endpoint(enum.Enum):
+    """What is asked for, as it stands in the request log."""
+
+    CHAT = "chat.completions"
+    MESSAGES = "messages"
+    EMBEDDINGS = "embeddings"
+    COUNT_TOKENS = "messages.count_tokens"
+
+    __hash__ = object.__hash__  # there is one of each; Enum's own is in Python
+
+    @property
+    def surface(self) -> Surface:
+        return Surface.ANTHROPIC if self in (Endpoint.MESSAGES, Endpoint.COUNT_TOKENS) else Surface.OPENAI
+
+    @property
+    def scope(self) -> str:
+        """What a key needs to ask for it."""
+        return "embeddings" if self is Endpoint.EMBEDDINGS else "chat"
+
+
+class Usage(msgspec.Struct, frozen=True):
+    """Tokens of one attempt, counted one way for every provider.
+
+    `input_tokens` is all input; `cache_read_tokens` and the `cache_write_*_tokens` are parts of it. `reasoning_tokens` is a
+    part of `output_tokens`.
+    """
+
+    input_tokens: int = 0
+    cache_read_tokens: int = 0
+    cache_write_5m_tokens: int = 0
+    cache_write_1h_tokens: int = 0
+    output_tokens: int = 0
+    reasoning_tokens: int = 0
+
+
+class WireRequest(msgspec.Struct, frozen=True):
+    """What goes to a provider over HTTP."""
+
+    url: str
+    headers: dict[str, str]
+    body: bytes
+
+
+class ProviderAnswer(msgspec.Struct, frozen=True):
+    """A provider's whole answer, in the caller's format. `usage` None: the provider reported none."""
+
+    body: bytes
+    usage: Usage | None
+    finish_reason: str

@@ -1,4 +1,5 @@
-"""`make bench-peers`: what a call costs directly, behind nginx, Tollgate, Portkey and LiteLLM, alternating in one run on this machine.
+"""`make bench-peers`: what a call costs directly, behind nginx, Tollgate, Portkey and LiteLLM, without and with its database, alternating in
+one run on this machine; and, of those that enforce and log, what it costs until the log is written and how far a budget holds.
 
 Shares of two cores go to the clients and the simulator, so requests per second are those of the whole machine; CPU per request is each
 target's own. Trust the ratios of one run.
@@ -83,6 +84,8 @@ def main() -> None:
     print(f"\nPython {platform.python_version()}; {told}; medians of {options.rounds} rounds")
     for name, why in programs.missing.items():
         print(f"not measured: {name}, which could not be installed here: {why}")
+    for name, why in started.failed.items():
+        print(f"not measured: {name}, which did not start as it is to be measured: {why}")
 
 
 @dataclass(frozen=True)
@@ -192,7 +195,8 @@ def _tell(found: list[Target], cases: list[Case], results: Results, memory: dict
 
 
 def _tell_promises(logged: list[Logged], spent: list[Spent]) -> None:
-    print(f"\n{'until the log is written':26}{'CPU µs':>11}{'of it eng.':>11}{'+ stores':>11}{'ratio':>11}{'waited s':>11}{'rows':>16}")
+    titles = ["CPU µs", "of it eng.", "+ stores", "ratio", "waited s"]
+    print(f"\n{'until the log is written':26}" + "".join(f"{title:>11}" for title in titles) + f"{'rows':>16}")
     for one in logged:
         engine = f"{one.engine_us:.0f}" if one.engine_us else ""
         rows = f"{one.rows} of {one.requests}"

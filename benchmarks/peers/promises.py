@@ -109,9 +109,11 @@ async def _spent(target: Target, bearer: dict[str, str], body: bytes) -> Spent:
 
 
 def _price(target: Target) -> tuple[Decimal, bytes]:
-    """A budget for fifty and a half of a request, and the request, which may take no more than it does."""
-    body = {"model": target.model("whole"), "messages": [{"role": "user", "content": "word " * 20}]}
-    status, told = _ask(target, target.headers, json.dumps(body).encode())
+    """A budget for fifty and a half of a request, and the request, which may take no more than it does: so there is room for the fiftieth
+    where what a request may cost is held until it is known, and none for one more."""
+    body = {"model": target.model("50 chunks"), "messages": [{"role": "user", "content": "word word word word"}]}
+    numbered = json.dumps(body).replace("word wor", "%08x" % 0xABC, 1)  # as the load's requests are
+    status, told = _ask(target, target.headers, numbered.encode())
     if status != 200:
         raise RuntimeError(f"{target.name} answered {status}: {told[:300]}")
     usage = json.loads(told)["usage"]

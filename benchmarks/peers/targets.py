@@ -7,8 +7,10 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+
+import psycopg
 
 from benchmarks.peers import litellm, prisma
 from benchmarks.peers.installing import LITELLM, PORTKEY, Programs
@@ -16,20 +18,23 @@ from benchmarks.peers.litellm import LiteLLM
 from benchmarks.peers.target import UPSTREAM, Target, start
 from benchmarks.stack import ROOT, Stack, free_port
 from config.embedded import process
+from config.embedded.errors import EmbeddedServiceError
 from config.embedded.process import Child
 
 
 @dataclass(frozen=True)
 class Started:
-    """`targets`: in the order of their calls. `litellm`: the one among them with stores of its own, if its engine is to be had."""
+    """`targets`: in the order of their calls. `litellm`: the one among them with stores of its own, if its engine is to be had and it does what
+    it is measured for; if not, `failed` says why."""
 
     targets: list[Target]
     litellm: LiteLLM | None = None
+    failed: dict[str, str] = field(default_factory=dict)
 
 
 @contextlib.contextmanager
 def all_of(stack: Stack, programs: Programs, folder: Path) -> Iterator[Started]:
-    """Every target whose program is there. Raises when one cannot be started."""
+    """Every target whose program is there. Raises when one cannot be started, but for LiteLLM with its stores, which may be told of."""
     children: list[Child] = []
     bearer = {"authorization": "Bearer sk-bench"}
     targets = [Target("direct", stack.simulator_url, bearer, "the simulator itself")]
@@ -39,13 +44,16 @@ def all_of(stack: Stack, programs: Programs, folder: Path) -> Iterator[Started]:
         targets.append(_tollgate(stack, folder, children))
         if programs.portkey is not None:
             targets.append(_portkey(stack, programs.portkey, folder, children))
-        full = None
+        full, failed = None, {}
         if programs.litellm is not None:
             targets.append(litellm.bare(stack, programs.litellm, folder, children))
             if programs.prisma is not None:
-                full = litellm.full(stack, programs.litellm, programs.prisma, folder, children)
-                targets.append(full.target)
-        yield Started(targets, full)
+                try:
+                    full = litellm.full(stack, programs.litellm, programs.prisma, folder, children)
+                    targets.append(full.target)
+                except (RuntimeError, EmbeddedServiceError, OSError, psycopg.Error) as error:
+                    failed["LiteLLM with its database"] = str(error)
+        yield Started(targets, full, failed)
     finally:
         for child in reversed(children):
             child.stop(seconds=5)

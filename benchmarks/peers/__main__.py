@@ -1,5 +1,5 @@
-"""`make bench-peers`: what a call costs directly, behind nginx, Tollgate, Portkey and LiteLLM, without and with its database, alternating in
-one run on this machine; and, of those that enforce and log, what it costs until the log is written and how far a budget holds.
+"""`make bench-peers`: what a call costs directly, behind nginx, Tollgate, Portkey and LiteLLM, without and with its database, alternating
+in one run on this machine; and, of those that enforce and log, what it costs until the log is written and how far a budget holds.
 
 Shares of two cores go to the clients and the simulator, so requests per second are those of the whole machine; CPU per request is each
 target's own. Trust the ratios of one run.
@@ -189,8 +189,9 @@ def _tell(found: list[Target], cases: list[Case], results: Results, memory: dict
             print(f"  {target.name:24}{target.started_seconds:>11.1f}{here:>11.0f}{rest:>11}   {target.does}")
     print(
         "\nCPU µs: user and system time per request of the target's own processes, with its database's engine if it runs one\n"
-        "(of it eng.); + stores: of its PostgreSQL, Redis and worker besides; ratio: of the CPU to Tollgate's; req/s: with the clients and the simulator on the same cores; added: less\n"
-        "directly; failed: answers but 200, in all; MB: resident, shared memory by its share."
+        "(of it eng.); + stores: of its PostgreSQL, Redis and worker besides; ratio: of the CPU to Tollgate's; req/s: with the\n"
+        "clients and the simulator on the same cores; added: less directly; failed: answers but 200, in all; MB: resident, shared memory\n"
+        "by its share."
     )
 
 

@@ -15,8 +15,8 @@ from benchmarks.peers import prisma
 
 LITELLM = "1.108.7"
 PORTKEY = "1.15.2"
-# Of what Portkey's gateway allows (^1.3.3), the newest seen to let it answer a stream: with 1.14.2 and 1.19.19, which npm takes by itself, every
-# stream is a 500 ("TypeError: immutable", https://github.com/Portkey-AI/gateway/issues/1389).
+# Of what Portkey's gateway allows (^1.3.3), the newest seen to let it answer a stream: with 1.14.2 and 1.19.19, which npm takes by itself,
+# every stream is a 500 ("TypeError: immutable", https://github.com/Portkey-AI/gateway/issues/1389).
 PORTKEY_SERVER = "1.13.7"
 FAILURES = (OSError, subprocess.SubprocessError, tarfile.TarError, StopIteration)
 

@@ -181,8 +181,8 @@ def _models(stack: Stack) -> list[dict[str, Any]]:
 
 
 def _stores(folder: Path, program: Path, children: list[Child]) -> tuple[str, int, list[int]]:
-    """Of its own: a PostgreSQL with its tables, and a Redis on a port, by which its documentation has it reach Redis. As durable as the ones
-    that Tollgate is measured with: not."""
+    """Of its own: a PostgreSQL with its tables, and a Redis on a port, by which its documentation has it reach Redis. As durable as the
+    ones that Tollgate is measured with: not."""
     folder.mkdir(mode=0o711)
     layout = layouts.of(folder)
     layout.prepare()

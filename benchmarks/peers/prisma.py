@@ -27,8 +27,8 @@ SERVER = Path(__file__).with_name("prisma_engine.mjs")
 
 
 def install(folder: Path, litellm: Path) -> Path:
-    """The engine's executable, for `PRISMA_QUERY_ENGINE_BINARY`, with the client generated into LiteLLM's environment; whatever is not there
-    yet. Raises OSError or CalledProcessError where it cannot be had."""
+    """The engine's executable, for `PRISMA_QUERY_ENGINE_BINARY`, with the client generated into LiteLLM's environment; whatever is not
+    there yet. Raises OSError or CalledProcessError where it cannot be had."""
     if platform.system() != "Linux" or platform.machine() != "x86_64":
         raise OSError("Prisma's engine is to be had for Linux on x86-64 alone")
     home = folder / f"prisma-{ENGINE}"

@@ -1,5 +1,5 @@
-"""Whether what is promised is kept, by those that promise it: what a request costs until its log is written, and how many requests are served
-on a budget for fifty."""
+"""Whether what is promised is kept, by those that promise it: what a request costs until its log is written, and how many requests are
+served on a budget for fifty."""
 
 from __future__ import annotations
 
@@ -80,16 +80,20 @@ async def logged(target: Target, rows: Callable[[], int], *, count: int, body: b
 
 async def spent_by_tollgate(stack: Stack, target: Target) -> Spent:
     usd, body = _price(target)
-    command = [sys.executable, "-m", "benchmarks.peers.seed_budget", str(usd)]
-    env = {**os.environ, **stack.environment}
-    made = subprocess.run(command, cwd=ROOT, env=env, check=True, stdout=subprocess.PIPE, text=True)
-    bearer = {"authorization": f"Bearer {made.stdout.split()[-1]}"}
+    bearer = {"authorization": f"Bearer {_tollgates_key(stack, usd)}"}
     deadline = time.monotonic() + 30
     while _ask(target, bearer)[0] == 401:  # until the gateway knows the key
         if time.monotonic() > deadline:
             raise RuntimeError("Tollgate does not get to know the key")
         await asyncio.sleep(0.1)
     return await _spent(target, bearer, body)
+
+
+def _tollgates_key(stack: Stack, usd: Decimal) -> str:
+    command = [sys.executable, "-m", "benchmarks.peers.seed_budget", str(usd)]
+    env = {**os.environ, **stack.environment}
+    made = subprocess.run(command, cwd=ROOT, env=env, check=True, stdout=subprocess.PIPE, text=True)
+    return made.stdout.split()[-1]
 
 
 async def spent_by_litellm(litellm: LiteLLM) -> Spent:
@@ -112,7 +116,7 @@ def _price(target: Target) -> tuple[Decimal, bytes]:
     """A budget for fifty and a half of a request, and the request, which may take no more than it does: so there is room for the fiftieth
     where what a request may cost is held until it is known, and none for one more."""
     body = {"model": target.model("50 chunks"), "messages": [{"role": "user", "content": "word word word word"}]}
-    numbered = json.dumps(body).replace("word wor", "%08x" % 0xABC, 1)  # as the load's requests are
+    numbered = json.dumps(body).replace("word wor", f"{0xABC:08x}", 1)  # as the load's requests are
     status, told = _ask(target, target.headers, numbered.encode())
     if status != 200:
         raise RuntimeError(f"{target.name} answered {status}: {told[:300]}")

@@ -24,8 +24,8 @@ from config.embedded.process import Child
 
 @dataclass(frozen=True)
 class Started:
-    """`targets`: in the order of their calls. `litellm`: the one among them with stores of its own, if its engine is to be had and it does what
-    it is measured for; if not, `failed` says why."""
+    """`targets`: in the order of their calls. `litellm`: the one among them with stores of its own, if its engine is to be had and it does
+    what it is measured for; if not, `failed` says why."""
 
     targets: list[Target]
     litellm: LiteLLM | None = None

@@ -71,7 +71,7 @@ bench-workers: $(RUN_STAMP)  ## Measure the same load on one gateway process and
 bench-soak: $(RUN_STAMP)  ## Send a million requests of every kind and look at memory, the drain and the books; ARGS="--requests 50000"
 	$(BIN)/python -m benchmarks.soak $(ARGS)
 
-bench-peers: $(TEST_STAMP)  ## Measure Tollgate beside nginx, Portkey and LiteLLM, which it installs apart; ARGS="--help"
+bench-peers: $(TEST_STAMP)  ## Measure Tollgate beside nginx, Portkey and LiteLLM (bare, and with its database), which it installs apart; ARGS="--help"
 	$(BIN)/python -m benchmarks.peers --peers $(VENV)/peers $(ARGS)
 
 eval-cascade: $(RUN_STAMP)  ## Measure the cascade's classifier; DATA=file.jsonl TRAIN=other.jsonl ARGS="--help"

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import contextlib
-from pathlib import Path
+import sys
+import time
 
 import psutil
 
 MEGABYTE = 1024 * 1024
+SCHEDULER_CLOCK = 2  # in the number of another process's clock, as clock_getcpuclockid(3) makes it
 
 
 def cpu_seconds(process: psutil.Process) -> float:
-    """User and system time of all its threads: from the scheduler, to the nanosecond, where it tells, else in ticks of 10 ms."""
-    try:
-        tasks = Path(f"/proc/{process.pid}/task").glob("*/schedstat")
-        return sum(int(task.read_text().split()[0]) for task in tasks) / 1e9
-    except (OSError, ValueError, IndexError):
-        times = process.cpu_times()
-        return float(times.user + times.system)
+    """User and system time of all its threads, those that have ended included: by the kernel's clock of that process, to the nanosecond,
+    where there is one, else in ticks of 10 ms."""
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError):
+            return time.clock_gettime((~process.pid << 3) | SCHEDULER_CLOCK)
+    times = process.cpu_times()
+    return float(times.user + times.system)
 
 
 class Tree:

@@ -1,16 +1,24 @@
 """Installs the peers apart from the project: LiteLLM into an environment of its own, Portkey's gateway by npm, nginx from Debian's package
-without installing it. Nothing of it is among Tollgate's requirements."""
+without installing it, and for LiteLLM's database `prisma`. Nothing of it is among Tollgate's requirements."""
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import sys
+import tarfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.peers import prisma
+
 LITELLM = "1.108.7"
 PORTKEY = "1.15.2"
+# Of what Portkey's gateway allows (^1.3.3), the newest seen to let it answer a stream: with 1.14.2 and 1.19.19, which npm takes by itself,
+# every stream is a 500 ("TypeError: immutable", https://github.com/Portkey-AI/gateway/issues/1389).
+PORTKEY_SERVER = "1.13.7"
+FAILURES = (OSError, subprocess.SubprocessError, tarfile.TarError, StopIteration)
 
 
 @dataclass(frozen=True)
@@ -18,6 +26,7 @@ class Programs:
     """The peers' programs; None: it could not be installed here, and why is in `missing`."""
 
     litellm: Path | None
+    prisma: Path | None
     portkey: Path | None
     nginx: Path | None
     missing: dict[str, str]
@@ -31,8 +40,14 @@ def install(folder: Path) -> Programs:
     for name, make in (("litellm", _litellm), ("portkey", _portkey), ("nginx", _nginx)):
         try:
             found[name] = make(folder)
-        except (OSError, subprocess.CalledProcessError) as error:
+        except FAILURES as error:
             found[name], missing[name] = None, str(error)
+    found["prisma"] = None
+    if found["litellm"] is not None:
+        try:
+            found["prisma"] = prisma.install(folder, found["litellm"])
+        except FAILURES as error:
+            missing["LiteLLM with its database"] = str(error)
     return Programs(missing=missing, **found)
 
 
@@ -48,13 +63,18 @@ def _litellm(folder: Path) -> Path:
 
 
 def _portkey(folder: Path) -> Path:
-    home = folder / f"portkey-{PORTKEY}"
+    home = folder / f"portkey-{PORTKEY}-{PORTKEY_SERVER}"
     program = home / "node_modules" / "@portkey-ai" / "gateway" / "build" / "start-server.js"
     if not program.exists():
         print(f"installing Portkey's gateway {PORTKEY}", flush=True)
         home.mkdir(exist_ok=True)
+        wanted = {
+            "dependencies": {"@portkey-ai/gateway": PORTKEY},
+            "overrides": {"@hono/node-server": PORTKEY_SERVER},
+        }
+        (home / "package.json").write_text(json.dumps({"private": True, **wanted}))
         npm = ["npm", "install", "--no-audit", "--no-fund", "--silent", "--prefix", str(home)]
-        subprocess.run([*npm, f"@portkey-ai/gateway@{PORTKEY}"], check=True)
+        subprocess.run(npm, check=True, cwd=home)
     return program
 
 

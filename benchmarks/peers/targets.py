@@ -1,52 +1,40 @@
-"""How each peer is started before the simulator, and how it is called. All listen on loopback, with one process, no access log."""
+"""How each peer is started before the simulator, and how it is called. LiteLLM, which takes more, has a module of its own."""
 
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import subprocess
 import sys
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from benchmarks.peers.installing import Programs
+import psycopg
+
+from benchmarks.peers import litellm, prisma
+from benchmarks.peers.installing import LITELLM, PORTKEY, Programs
+from benchmarks.peers.litellm import LiteLLM
+from benchmarks.peers.target import UPSTREAM, Target, start
 from benchmarks.stack import ROOT, Stack, free_port
 from config.embedded import process
+from config.embedded.errors import EmbeddedServiceError
 from config.embedded.process import Child
-
-START_SECONDS = 120
-MASTER_KEY = "sk-bench-master"
-MODELS = {"whole": "gpt-4o", "50 chunks": "gpt-4o-50", "500 chunks": "gpt-4o-500"}
-UPSTREAM = {"gpt-4o": "gpt-4o", "gpt-4o-50": "gpt-4o?output_tokens=48", "gpt-4o-500": "gpt-4o?output_tokens=498"}
 
 
 @dataclass(frozen=True)
-class Target:
-    """`does`: what it does besides passing on. `own`: its processes; `rest`: others that work for it. `started_seconds`: until it
-    answered."""
+class Started:
+    """`targets`: in the order of their calls. `litellm`: the one among them with stores of its own, if its engine is to be had and it does
+    what it is measured for; if not, `failed` says why."""
 
-    name: str
-    url: str
-    headers: dict[str, str]
-    does: str
-    own: list[int] = field(default_factory=list)
-    rest: list[int] = field(default_factory=list)
-    path: str = "/v1/chat/completions"
-    models: dict[str, str] = field(default_factory=lambda: dict(UPSTREAM))
-    started_seconds: float = 0.0
-
-    def model(self, case: str) -> str:
-        return self.models[MODELS[case]]
+    targets: list[Target]
+    litellm: LiteLLM | None = None
+    failed: dict[str, str] = field(default_factory=dict)
 
 
 @contextlib.contextmanager
-def all_of(stack: Stack, programs: Programs, folder: Path) -> Iterator[list[Target]]:
-    """Every target that can be started; those that cannot are told of."""
+def all_of(stack: Stack, programs: Programs, folder: Path) -> Iterator[Started]:
+    """Every target whose program is there. Raises when one cannot be started, but for LiteLLM with its stores, which may be told of."""
     children: list[Child] = []
     bearer = {"authorization": "Bearer sk-bench"}
     targets = [Target("direct", stack.simulator_url, bearer, "the simulator itself")]
@@ -56,31 +44,19 @@ def all_of(stack: Stack, programs: Programs, folder: Path) -> Iterator[list[Targ
         targets.append(_tollgate(stack, folder, children))
         if programs.portkey is not None:
             targets.append(_portkey(stack, programs.portkey, folder, children))
+        full, failed = None, {}
         if programs.litellm is not None:
-            targets.append(_litellm(stack, programs.litellm, folder, children))
-        yield targets
+            targets.append(litellm.bare(stack, programs.litellm, folder, children))
+            if programs.prisma is not None:
+                try:
+                    full = litellm.full(stack, programs.litellm, programs.prisma, folder, children)
+                    targets.append(full.target)
+                except (RuntimeError, EmbeddedServiceError, OSError, psycopg.Error) as error:
+                    failed["LiteLLM with its database"] = str(error)
+        yield Started(targets, full, failed)
     finally:
         for child in reversed(children):
             child.stop(seconds=5)
-
-
-def _start(name: str, command: list[str], children: list[Child], folder: Path, url: str, env: dict[str, str]) -> float:
-    """Seconds until it answers at `url`, with whatever status."""
-    began = time.perf_counter()
-    environment = {**os.environ, **env}
-    children.append(process.start(name, command, log=folder / f"{name}.log", env=environment, cwd=folder))
-    while time.perf_counter() - began < START_SECONDS:
-        if children[-1].has_ended():
-            raise children[-1].failure(f"{name} has ended")
-        try:
-            urllib.request.urlopen(url, timeout=2)
-        except urllib.error.HTTPError:
-            pass
-        except OSError:
-            time.sleep(0.05)
-            continue
-        return time.perf_counter() - began
-    raise children[-1].failure(f"{name} does not answer")
 
 
 NGINX = """
@@ -104,10 +80,9 @@ def _nginx(stack: Stack, program: Path, folder: Path, children: list[Child]) -> 
     settings.write_text(NGINX.format(folder=folder, port=port, upstream=upstream))
     url = f"http://127.0.0.1:{port}"
     command = [str(program), "-p", str(folder), "-c", str(settings), "-e", str(folder / "nginx-first.log")]
-    seconds = _start("nginx", command, children, folder, url, {})
-    return Target(
-        "nginx", url, {"authorization": "Bearer sk-bench"}, "passes on", [children[-1].pid], started_seconds=seconds
-    )
+    seconds = start("nginx", command, children, folder, url, {})
+    headers = {"authorization": "Bearer sk-bench"}
+    return Target("nginx", url, headers, "passes on", [children[-1].pid], started_seconds=seconds)
 
 
 def _tollgate(stack: Stack, folder: Path, children: list[Child]) -> Target:
@@ -122,7 +97,7 @@ def _tollgate(stack: Stack, folder: Path, children: list[Child]) -> Target:
         {"authorization": f"Bearer {stack.everything_key}", "x-tollgate-user": "ann"},
         "key, plan, tier, 5 budgets, paces, exact cache missed and filled, log in PostgreSQL",
         [stack.gateway_pid],
-        [children[-1].pid, *stack.store_pids],
+        rest=[children[-1].pid, *stack.store_pids],
         models={name: name for name in UPSTREAM},
         started_seconds=stack.gateway_seconds,
     )
@@ -133,7 +108,7 @@ def _portkey(stack: Stack, program: Path, folder: Path, children: list[Child]) -
     url = f"http://127.0.0.1:{port}"
     env = {"NODE_ENV": "production", "TRUSTED_CUSTOM_HOSTS": "127.0.0.1,localhost"}
     command = ["node", str(program), "--headless", f"--port={port}"]
-    seconds = _start("portkey", command, children, folder, url, env)
+    seconds = start("portkey", command, children, folder, url, env)
     headers = {
         "authorization": "Bearer sk-bench",
         "x-portkey-provider": "openai",
@@ -142,43 +117,11 @@ def _portkey(stack: Stack, program: Path, folder: Path, children: list[Child]) -
     return Target("Portkey", url, headers, "passes on, enforces nothing", [children[-1].pid], started_seconds=seconds)
 
 
-def _litellm(stack: Stack, program: Path, folder: Path, children: list[Child]) -> Target:
-    """Without its database: its Prisma engine is a binary that is downloaded from a server of its own, which an offline machine has not."""
-    port = free_port()
-    url = f"http://127.0.0.1:{port}"
-    models = [
-        {
-            "model_name": name,
-            "litellm_params": {"model": f"openai/{upstream}", "api_base": f"{stack.simulator_url}/v1", "api_key": "sk"},
-        }
-        for name, upstream in UPSTREAM.items()
-    ]
-    settings = {
-        "model_list": models,
-        "general_settings": {"master_key": MASTER_KEY},
-        "litellm_settings": {"telemetry": False},
-    }
-    path = folder / "litellm.json"
-    path.write_text(json.dumps(settings))  # JSON is YAML
-    env = {"LITELLM_LOG": "ERROR", "LITELLM_LOCAL_MODEL_COST_MAP": "True", "LITELLM_MODE": "PRODUCTION"}
-    command = [str(program), "--config", str(path), "--host", "127.0.0.1", "--port", str(port), "--num_workers", "1"]
-    seconds = _start("litellm", command, children, folder, f"{url}/health/liveliness", env)
-    return Target(
-        "LiteLLM, bare",
-        url,
-        {"authorization": f"Bearer {MASTER_KEY}"},
-        "master key; no database, so no keys of its own, budgets or log",
-        [children[-1].pid],
-        models={name: name for name in UPSTREAM},
-        started_seconds=seconds,
-    )
-
-
 def versions(programs: Programs) -> dict[str, str]:
     """What was measured."""
-    from benchmarks.peers.installing import LITELLM, PORTKEY
-
     found = {"LiteLLM": LITELLM, "Portkey": PORTKEY}
+    if programs.prisma is not None:
+        found["Prisma's query engine"] = prisma.ENGINE
     if programs.nginx is not None:
         told = subprocess.run([str(programs.nginx), "-v"], capture_output=True, text=True, check=False)
         found["nginx"] = told.stderr.strip().rpartition("/")[2]

@@ -11,7 +11,7 @@ from gateway.types.catalog import Model
 from gateway.types.requests import Labels
 
 
-class Health(msgspec.Struct, frozen=True):
+class Health(msgspec.Struct, frozen=True, gc=False):
     """How a model has been doing in the last minutes, over all processes. `p95_*`: None while there are too few calls."""
 
     is_open: bool = False  # its circuit breaker
@@ -28,14 +28,14 @@ class Conversation(msgspec.Struct, frozen=True):
     cached_tokens: int = 0
 
 
-class Cheaper(msgspec.Struct, frozen=True):
+class Cheaper(msgspec.Struct, frozen=True, gc=False):
     """A budget's wish for a cheaper model: the one of that name, or (empty) the cheapest candidate."""
 
     budget: str
     model: str
 
 
-class Signals(msgspec.Struct, frozen=True):
+class Signals(msgspec.Struct, frozen=True, gc=False):
     """What a plan may depend on besides the request and the configuration. `at`: Unix seconds. `input_tokens`: a likely count.
     `budget_shares`: percent used, by budget name, of those that rules ask about."""
 

@@ -7,7 +7,7 @@ import msgspec
 from gateway.types.catalog import Model
 
 
-class Attempt(msgspec.Struct, frozen=True):
+class Attempt(msgspec.Struct, frozen=True, gc=False):
     """One call that a plan proposes, and why."""
 
     model: Model
@@ -32,7 +32,7 @@ class Cascade(msgspec.Struct, frozen=True):
     threshold: float | None = None
 
 
-class Plan(msgspec.Struct, frozen=True):
+class Plan(msgspec.Struct, frozen=True, gc=False):
     """What the router decided: attempts in the order in which they are to be tried.
 
     `first_byte_seconds`: how long an attempt may take to its first byte; None: as the process is set. `may_replay`: when all fail, an

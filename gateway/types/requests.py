@@ -7,7 +7,7 @@ import msgspec
 from gateway.types.wire import Endpoint
 
 
-class Labels(msgspec.Struct, frozen=True):
+class Labels(msgspec.Struct, frozen=True, gc=False):
     """Who and what a request is for, as its caller says."""
 
     end_user: str = ""
@@ -15,7 +15,7 @@ class Labels(msgspec.Struct, frozen=True):
     tags: tuple[str, ...] = ()
 
 
-class Request(msgspec.Struct, frozen=True):
+class Request(msgspec.Struct, frozen=True, gc=False):
     """A validated request. `raw` is the body's top level with every value as the bytes that came, so that what Tollgate does not
     know passes through untouched; `body` is the part of it that Tollgate reads."""
 
@@ -30,7 +30,7 @@ class Request(msgspec.Struct, frozen=True):
     headers: dict[str, str]
 
 
-class ContextChange(msgspec.Struct, frozen=True):
+class ContextChange(msgspec.Struct, frozen=True, gc=False):
     """What became of a request's context. Tokens are estimates; `kept` and `dropped` count the caller's messages, `relevant` the older
     exchanges that were brought back. `summary`: hit, older, miss, too_long, unavailable, or empty where none was asked for."""
 

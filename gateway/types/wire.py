@@ -34,7 +34,7 @@ class Endpoint(enum.Enum):
         return "embeddings" if self is Endpoint.EMBEDDINGS else "chat"
 
 
-class Usage(msgspec.Struct, frozen=True):
+class Usage(msgspec.Struct, frozen=True, gc=False):
     """Tokens of one attempt, counted one way for every provider.
 
     `input_tokens` is all input; `cache_read_tokens` and the `cache_write_*_tokens` are parts of it. `reasoning_tokens` is a
@@ -49,7 +49,7 @@ class Usage(msgspec.Struct, frozen=True):
     reasoning_tokens: int = 0
 
 
-class WireRequest(msgspec.Struct, frozen=True):
+class WireRequest(msgspec.Struct, frozen=True, gc=False):
     """What goes to a provider over HTTP."""
 
     url: str
@@ -57,7 +57,7 @@ class WireRequest(msgspec.Struct, frozen=True):
     body: bytes
 
 
-class ProviderAnswer(msgspec.Struct, frozen=True):
+class ProviderAnswer(msgspec.Struct, frozen=True, gc=False):
     """A provider's whole answer, in the caller's format. `usage` None: the provider reported none."""
 
     body: bytes

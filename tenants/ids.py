@@ -17,7 +17,7 @@ _AT_ONCE = 256  # random numbers that are asked of the system in one call
 
 _random: Iterator[bytes] = iter(())
 _UNKNOWN = SafeUUID.unknown
-_set_number, _set_safety = UUID.int.__set__, UUID.is_safe.__set__  # type: ignore[attr-defined]  # its slots, which it guards
+_set_number, _set_safety = UUID.int.__set__, UUID.is_safe.__set__  # type: ignore[misc, attr-defined]  # its slots, which it guards
 
 
 def uuid7(unix_ms: int | None = None, *, without: int = 0) -> UUID:

@@ -50,9 +50,19 @@ class Filters(serializers.Serializer[Any]):
     """What a list may be narrowed by. A field's `source` is the lookup."""
 
 
+class Text(serializers.CharField):
+    """A text is given as one: DRF would write numbers out."""
+
+    def to_internal_value(self, data: Any) -> str:
+        if not isinstance(data, str):
+            self.fail("invalid")
+        return str(super().to_internal_value(data))
+
+
 class PlainDecimal(serializers.DecimalField):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **{**kwargs, "normalize_output": True})
 
 
 Row.serializer_field_mapping[models.DecimalField] = PlainDecimal
+Row.serializer_field_mapping[models.CharField] = Row.serializer_field_mapping[models.TextField] = Text

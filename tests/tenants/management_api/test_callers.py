@@ -145,6 +145,12 @@ def test_bodies_that_are_none_are_refused(cast: Cast):
         assert ApiKey.objects.filter(tenant=cast.acme.tenant).count() == 1
 
 
+def test_more_parameters_than_are_taken_are_refused(cast: Cast):
+    client = script(cast.acme.tenant)
+    response = client.client.get("/api/v1/keys?" + "a=b&" * 5000, headers=client.headers)
+    assert error_of(response, 400)["code"] == "invalid"
+
+
 def test_pages_go_on_where_the_last_one_ended(cast: Cast):
     client = script(cast.acme.tenant)
     ids = [client.post("keys", {**NEW, "name": f"bot {number}"}).json()["id"] for number in range(5)]

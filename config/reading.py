@@ -46,6 +46,6 @@ class ReadableMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         if getattr(request, "is_unreadable", False):
             # Not raised: that would be a traceback in the log for whoever sends it.
-            answer: HttpResponseBase = get_resolver().resolve_error_handler(400)(request, exception=BadRequest())
-            return answer
+            handler: Callable[..., HttpResponseBase] = get_resolver().resolve_error_handler(400)
+            return handler(request, exception=BadRequest())
         return self.get_response(request)

@@ -47,7 +47,7 @@ _MESSAGES = {
         },
     },
 }
-_TOOLS = {"type": "array", "items": {"type": "object", "additionalProperties": True}}
+_TOOLS = {"type": "array", "nullable": True, "items": {"type": "object", "additionalProperties": True}}
 _LABELS = [
     OpenApiParameter("x-tollgate-user", str, "header", description="End user on whose behalf the call is made."),
     OpenApiParameter("x-tollgate-feature", str, "header", description="Feature of the application."),
@@ -57,8 +57,7 @@ _FEEDBACK_TOKEN = OpenApiParameter(
     "x-tollgate-feedback",
     str,
     "header",
-    enum=["token"],
-    description="The answer carries x-tollgate-feedback-token, by which its reader may rate it.",
+    description="“token”: the answer carries x-tollgate-feedback-token, by which its reader may rate it.",
 )
 
 _CACHE_CONTROL = OpenApiParameter(
@@ -244,13 +243,12 @@ purge_cache = extend_schema(
             "type": "object",
             "additionalProperties": False,
             "minProperties": 1,
-            "maxProperties": 1,
             "properties": {
-                "all": {"type": "boolean", "enum": [True]},
-                "task": {"type": "string", "description": "A slug."},
-                "key": {"type": "string", "format": "uuid"},
-                "tag": {"type": "string", "minLength": 1, "maxLength": 64},
-                "end_user": {"type": "string", "minLength": 1, "maxLength": 200},
+                "all": {"type": "boolean", "nullable": True, "enum": [True, None]},
+                "task": {"type": "string", "nullable": True, "description": "A slug."},
+                "key": {"type": "string", "nullable": True, "format": "uuid"},
+                "tag": {"type": "string", "nullable": True, "minLength": 1, "maxLength": 64},
+                "end_user": {"type": "string", "nullable": True, "minLength": 1, "maxLength": 200},
             },
         }
     },

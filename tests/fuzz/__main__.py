@@ -43,7 +43,7 @@ def main() -> None:
     statuses = []
     # In a folder of its own: Schemathesis writes what it found, with the requests, to where it is started.
     with stack.running("tests.fuzz.seed") as running, tempfile.TemporaryDirectory(prefix="tollgate-fuzz-") as folder:
-        documents = (
+        documents: tuple[tuple[str, str, list[str]], ...] = (
             ("/api/schema/", running.api_key, ["--config-file", str(LENIENT)]),
             ("/api/v1/schema/", running.keys["management_key"], []),
         )

@@ -204,4 +204,4 @@ def _checked(request: bytes, answer: bytes) -> str:
         raise Odd(f"plain text: {answer[:600]!r}")
     if heads[0] >= b"400" and not body and not request.startswith(b"HEAD") and heads[0] != b"405":
         raise Odd(f"nothing said: {answer[:600]!r}")
-    return heads[0].decode()
+    return str(heads[0], "ascii")

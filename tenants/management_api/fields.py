@@ -10,7 +10,7 @@ from rest_framework import serializers
 
 
 class Strict(serializers.Serializer[Any]):
-    """Refuses fields that there are not, and those that are only read."""
+    """Refuses fields that there are not, and those that are only read; and numbers for texts and truths, which DRF would take for some."""
 
     def to_internal_value(self, data: Any) -> Any:
         if isinstance(data, dict):
@@ -21,7 +21,19 @@ class Strict(serializers.Serializer[Any]):
             }
             if unknown:
                 raise serializers.ValidationError(unknown)
+            mistaken = {name: told for name, value in data.items() if (told := _mistaken(self.fields[name], value))}
+            if mistaken:
+                raise serializers.ValidationError(mistaken)
         return super().to_internal_value(data)
+
+
+def _mistaken(field: serializers.Field[Any, Any, Any, Any], value: Any) -> list[str]:
+    """What is wrong with the kind of a value; nothing, where the field itself looks."""
+    if isinstance(value, (int, float)) and isinstance(field, serializers.CharField):
+        return [str(field.error_messages["invalid"])]
+    if not isinstance(value, bool) and value is not None and isinstance(field, serializers.BooleanField):
+        return [str(field.error_messages["invalid"]).format(input=value)]
+    return []
 
 
 class Row(Strict, serializers.ModelSerializer[Any]):
@@ -50,19 +62,9 @@ class Filters(serializers.Serializer[Any]):
     """What a list may be narrowed by. A field's `source` is the lookup."""
 
 
-class Text(serializers.CharField):
-    """A text is given as one: DRF would write numbers out."""
-
-    def to_internal_value(self, data: Any) -> str:
-        if not isinstance(data, str):
-            self.fail("invalid")
-        return str(super().to_internal_value(data))
-
-
 class PlainDecimal(serializers.DecimalField):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **{**kwargs, "normalize_output": True})
 
 
 Row.serializer_field_mapping[models.DecimalField] = PlainDecimal
-Row.serializer_field_mapping[models.CharField] = Row.serializer_field_mapping[models.TextField] = Text

@@ -27,8 +27,10 @@ class Strict(serializers.Serializer[Any]):
         return super().to_internal_value(data)
 
 
-def _mistaken(field: serializers.Field[Any, Any, Any, Any], value: Any) -> list[str]:
-    """What is wrong with the kind of a value; nothing, where the field itself looks."""
+def _mistaken(field: Any, value: Any) -> Any:
+    """What is wrong with the kind of a value, as DRF tells errors; nothing, where the field itself looks."""
+    if isinstance(field, serializers.ListField) and isinstance(value, list):
+        return {index: told for index, item in enumerate(value) if (told := _mistaken(field.child, item))}
     if isinstance(value, (int, float)) and isinstance(field, serializers.CharField):
         return [str(field.error_messages["invalid"])]
     if not isinstance(value, bool) and value is not None and isinstance(field, serializers.BooleanField):

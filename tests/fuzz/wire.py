@@ -68,7 +68,8 @@ VALUES = [
     b"", b"a", b"\xff\xfe", b"\xc3\xa9", b"a\0b", b"a\tb", b"a\r b", b"a\nb", b"'\"`;--", b"{{7*7}}", b"x" * 5000, b"0", b"-1",
     b"1e999", b"nan", b"*/*;q=zz", b";;=;", b"a=b; " * 300, b"Bearer \xff", b"Basic !!", b"http://[::1", b"//", b"bytes=-1-",
     b"00-\xff-zz-1", b"100-continue", b"websocket", b"h2c", b"gzip, gzip", b"max-age=99999999999999999999, only-if-cached",
-    b"application/json", b"application/json; charset=hex", b"multipart/form-data", b"multipart/form-data; boundary=\xff",
+    b"multipart/form-data; boundary=x", b"application/json", b"application/json; charset=hex",
+    b"multipart/form-data", b"multipart/form-data; boundary=\xff",
     b"multipart/form-data; boundary=x; charset=idna", b"a/b; x*=nope''y", b"a/b; x*9999999999999=y",
     b"a/b; x*0*=utf-8''y; x*1=z; x*=q", b"application/x-www-form-urlencoded; charset=utf-7", b"evil.example",
 ]  # fmt: skip
@@ -79,6 +80,7 @@ BODIES = [
     b'{"model":"gpt-4o","max_tokens":5,"messages":[{"role":"user","content":"x"}]}',
     b"a=b&" * 50,
     b"--x\r\n\r\n--x--\r\n",
+    b"--x\r\ncontent-disposition: form-data; name*0*=utf-8''a; name*1=b; name*=c\r\n\r\na\r\n--x--\r\n",
 ]
 CHUNKED = b"transfer-encoding: chunked"
 PLAIN = re.compile(rb"/(healthz|readyz|metrics)(?![\w%])")

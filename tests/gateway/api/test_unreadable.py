@@ -139,3 +139,27 @@ def test_nobody_is_connected_through(world: World, target: str):
     answer = told(world.gateway, f"CONNECT {target} HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\n{{}}".encode())
     assert statuses(answer) == [405]
     assert b"This is no proxy." in answer
+
+
+@pytest.mark.parametrize("path", ["/api/v1/budgets", "/api/schema/", "/account/login/"])
+def test_what_a_caller_accepts_is_disregarded_where_it_cannot_be_read(world: World, path: str):
+    plain = statuses(told(world.gateway, get(path, "host: localhost", "accept: */*")))
+    odd = get(path, "host: localhost", "accept: a/b; x*0*=utf-8''y; x*1=z; x*=q")
+    assert statuses(told(world.gateway, odd)) == plain
+    assert plain[0] < 500
+
+
+def test_a_form_with_a_part_that_cannot_be_read_is_a_400(world: World):
+    before = len(world.gateway.log())
+    # The others Django leaves out, and misses the form's token.
+    parameters = {
+        b"name*0*=utf-8''a; name*1=b; name*=c": 400,
+        b"name*=nope''a": 403,
+        b"name*" + b"9" * 5000 + b"=a": 403,
+    }
+    for parameter, status in parameters.items():
+        part = b"--x\r\ncontent-disposition: form-data; %b\r\n\r\na\r\n--x--\r\n" % parameter
+        cookie = b"cookie: csrftoken=" + b"a" * 32  # with one, the form is read for its token
+        answer = told(world.gateway, post("/account/login/", b"multipart/form-data; boundary=x", cookie, body=part))
+        assert statuses(answer) == [status]
+    assert "Internal Server Error" not in world.gateway.log(since=before)

@@ -99,7 +99,7 @@ bench-tenants: $(RUN_STAMP)  ## Measure a thousand tenants with skewed traffic, 
 bench-semantic: $(RUN_STAMP)  ## Measure searches of the semantic cache, among a million rows; ARGS="--help" for the choices
 	$(BIN)/python -m benchmarks.semantic $(ARGS)
 
-fuzz: $(TEST_STAMP) $(FUZZ_STAMP)  ## Send a gateway what its OpenAPI documents allow and what not (Schemathesis), and chat bodies nearly right; ARGS="--help"
+fuzz: $(TEST_STAMP) $(FUZZ_STAMP)  ## Send a gateway what its OpenAPI documents allow and what not (Schemathesis), and what is nearly right: chat bodies, HTTP; ARGS="--help"
 	$(BIN)/python -m tests.fuzz --schemathesis $(VENV)/fuzz/bin/schemathesis $(ARGS)
 
 chaos: $(TEST_STAMP)  ## Break what Tollgate is made of, under load, and compare the books (5 minutes); ARGS="redis-killed", ARGS="--list"

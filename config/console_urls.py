@@ -13,6 +13,7 @@ urlpatterns = [
     path("api/v1/", include("config.management_urls")),  # with the session instead of a key
     path("", console.urls),
 ]
+handler400 = "tenants.console.errors.bad_request"
 handler403 = "tenants.console.errors.forbidden"
 handler404 = "tenants.console.errors.not_found"
 handler500 = "tenants.console.errors.failed"

@@ -43,10 +43,11 @@ class Pages:
         with self._loading:
             if self._application is not None:
                 return
-            from django.core.handlers.asgi import ASGIHandler
             from django.urls import get_resolver
+
+            from config.reading import Handler
 
             for addresses in (get_resolver(), get_resolver("config.console_urls")):
                 addresses.url_patterns  # noqa: B018 - imports every view
-            self._application = ASGIHandler()  # imports the middleware
+            self._application = Handler()  # imports the middleware
             gc.freeze()  # it stays, as what was there at start-up

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from asgiref.sync import sync_to_async
-from django.core.handlers.asgi import ASGIHandler
 from django.core.handlers.exception import convert_exception_to_response
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
+from config.reading import Handler
 from gateway.api import health
 
 PROBES: dict[str, Callable[[HttpRequest], HttpResponseBase]] = {
@@ -30,7 +30,7 @@ class ProbesMiddleware:
         return self.get_response(request) if probe is None else probe(request)
 
 
-class ProbesHandler(ASGIHandler):
+class ProbesHandler(Handler):
     """Answers probes, and nothing else, without loading anything that a page needs."""
 
     def load_middleware(self, is_async: bool = False) -> None:

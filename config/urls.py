@@ -38,6 +38,7 @@ urlpatterns = [
     path("readyz", health.readyz),
     path("metrics", health.metrics),
 ]
+handler400 = "tenants.console.errors.bad_request"
 handler403 = "tenants.console.errors.forbidden"
 handler404 = "tenants.console.errors.not_found"
 handler500 = "tenants.console.errors.failed"

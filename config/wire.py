@@ -9,6 +9,9 @@ front has checked before they came. How large a body may be is for whoever reads
 What this costs a request: a count for each header. Who is too slow, or has long asked for nothing, is looked for every few seconds, in all
 connections at once.
 
+Who offers another protocol (`Upgrade`), as Java's client does with its first request, is answered in this one. The parser takes the head
+for the last thing that is spoken in HTTP and would read a body as another request; so such a head is read once more, without the offer.
+
 A request of the usual kind (HTTP/1.1, a plain address, no upgrade, nothing before it under way) gets a `config.cycle.Cycle`, and headers
 of a proxy are looked for only where there are any; every other one goes uvicorn's way.
 """
@@ -21,6 +24,7 @@ import re
 from http import HTTPStatus
 from typing import Any
 
+import httptools
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
@@ -52,6 +56,7 @@ class Protocol(HttpToolsProtocol):
     _has_head = False  # of the message that is being read
     _idle_since = 0.0  # 0: a request is being read or answered
     _is_forwarded = False
+    _is_offering = False  # another protocol, and nothing has been begun for it
     _refused: Refused | None = None
 
     def connection_made(self, transport: Any) -> None:
@@ -65,7 +70,17 @@ class Protocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         self._fed_at = self.loop.time()
         was_reading_head = self._head_since and not self._has_head
-        super().data_received(data)
+        self._unset_keepalive_if_required()
+        while data:
+            try:
+                self.parser.feed_data(data)
+                break
+            except httptools.HttpParserError:
+                self.logger.warning("Invalid HTTP request received.")
+                self.send_400_response("")
+                break
+            except httptools.HttpParserUpgrade as offer:
+                data = self._head_without_offer() + data[offer.args[0] :]
         # A header that has not ended yet has been told to nobody, so what came is counted here, too.
         if was_reading_head and self._head_since and not self.transport.is_closing():
             self._head_bytes += len(data)
@@ -76,7 +91,7 @@ class Protocol(HttpToolsProtocol):
         super().on_message_begin()
         self._head_since = self._fed_at
         self._head_bytes = 0
-        self._has_head = self._is_forwarded = False
+        self._has_head = self._is_forwarded = self._is_offering = False
         self._idle_since = 0.0
 
     def on_url(self, url: bytes) -> None:
@@ -103,12 +118,16 @@ class Protocol(HttpToolsProtocol):
         self._has_head = True
         self._head_since = 0.0
         parser, before = self.parser, self.cycle
+        if parser.should_upgrade():
+            if parser.get_method() == b"CONNECT":
+                raise self._noted(Refused(HTTPStatus.METHOD_NOT_ALLOWED, "This is no proxy."))
+            self._is_offering = True
+            return
         if (
             (before is not None and not before.response_complete)
             or self.limit_concurrency is not None
             or self.root_path
             or parser.get_http_version() != "1.1"
-            or parser.should_upgrade()
             or PLAIN_ADDRESS.fullmatch(self.url) is None
         ):
             super().on_headers_complete()
@@ -134,6 +153,14 @@ class Protocol(HttpToolsProtocol):
         if not self.access_log:  # what writes the log is uvicorn's own `send`
             scope["extensions"] = {EXTENSION: cycle}
         self._start_asgi_task(cycle, self.app if self._is_forwarded else self._bare_app)
+
+    def on_message_complete(self) -> None:
+        """As uvicorn's, but for a head that is read once more."""
+        cycle = self.cycle
+        if self._is_offering or cycle is None or cycle.response_complete:
+            return
+        cycle.more_body = False
+        cycle.message_event.set()
 
     def on_response_complete(self) -> None:
         """As uvicorn's, but for the timer of each request: `look` sees how long nothing has been asked."""
@@ -169,6 +196,14 @@ class Protocol(HttpToolsProtocol):
             and now - self._fed_at > IDLE_SECONDS
         ):
             self._refuse(Refused(HTTPStatus.REQUEST_TIMEOUT, "The body of the request stopped coming."))
+
+    def _head_without_offer(self) -> bytes:
+        """The head that has just been read, for a parser that is told nothing of the offer (RFC 9110, 7.8: it may be ignored)."""
+        method, version = self.parser.get_method(), self.parser.get_http_version().encode()
+        self.parser = httptools.HttpRequestParser(self)
+        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn's: it is answered nevertheless
+        lines = [b"%b: %b\r\n" % (name, value) for name, value in self.headers if name != b"upgrade"]
+        return b"%b %b HTTP/%b\r\n%b\r\n" % (method, self.url, version, b"".join(lines))
 
     def _noted(self, refused: Refused) -> Refused:
         self._refused = refused

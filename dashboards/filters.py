@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, fields
 
-STATUS_CLASS = re.compile(r"^[1-5]xx$")
+STATUS_CLASS = re.compile(r"^[1-5]xx\Z")
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ DAYS_BEHIND = 1
 DAYS_AHEAD = 7
 MOST_WAITING = 31  # days of the default partition that one run looks after
 LOCK_TIMEOUT_MS = 2000
-_NAME = re.compile(r"^gateway_requestlog_(\d{8})$")
+_NAME = re.compile(r"^gateway_requestlog_(\d{8})\Z")
 _LOCK = 0x7011_0061  # one keeper at a time
 
 

@@ -18,7 +18,7 @@ from tenants.ids import uuid7
 from tenants.models import Tenant, TenantOwned
 from tenants.roles import Role
 
-DOMAIN = RegexValidator(r"^(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}$", _("A domain looks like acme.example."))
+DOMAIN = RegexValidator(r"^(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}\Z", _("A domain looks like acme.example."))
 
 
 class Invitation(TenantOwned):

@@ -37,7 +37,8 @@ class ChannelRow(Row):
         return {**super().to_representation(instance), "target": instance.masked_target}
 
     def values(self, channel: AlertChannel | None = None) -> Values:
-        present = {name: getattr(channel, name) for name in EDITABLE} if channel is not None else {}
+        """What is not given stays, or is as a new channel has it."""
+        present = {name: getattr(channel or AlertChannel(), name) for name in EDITABLE}
         return Values(**{**present, **self.validated_data})
 
 

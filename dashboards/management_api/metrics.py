@@ -144,11 +144,17 @@ def _late() -> list[str]:
 def _told(request: Request) -> dict[str, Any]:
     """The query string, checked."""
     asked = Question(data=request.query_params)
-    unknown = {
+    wrong = {
         name: ["There is no such filter."] for name in request.query_params if name not in {*asked.fields, "format"}
     }
-    if unknown:
-        raise exceptions.ValidationError(unknown)
+    # To DRF an empty one of a query string is none; of the dimensions, it is a value.
+    wrong |= {
+        name: ["Give a value, or leave it out."]
+        for name, value in request.query_params.items()
+        if not value and name in asked.fields and name not in DIMENSIONS
+    }
+    if wrong:
+        raise exceptions.ValidationError(wrong)
     asked.is_valid(raise_exception=True)
     told: dict[str, Any] = asked.validated_data
     return told

@@ -39,7 +39,7 @@ def _values(name: str) -> serializers.ListField:
     if name == "key":
         child = serializers.UUIDField()
     elif name == "status":
-        child = serializers.RegexField(rf"{STATUS_CLASS.pattern}|^[1-5][0-9][0-9]$")
+        child = serializers.RegexField(rf"{STATUS_CLASS.pattern}|^[1-5][0-9][0-9]\Z")
     elif name == "error":
         child = serializers.ChoiceField(errors.ALL)
     elif name == "stream":

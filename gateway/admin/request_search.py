@@ -17,7 +17,7 @@ from gateway.models import Model, Provider, RequestLog
 from gateway.types import Endpoint
 
 SLACK = dt.timedelta(seconds=1)
-_ID = re.compile(r"^(?:req_)?([0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12})$", re.IGNORECASE)
+_ID = re.compile(r"^(?:req_)?([0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12})\Z", re.IGNORECASE)
 SPANS = {"15m": dt.timedelta(minutes=15), "1h": dt.timedelta(hours=1), "24h": dt.timedelta(days=1)}
 SPANS |= {f"{days}d": dt.timedelta(days=days) for days in (7, 30)}
 

@@ -7,6 +7,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from django.core.exceptions import TooManyFieldsSent
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
@@ -17,7 +18,7 @@ from rest_framework.views import APIView
 
 from gateway import runtime
 from gateway.api import rendering
-from gateway.errors import GatewayError, InternalError, MethodNotAllowed, NotFound
+from gateway.errors import GatewayError, InternalError, InvalidRequest, MethodNotAllowed, NotFound
 from gateway.pipeline import credentials, observability, validator
 from gateway.pipeline.exchange import new_request_id
 from gateway.types import Snapshot
@@ -92,6 +93,7 @@ class GatewayView(APIView):
         self.surface = surface
         self.request_id = request_id
         self.started_ns = started_ns
+        fault: GatewayError | None
         try:
             handler: Callable[..., Awaitable[HttpResponseBase]] | None = None
             if request.method in ("GET", "POST"):
@@ -103,12 +105,15 @@ class GatewayView(APIView):
             if error.status == 401:
                 observability.UNAUTHENTICATED.inc()
             return rendering.error_response(error, surface, public_id)
+        except TooManyFieldsSent:
+            fault = InvalidRequest("There are more parameters than are taken at once.")
+            return rendering.error_response(fault, surface, public_id)
         except exceptions.APIException as error:
             failure = GatewayError(str(error.detail), code=str(error.default_code))
             failure.status = error.status_code
             return rendering.error_response(failure, surface, public_id)
         except Exception as error:
-            fault: GatewayError | None = validator.fault_of(request.body, error) if request.body else None
+            fault = validator.fault_of(request.body, error) if request.body else None
             if fault is None:
                 logger.exception("%s failed", public_id)
                 fault = InternalError("Tollgate failed. The log has it under the request id.")

@@ -28,6 +28,10 @@ class LeanRequest(ASGIRequest):
         self._body = body
         self.lower_headers = lower_headers
 
+    def _set_content_type_params(self, meta: Mapping[str, str]) -> None:
+        """Nothing here goes by it: a content type that cannot be read is none."""
+        self.content_type, self.content_params = "", {}
+
     def __getattr__(self, name: str) -> Any:
         """Whatever has not been made yet: all of it is, once."""
         if "META" in self.__dict__:

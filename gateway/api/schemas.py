@@ -47,7 +47,7 @@ _MESSAGES = {
         },
     },
 }
-_TOOLS = {"type": "array", "items": {"type": "object", "additionalProperties": True}}
+_TOOLS = {"type": "array", "nullable": True, "items": {"type": "object", "additionalProperties": True}}
 _LABELS = [
     OpenApiParameter("x-tollgate-user", str, "header", description="End user on whose behalf the call is made."),
     OpenApiParameter("x-tollgate-feature", str, "header", description="Feature of the application."),
@@ -57,8 +57,7 @@ _FEEDBACK_TOKEN = OpenApiParameter(
     "x-tollgate-feedback",
     str,
     "header",
-    enum=["token"],
-    description="The answer carries x-tollgate-feedback-token, by which its reader may rate it.",
+    description="“token”: the answer carries x-tollgate-feedback-token, by which its reader may rate it.",
 )
 
 _CACHE_CONTROL = OpenApiParameter(
@@ -107,9 +106,10 @@ def _answers(error: str, *, streams: bool = False) -> dict[Any, Any]:
     if not streams:
         return {200: OpenApiResponse(_JSON, description=f"As {error} answers."), **described}
     text = f"As {error} answers; with `stream`, server-sent events."
+    # Without a type: OpenAPI 3.0 has no word for events, and who checks streams takes a text for the type of each event.
     return {
         (200, "application/json"): OpenApiResponse(_JSON, description=text),
-        (200, "text/event-stream"): OpenApiResponse(OpenApiTypes.STR, description=text),
+        (200, "text/event-stream"): OpenApiResponse(OpenApiTypes.ANY, description=text),
         **described,
     }
 
@@ -243,13 +243,12 @@ purge_cache = extend_schema(
             "type": "object",
             "additionalProperties": False,
             "minProperties": 1,
-            "maxProperties": 1,
             "properties": {
-                "all": {"type": "boolean", "enum": [True]},
-                "task": {"type": "string", "description": "A slug."},
-                "key": {"type": "string", "format": "uuid"},
-                "tag": {"type": "string", "minLength": 1, "maxLength": 64},
-                "end_user": {"type": "string", "minLength": 1, "maxLength": 200},
+                "all": {"type": "boolean", "nullable": True, "enum": [True, None]},
+                "task": {"type": "string", "nullable": True, "description": "A slug."},
+                "key": {"type": "string", "nullable": True, "format": "uuid"},
+                "tag": {"type": "string", "nullable": True, "minLength": 1, "maxLength": 64},
+                "end_user": {"type": "string", "nullable": True, "minLength": 1, "maxLength": 200},
             },
         }
     },

@@ -146,7 +146,7 @@ def _row(row: UsageRow, label: str | None) -> dict[str, Any]:
 
 
 def _day(text: str | None, param: str, default: dt.date) -> dt.date:
-    if not text:
+    if text is None:
         return default
     try:
         return dt.date.fromisoformat(text)

@@ -19,7 +19,7 @@ from tenants.managers import TenantManager
 from tenants.models import ConfigModel, Tenant, TenantOwned
 
 MODEL_NAME = RegexValidator(
-    r"^[A-Za-z0-9][A-Za-z0-9._:/@+?=&-]*$",
+    r"^[A-Za-z0-9][A-Za-z0-9._:/@+?=&-]*\Z",
     _("Use letters, digits and . _ : / @ + - only, beginning with a letter or digit."),
 )
 

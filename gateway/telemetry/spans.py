@@ -31,7 +31,7 @@ OPERATIONS = {"chat.completions": "chat", "messages": "chat", "embeddings": "emb
 BEFORE_A_CALL = frozenset(
     {"authenticate", "validate", "context", "route", "prefix", "fingerprint", "reserve", "flight", "embed", "search", "verify", "pause"}
 )  # fmt: skip
-_PARENT = re.compile(r"^00-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})$")
+_PARENT = re.compile(r"^00-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})\Z")
 Attributes = dict[str, Any]
 
 

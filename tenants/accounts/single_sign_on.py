@@ -27,7 +27,7 @@ from tenants import invitations, outbound_requests, tenancy, visits
 from tenants.models import Invitation, Membership, SsoConnection
 
 PROVIDER = "openid_connect"
-_PROVIDER_ID = re.compile(r"^sso-([0-9a-f]{32})$")
+_PROVIDER_ID = re.compile(r"sso-([0-9a-f]{32})\Z")
 WHY = "whoever signs in has entered no tenant yet"
 
 

@@ -2,11 +2,35 @@
 
 from __future__ import annotations
 
-from django.http import HttpRequest, HttpResponse
+import re
+
+from django.core.exceptions import DisallowedHost, TooManyFieldsSent, TooManyFilesSent
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http.response import HttpResponseBase
 from django.template.loader import render_to_string
 from django.utils.translation import gettext as _
 
 from tenants import sites
+from tenants.management_api import errors as for_scripts
+
+FOR_SCRIPTS = re.compile(r"(?:/t/[^/]+)?/api/v1/")
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponseBase:
+    """What could not be read, or was sent to a host name that is not ours; to scripts in the management API's format."""
+    is_script = FOR_SCRIPTS.match(request.path) is not None
+    match exception:
+        case DisallowedHost():
+            text = _("This Tollgate does not go by that host name. Its operator can add it to TOLLGATE_ALLOWED_HOSTS.")
+        case TooManyFieldsSent() | TooManyFilesSent():
+            text = _("That is more than is taken at once. Send less, in several goes.")
+        case _ if is_script:
+            text = _("This request cannot be read, not even its headers.")
+        case _:
+            text = _("What was sent cannot be read. Go back, reload the page, and try again.")
+    if is_script:
+        return JsonResponse(for_scripts.body("invalid", text), status=400)
+    return _page(request, 400, _("This cannot be read"), text)
 
 
 def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:

@@ -23,7 +23,7 @@ from tenants.console import addresses
 from tenants.models import Membership, SsoConnection
 from tenants.visits import Visit
 
-CONSOLE = re.compile(r"^/t/(?P<slug>[-\w]+)(?P<rest>/.*)?$", re.DOTALL)
+CONSOLE = re.compile(r"^/t/(?P<slug>[-\w]+)(?P<rest>/.*)?\Z", re.DOTALL)
 OPERATORS = "/admin/"
 LAST = "console"  # in the session: the slug of the tenant whose console was open last
 

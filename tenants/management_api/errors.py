@@ -12,8 +12,8 @@ import logging
 from collections.abc import Iterator
 from typing import Any
 
+from django.core.exceptions import BadRequest, SuspiciousOperation, ValidationError
 from django.core.exceptions import PermissionDenied as DjangoPermissionDenied
-from django.core.exceptions import ValidationError
 from django.db import DataError, IntegrityError
 from django.db.models import ProtectedError, RestrictedError
 from django.http import Http404, JsonResponse
@@ -105,6 +105,8 @@ def handle(error: Exception, context: dict[str, Any]) -> Response | None:
             return Response(body("conflict", _("Somebody else changed the same just now. Try again.")), status=409)
         case DataError() | UnicodeError() | RecursionError():
             return Response(body("invalid", _("The body holds what cannot be stored.")), status=400)
+        case BadRequest() | SuspiciousOperation():
+            return Response(body("invalid", _("This request cannot be read, or is too much at once.")), status=400)
         case UndecryptableError():
             text = _("The stored credential opens with none of the encryption keys. Send it again.")
             return Response(body("credential_lost", text), status=409)

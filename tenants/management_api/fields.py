@@ -11,7 +11,7 @@ from rest_framework import serializers
 
 
 class Strict(serializers.Serializer[Any]):
-    """Refuses fields that there are not, and those that are only read."""
+    """Refuses fields that there are not, and those that are only read; and numbers for texts and truths, which DRF would take for some."""
 
     def to_internal_value(self, data: Any) -> Any:
         if isinstance(data, dict):
@@ -22,7 +22,21 @@ class Strict(serializers.Serializer[Any]):
             }
             if unknown:
                 raise serializers.ValidationError(unknown)
+            mistaken = {name: told for name, value in data.items() if (told := _mistaken(self.fields[name], value))}
+            if mistaken:
+                raise serializers.ValidationError(mistaken)
         return super().to_internal_value(data)
+
+
+def _mistaken(field: Any, value: Any) -> Any:
+    """What is wrong with the kind of a value, as DRF tells errors; nothing, where the field itself looks."""
+    if isinstance(field, serializers.ListField) and isinstance(value, list):
+        return {index: told for index, item in enumerate(value) if (told := _mistaken(field.child, item))}
+    if isinstance(value, (int, float)) and isinstance(field, serializers.CharField):
+        return [str(field.error_messages["invalid"])]
+    if not isinstance(value, bool) and value is not None and isinstance(field, serializers.BooleanField):
+        return [str(field.error_messages["invalid"]).format(input=value)]
+    return []
 
 
 class Row(Strict, serializers.ModelSerializer[Any]):

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import resource
-import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
@@ -87,7 +85,7 @@ def _redis_paused(scene: Scene) -> Iterator[None]:
 def _gateway_killed_without_redis(scene: Scene) -> Iterator[None]:
     scene.town.kill_redis()
     scene.town.wait(0.7)
-    os.kill(scene.town.gateway_pids()[0], signal.SIGKILL)
+    scene.town.kill("gateway-1")
     yield
     scene.town.start_redis()
 
@@ -159,7 +157,7 @@ def _beat_killed(scene: Scene) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _gateway_killed(scene: Scene) -> Iterator[None]:
-    os.kill(scene.town.gateway_pids()[0], signal.SIGKILL)
+    scene.town.kill("gateway-1")
     yield
 
 

@@ -12,14 +12,16 @@ import shutil
 import signal
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
-import psutil
 import psycopg
 
+from config import listening
 from config.embedded import layout as layouts
 from config.embedded import postgres, redis
-from config.embedded.house import GRACE_SECONDS, House, environment_for_children
+from config.embedded.house import GRACE_SECONDS, SETTLE_SECONDS, House, environment_for_children
 from config.embedded.layout import Layout
 from config.embedded.process import Child
 from config.embedded.supervisor import Stage, Supervisor
@@ -27,6 +29,7 @@ from tests.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 GATEWAYS = 2
+DRAIN_SECONDS = 30.0  # nothing is replaced here
 LOG_SIZE = 50_000  # requests that the simulator remembers
 # So that a fault is over within seconds: what is waited for by default, up to ten minutes, is only shorter here.
 SHORT = {
@@ -51,10 +54,20 @@ class Town:
         self.supervisor = Supervisor(self.said.append)
         self._postgres: Child | None = None
         self._redis: Child | None = None
-        self._web: Child | None = None
         self._simulator: Child | None = None
         environment = environment_for_children(self.layout, self.layout.database_url, self.layout.redis_url)
-        self.house = House(ROOT, self.layout, environment | SHORT, "127.0.0.1", free_port(), GATEWAYS)
+        self._listener = listening.bound("127.0.0.1", 0)
+        host, port = self._listener.getsockname()
+        self.house = House(
+            ROOT,
+            self.layout,
+            environment | SHORT,
+            host,
+            port,
+            GATEWAYS,
+            self._listener.fileno(),
+            drain_seconds=DRAIN_SECONDS,
+        )
         self.simulator_url = f"http://127.0.0.1:{free_port()}"
 
     @staticmethod
@@ -71,16 +84,16 @@ class Town:
 
     def start_processes(self, **environment: str) -> None:
         """Gateways, worker and beat. `environment`: of the gateways, besides their own."""
-        house = self.house
-        if environment:
-            house = House(
-                house.project, house.layout, {**house.environment, **environment}, house.host, house.port, house.workers
-            )
+        house = replace(self.house, environment={**self.house.environment, **environment})
+        house.make_metrics_folder()
+        seconds = GRACE_SECONDS + SETTLE_SECONDS
         run = self.supervisor.run
-        self._web = run(house.web, stage=Stage.FRONT, stop_seconds=GRACE_SECONDS + 2, restartable=False)
-        run(self.house.worker, stage=Stage.BACKGROUND, stop_seconds=2, restartable=True)
-        run(self.house.beat, stage=Stage.BACKGROUND, stop_seconds=2, restartable=True)
-        house.wait_until_ready(self._web)
+        for number in range(1, GATEWAYS + 1):
+            serve = partial(house.gateway, number)
+            gateway = run(serve, stage=Stage.FRONT, stop_seconds=seconds, restartable=True)
+        for start in (self.house.worker, self.house.beat):
+            run(start, stage=Stage.BACKGROUND, stop_seconds=2, restartable=True)
+        house.wait_until_ready(gateway)
 
     def stop_processes(self) -> None:
         self.supervisor.stop()
@@ -88,6 +101,7 @@ class Town:
 
     def stop(self) -> None:
         """Stop everything in reverse order. Idempotent."""
+        self._listener.close()
         if self._redis is not None and not self._redis.has_ended():
             os.kill(self._redis.pid, signal.SIGCONT)
         self.supervisor.stop()
@@ -158,16 +172,15 @@ class Town:
     # the other processes
 
     def kill(self, name: str) -> None:
-        """The worker or beat, by SIGKILL."""
+        """The worker, beat, gateway-1 or gateway-2, by SIGKILL."""
         for place in self.supervisor._watched:
             if place.child.name == name:
                 _kill(place.child)
 
     def gateway_pids(self) -> list[int]:
-        """Of the processes that serve; their parent restarts those that end."""
-        assert self._web is not None
-        found = psutil.Process(self._web.pid).children()
-        return [child.pid for child in found if "spawn_main" in " ".join(_command(child))]
+        """Of the processes that serve."""
+        children = [place.child for place in self.supervisor._watched if place.child.name.startswith("gateway-")]
+        return [child.pid for child in children if not child.has_ended()]
 
     @property
     def url(self) -> str:
@@ -193,10 +206,3 @@ def _kill(child: Child) -> None:
     if not child.has_ended():
         os.kill(child.pid, signal.SIGKILL)
     child.wait(10)
-
-
-def _command(found: psutil.Process) -> list[str]:
-    try:
-        return list(found.cmdline())
-    except psutil.Error:
-        return []

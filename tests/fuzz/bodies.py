@@ -96,7 +96,7 @@ NUMBERS = [0, -1, 1, 2**31, 2**53 + 1, 2**63, -(2**63) - 1, 10**40, 0.1, -0.0, 1
 RAW = ["NaN", "-Infinity", "1e999", "01", "'x'", "1" * 5000, '"\\ud800"', '"\\u0000"']
 TEXTS = ["", " ", "\0", "a\nb\r\n\x1b[2J", "\u202e", "{{ 7*7 }}", "<script>", "' OR 1=1 --", "../../etc/passwd", "%s%n", "task/none",
          "x" * 300, "é" * 5_000, "🙂" * 200, "http://169.254.169.254/", "data:image/png;base64,####", "[DONE]", "data: x\n\n"]  # fmt: skip
-SHAPES = [
+SHAPES: list[Any] = [
     [],
     {},
     [None],

@@ -94,6 +94,9 @@ def run(url: str, key: str, pid: int, *, count: int, number: int, models: tuple[
     told = ", ".join(f"{status}: {times}" for status, times in sorted(statuses.items()))
     print(f"{asked[0]} bodies in {time.monotonic() - began:.0f} s (slowest answer {slowest[0]:.2f} s): {told}")
     print(f"memory of the gateway: {warm[0]:.1f} MB when warm, {end:.1f} MB at the end")
+    if statuses[401] or not statuses[200]:
+        print("that says little: the key was refused, or hardly a body was right")
+        failed = failed or AssertionError
     is_flat = not warm[0] or end - warm[0] < MOST_GROWTH_MB
     if not is_flat:
         print(f"that is more than {MOST_GROWTH_MB:.0f} MB of growth")

@@ -37,7 +37,12 @@ def main(simulator_url: str) -> None:
     Membership.objects.create(tenant=tenant, user=owner, role=Role.OWNER)
     key = api_keys.create(tenant, name="fuzz")
     managing = management_keys.create(tenant, name="fuzz", role=Role.OWNER, by=owner, by_role=Role.OWNER)
-    print(json.dumps({"api_key": key.secret, "keys": {"management_key": managing.secret}}))
+    # Of another tenant: what the management key may do ends with keys that are revoked.
+    calling = Tenant.objects.create(name="Called", slug="called")
+    CachePolicy.objects.create(tenant=calling)
+    Task.objects.create(tenant=calling, slug="summarise", name="Summarise", default_model=model)
+    keys = {"management_key": managing.secret, "calling_key": api_keys.create(calling, name="fuzz").secret}
+    print(json.dumps({"api_key": key.secret, "keys": keys}))
 
 
 if __name__ == "__main__":

@@ -96,3 +96,9 @@ def test_a_short_list_is_offered_ticked_and_of_a_long_one_the_newest_of_each_fam
     ]
     proposals = [propose(item, kind="openai", base_url="https://api.openai.com/v1", at=NOW) for item in many]
     assert first_choice(proposals, many) == {"gpt-5.4-nano", "gpt-5.4", "gpt-5.4-mini", "gpt-4o-mini"}
+
+
+@pytest.mark.parametrize("name", ["gpt-4o\n", "gpt-4o\r", "\ngpt-4o", "gpt-4o\nx"])
+def test_a_name_has_no_line_break(name: str):
+    with pytest.raises(ValidationError):
+        MODEL_NAME(name)

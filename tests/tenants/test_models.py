@@ -7,6 +7,7 @@ from django.core.exceptions import ValidationError
 from django.utils import timezone
 
 from tenants.models import ApiKey, EndUser, Membership, Tenant
+from tenants.models_joining import DOMAIN
 from tests.cast import Cast
 
 pytestmark = pytest.mark.django_db
@@ -55,3 +56,9 @@ def test_a_key_without_scopes_says_that_it_can_do_nothing(cast: Cast):
 def test_a_key_is_usable_until_it_is_revoked_or_expires(fields: dict[str, dt.timedelta], usable: bool):
     times = {name: timezone.now() + delta for name, delta in fields.items()}
     assert ApiKey(**times).is_usable is usable
+
+
+@pytest.mark.parametrize("domain", ["acme.example\n", "acme.example\r", "\nacme.example", "acme.example\nx.example"])
+def test_a_domain_has_no_line_break(domain: str):
+    with pytest.raises(ValidationError):
+        DOMAIN(domain)

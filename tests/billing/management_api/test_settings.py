@@ -72,3 +72,11 @@ def test_the_plan_is_told_with_its_limits_now_and_before(cast: Cast):
     error_of(vera.get(f"subscriptions/{cast.globex.subscription.pk}"), 404)
     error_of(script(cast.acme.tenant, "owner").patch(f"subscriptions/{earlier.pk}", {}), 405)
     assert timezone.now() > start
+
+
+def test_a_channel_is_by_mail_unless_said_otherwise(cast: Cast):
+    ada = script(cast.acme.tenant)
+    made = ada.post("channels", {"name": "team", "target": "team@acme.example"})
+    assert (made.status_code, made.json()["kind"]) == (201, "email")
+    for target in ("\U000e7de5", "x", "https://example.com/hook"):
+        assert list(error_of(ada.post("channels", {"name": "other", "target": target}), 400)["fields"]) == ["target"]

@@ -145,6 +145,23 @@ def test_bodies_that_are_none_are_refused(cast: Cast):
         assert ApiKey.objects.filter(tenant=cast.acme.tenant).count() == 1
 
 
+def test_numbers_are_no_texts_and_no_truths(cast: Cast):
+    owner = script(cast.acme.tenant, "owner")
+    for body, field in (
+        ({"tasks": [0]}, "tasks[0]"),
+        ({"tasks": ["x", True]}, "tasks[1]"),
+        ({"redacts": 0}, "redacts"),
+        ({"is_on": "yes"}, "is_on"),
+    ):
+        assert list(error_of(owner.patch("content-policy", body), 400)["fields"]) == [field]
+
+
+def test_more_parameters_than_are_taken_are_refused(cast: Cast):
+    client = script(cast.acme.tenant)
+    response = client.client.get("/api/v1/keys?" + "a=b&" * 5000, headers=client.headers)
+    assert error_of(response, 400)["code"] == "invalid"
+
+
 def test_pages_go_on_where_the_last_one_ended(cast: Cast):
     client = script(cast.acme.tenant)
     ids = [client.post("keys", {**NEW, "name": f"bot {number}"}).json()["id"] for number in range(5)]

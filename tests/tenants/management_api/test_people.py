@@ -26,6 +26,14 @@ def test_owners_keys_change_and_remove_members_but_the_last_owner(cast: Cast):
     error_of(script(cast.acme.tenant, "admin").patch(f"members/{owner}", {"role": "viewer"}), 403)
 
 
+def test_an_end_users_name_and_tier_are_texts(cast: Cast):
+    ada = script(cast.acme.tenant)
+    assert list(error_of(ada.post("end-users", {"external_id": "x", "tier": 0}), 400)["fields"]) == ["tier"]
+    for name in (0, 1.5, True, None, ["x"]):
+        assert list(error_of(ada.post("end-users", {"external_id": name}), 400)["fields"]) == ["external_id"]
+    assert [row["external_id"] for row in ada.get("end-users").json()["results"]] == [cast.acme.end_user.external_id]
+
+
 def test_somebody_is_invited_and_the_invitation_revoked(cast: Cast):
     alice = script(cast.acme.tenant, "owner", by=cast.alice)
     made = alice.post("invitations", {"email": "Nina@acme.example", "role": "viewer"})

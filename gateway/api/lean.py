@@ -29,8 +29,12 @@ class LeanRequest(ASGIRequest):
         self.lower_headers = lower_headers
 
     def _set_content_type_params(self, meta: Mapping[str, str]) -> None:
-        """Nothing here goes by it: a content type that cannot be read is none."""
-        self.content_type, self.content_params = "", {}
+        """Nothing here goes by it: one that Python's parser stumbles over is none, and no charset that it names is gone by."""
+        try:
+            super()._set_content_type_params(meta)  # type: ignore[misc]
+        except (ValueError, LookupError, TypeError):
+            self.content_type, self.content_params = "", {}
+        self._encoding = None
 
     def __getattr__(self, name: str) -> Any:
         """Whatever has not been made yet: all of it is, once."""

@@ -5,7 +5,8 @@ They are the same for every request of the same people and model until a window 
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeVar
 
 from billing import limits
 from billing import rings as rings_of
@@ -14,6 +15,8 @@ from gateway.pipeline import shares
 from gateway.pipeline.exchange import Exchange, PaceLeft
 from gateway.stores.counters import METRICS, TENANT_HASH, UNLIMITED, USER_HASH, CounterLine, RingLine, SlotLine
 from gateway.types import Plan, Request
+
+Line = TypeVar("Line", CounterLine, RingLine, SlotLine)
 
 DAY_SECONDS = 86_400
 RING_SECONDS = 120  # how long an end user's counters are kept at least
@@ -75,6 +78,7 @@ def pace_at_refusal(applying: Applying, verdict: list[Any]) -> PaceLeft | None:
 
 
 def _make(exchange: Exchange, request: Request, plan: Plan, tier: str, now: float) -> Applying:
+    same = _shared(exchange)
     counters = _counters(exchange, request, plan, tier, now)
     paces = _paces(exchange, request, tier)
     rings = [item for item in paces if item[2].requests_per_minute or item[2].tokens_per_minute]
@@ -82,19 +86,32 @@ def _make(exchange: Exchange, request: Request, plan: Plan, tier: str, now: floa
     ends = [counter.window.end for counter in counters if counter.limit.dimension == limits.END_USER]
     return Applying(
         counters=counters,
-        counter_lines=[_line(counter, plan, exchange) for counter in counters],
+        counter_lines=[same(_line(counter, plan, exchange)) for counter in counters],
         rings=[(who, pace) for who, _, pace in rings],
         ring_lines=[
-            RingLine(
-                _hash(subject), rings_of.field(subject), pace.requests_per_minute or 0, pace.tokens_per_minute or 0
+            same(
+                RingLine(
+                    _hash(subject), rings_of.field(subject), pace.requests_per_minute or 0, pace.tokens_per_minute or 0
+                )
             )
             for _, subject, pace in rings
         ],
         slots=[(who, amount) for who, _, amount in slots],
-        slot_lines=[SlotLine(_hash(subject), f"slot|{subject}", amount) for _, subject, amount in slots],
+        slot_lines=[same(SlotLine(_hash(subject), f"slot|{subject}", amount)) for _, subject, amount in slots],
         until=_until(counters, now),
         user_end=None if None in ends else max([end for end in ends if end is not None], default=int(now)),
     )
+
+
+def _shared(exchange: Exchange) -> Callable[[Line], Line]:
+    """Gives for a line the one that is as it: they are alike for all end users, and what is settled is remembered with its lines."""
+    lines: dict[Any, Any] = exchange.snapshot.remembered.setdefault("lines", {})
+
+    def same(line: Line) -> Line:
+        found: Line = lines.setdefault(line, line)
+        return found
+
+    return same
 
 
 def _until(counters: list[Counter], now: float) -> float:

@@ -65,7 +65,7 @@ bench: $(RUN_STAMP)  ## Measure what Tollgate adds to a call, beside calling dir
 bench-against: $(RUN_STAMP)  ## Measure this tree beside another commit, and fail where it is dearer; ARGS="--base main~5"
 	$(BIN)/python -m benchmarks.against $(ARGS)
 
-bench-workers: $(RUN_STAMP)  ## Measure the same load on one gateway process and on two; ARGS="--help"
+bench-workers: $(RUN_STAMP)  ## Measure one gateway process, two that share a load, and two apart; ARGS="--help"
 	$(BIN)/python -m benchmarks.workers $(ARGS)
 
 bench-soak: $(RUN_STAMP)  ## Send a million requests of every kind and look at memory, the drain and the books; ARGS="--requests 50000"

@@ -6,8 +6,7 @@
 local SLOT_SECONDS, SLOTS = 3, 21
 local RING_HEAD, RING_SLOT = '>I4dI4d', '>I4d' -- head, held, requests, tokens; of each slot: requests, tokens
 local RING_BEGIN, RING_STEP = 24, 12 -- bytes
-local RING_BYTES = RING_BEGIN + SLOTS * RING_STEP
-local RING_EMPTY = string.rep('\0', RING_BYTES)
+local RING_EMPTY = string.rep('\0', RING_BEGIN + SLOTS * RING_STEP)
 
 local function ring_slot(ring, slot)
   return struct.unpack(RING_SLOT, ring.packed, RING_BEGIN + slot % SLOTS * RING_STEP + 1)

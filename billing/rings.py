@@ -1,7 +1,6 @@
 """The last minute of a limit's subject as Redis keeps it: a ring of slots of a few seconds, packed into one field of a counters' hash.
 
-What moves it is the gateway's scripts/ring.lua, which packs it the same way. A ring of another length than these is none: so was what an
-older version kept, under another name.
+What moves it is the gateway's scripts/ring.lua, which packs it the same way. An older version packed it otherwise, under another name.
 """
 
 from __future__ import annotations

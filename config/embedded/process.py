@@ -1,7 +1,8 @@
 """A child process that never outlives us: started with a death signal, logged to a file, stopped step by step.
 
 Signals only what was started here: the child itself, and what is left of its process group once it has ended.
-Restarting, waiting for readiness and the order among children are the callers' affair.
+Restarting, waiting for readiness and the order among children are the callers' affair; `stop_all` is for those that a
+caller never got to see, because a signal's handler raised while they were being started.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
@@ -27,6 +28,8 @@ LOG_LIMIT_BYTES = 10_000_000
 
 # Loaded before any fork: a child between fork and exec must not take the loader's or the allocator's locks.
 _libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
+
+_started: list[Child] = []  # not known to have ended
 
 
 @dataclass(frozen=True)
@@ -152,7 +155,7 @@ def start(
         raise RuntimeError(
             "children are started from the main thread: their death signal follows the thread that forked"
         )
-    with _open_log(log) as output:
+    with _open_log(log) as output, _signals_held_back() as usual_mask:
         log_start = output.tell()
         try:
             popen = subprocess.Popen(  # noqa: S603 (commands are built here, never from a request)
@@ -165,7 +168,7 @@ def start(
                 start_new_session=True,
                 pass_fds=pass_fds,
                 # Runs after the user was changed (that clears a death signal); one C call, prepared before the fork.
-                preexec_fn=_tied_to_us(stop_signals[0], os.getpid()),  # noqa: PLW1509
+                preexec_fn=_tied_to_us(stop_signals[0], os.getpid(), usual_mask),  # noqa: PLW1509
                 user=None if run_as is None else run_as.uid,
                 group=None if run_as is None else run_as.gid,
                 extra_groups=None if run_as is None else [],
@@ -173,10 +176,32 @@ def start(
         except (OSError, subprocess.SubprocessError) as error:
             user = "" if run_as is None else f" as user {run_as.name}"
             raise EmbeddedServiceError(f"cannot run {os.fspath(command[0])}{user}: {error}") from error
+        child = Child(name=name, log=log, stop_signals=stop_signals, _popen=popen, _log_start=log_start)
+        _started[:] = [*(other for other in _started if other.exit_status is None), child]
     if answer is not None and popen.stdin is not None:
         with contextlib.suppress(BrokenPipeError), popen.stdin:
             popen.stdin.write(answer)
-    return Child(name=name, log=log, stop_signals=stop_signals, _popen=popen, _log_start=log_start)
+    return child
+
+
+def stop_all(*, seconds: float) -> None:
+    """Stop every child that still runs, the last one first; each as by `Child.stop`. Idempotent."""
+    for child in reversed(_started):
+        child.stop(seconds=seconds)
+    _started.clear()
+
+
+@contextlib.contextmanager
+def _signals_held_back() -> Iterator[set[int]]:
+    """Signals wait meanwhile: a handler that raises between the fork and the return would make us lose the child.
+
+    Gives the mask as it was, which the child has to put back.
+    """
+    usual = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+    try:
+        yield usual
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, usual)
 
 
 def end_with_parent() -> None:
@@ -195,8 +220,9 @@ def _open_log(log: Path) -> BinaryIO:
         raise EmbeddedServiceError(f"cannot write {log}: {error.strerror}") from error
 
 
-def _tied_to_us(death_signal: signal.Signals, our_pid: int) -> Callable[[], None]:
+def _tied_to_us(death_signal: signal.Signals, our_pid: int, mask: set[int]) -> Callable[[], None]:
     def tie() -> None:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         if _libc is not None:
             _libc.prctl(PR_SET_PDEATHSIG, int(death_signal), 0, 0, 0)
         if os.getppid() != our_pid:  # we died between the fork and the call above

@@ -24,7 +24,6 @@ from config.embedded import layout as layouts
 from config.embedded.errors import EmbeddedServiceError
 from config.embedded.house import GRACE_SECONDS, SETTLE_SECONDS, House, environment_for_children
 from config.embedded.layout import Layout
-from config.embedded.process import Child
 from config.embedded.supervisor import Stage, Supervisor
 from config.management import banner
 
@@ -95,7 +94,6 @@ class _Run:
         self._lock: lock.FolderLock | None = None
         self._listener: socket.socket | None = None
         self._is_restart_asked = False
-        self._services: list[Child] = []
         self._seed: dict[str, str] = {}
 
     def start(self, *, host: str, port: int, workers: int) -> House:
@@ -159,8 +157,7 @@ class _Run:
         if self._listener is not None:
             self._listener.close()  # nobody shall wait to be accepted
         self.supervisor.stop()
-        for child in reversed(self._services):
-            child.stop(seconds=5)
+        process.stop_all(seconds=5)  # the services, after whatever a signal kept from being remembered
         if self._lock is not None:
             self._lock.release()
 
@@ -171,7 +168,7 @@ class _Run:
             return None
         if not self.layout.postgres_data.exists():
             self.say("Setting up PostgreSQL ...")
-        self._adopt(postgres.start(self.layout, durable=True))
+        self.supervisor.adopt([postgres.start(self.layout, durable=True)])
         return self.layout.database_url
 
     def _redis(self) -> str | None:
@@ -179,12 +176,8 @@ class _Run:
         if url := os.environ.get("REDIS_URL", "").strip():
             checks.redis_answers(url)
             return None
-        self._adopt(redis.start(self.layout, durable=True))
+        self.supervisor.adopt([redis.start(self.layout, durable=True)])
         return self.layout.redis_url
-
-    def _adopt(self, service: Child) -> None:
-        self._services.append(service)
-        self.supervisor.adopt([service])
 
     def _prepare_data(self, house: House) -> dict[str, str]:
         """The schema, the demonstration tenant and, unless every provider has a key, the simulator that answers it."""

@@ -98,3 +98,48 @@ def test_starting_outside_the_main_thread_is_refused(folder: Path) -> None:
 def test_what_cannot_be_executed_is_named(folder: Path) -> None:
     with pytest.raises(EmbeddedServiceError, match="cannot run /no/such/server"):
         process.start("nothing", ["/no/such/server"], log=folder / "log")
+
+
+def test_a_child_that_a_signal_kept_from_being_handed_over_is_stopped_with_all_others(folder: Path) -> None:
+    script = f"""
+import os, signal, subprocess
+from pathlib import Path
+from config.embedded import process
+
+class Interrupted(BaseException):
+    pass
+
+def interrupt(number, frame):
+    raise Interrupted
+
+class Interrupting(subprocess.Popen):
+    def _execute_child(self, *args, **options):
+        super()._execute_child(*args, **options)
+        print(self.pid, flush=True)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+signal.signal(signal.SIGTERM, interrupt)
+subprocess.Popen = Interrupting
+try:
+    process.start("sleeper", ["sleep", "1000"], log=Path({str(folder / "log")!r}))
+except Interrupted:
+    process.stop_all(seconds=5)
+    print("stopped", flush=True)
+input()
+"""
+    with subprocess.Popen(
+        [sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as parent:
+        assert parent.stdout is not None
+        child, said = int(parent.stdout.readline()), parent.stdout.readline()
+        assert said == "stopped\n"
+        assert survivors([child], seconds=0) == []  # while its parent, whose death would end it, lives
+        parent.communicate("\n")
+    assert parent.returncode == 0
+
+
+def test_a_child_holds_no_signals_back(folder: Path) -> None:
+    child = process.start("grep", ["grep", "SigBlk", "/proc/self/status"], log=folder / "log")
+    assert child.wait(30)
+    assert int(child.tail()[0].split()[1], 16) == 0
+    assert signal.pthread_sigmask(signal.SIG_BLOCK, []) == set()

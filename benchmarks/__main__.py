@@ -56,6 +56,7 @@ CASES = [
     Case(
         "everything, 32 clients", CHAT, "gpt-4o", 32, 4800, is_enforced=True, is_cached=True, has_changing_prompt=True
     ),
+    Case("everything, 1 client", CHAT, "gpt-4o", 1, 600, is_enforced=True, is_cached=True, has_changing_prompt=True),
     Case("whole, 64 clients", CHAT, "gpt-4o", 64, 6400),
     Case("whole, 20 kB, 16 clients", CHAT, "gpt-4o", 16, 2400, prompt_bytes=20_000),
     Case("whole, translated to Anthropic, 16 clients", CHAT, "claude-sonnet-4-5", 16, 2400),

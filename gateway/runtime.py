@@ -20,8 +20,9 @@ from gateway.context.background import Background
 from gateway.context.vectors import Embed, Vectors
 from gateway.prefix.memory import PrefixMemory
 from gateway.providers import http
-from gateway.providers.connection import Connection, Forbidden
+from gateway.providers.connection import Connection
 from gateway.providers.http import Origin
+from gateway.providers.response import Forbidden
 from gateway.providers.transport import Timeouts, Transport
 from gateway.resilience.breakers import Breakers, Policy
 from gateway.resilience.retries import RetryBudget

@@ -1,4 +1,7 @@
-"""One connection to a provider, and the answer that comes over it, parsed by httptools. What waits to be read is bounded."""
+"""One connection to a provider, parsed by httptools, and the answer that comes over it (`gateway.providers.response`).
+
+What is too slow is found by one timer for each connection, not for each answer.
+"""
 
 from __future__ import annotations
 
@@ -7,151 +10,11 @@ from typing import Any, Protocol
 
 import httptools
 
+from gateway.providers.response import BrokenOff, HttpFailure, Response, Unreadable
+
 HIGH_WATER = 256 * 1024  # bytes of an answer that wait to be read before the other side is held up
 MAX_HEAD_BYTES = 64 * 1024
-MAX_ANSWER_BYTES = 128 * 1024 * 1024  # of an answer that is read whole
-ENCODING = b"content-encoding"
-
-
-class HttpFailure(Exception):
-    """No answer, or no whole one.
-
-    HttpFailure
-    ├── Unreachable   there is no connection to the other side
-    │   └── Forbidden   and there may be none
-    ├── BrokenOff     it closed the connection before its answer was whole
-    └── Unreadable    what it sent is no HTTP
-    """
-
-
-class Unreachable(HttpFailure):
-    pass
-
-
-class Forbidden(Unreachable):
-    pass
-
-
-class BrokenOff(HttpFailure):
-    pass
-
-
-class Unreadable(HttpFailure):
-    pass
-
-
-class Response:
-    """An answer on its way. To be read by one task; `close` gives the rest of it up."""
-
-    __slots__ = (
-        "_chunks", "_connection", "_failure", "_waiter", "_waits_for", "fields", "is_whole", "received", "status",
-    )  # fmt: skip
-
-    HEAD, SOME, ALL = 1, 2, 3
-
-    def __init__(self, connection: Connection) -> None:
-        self.status = 0
-        self.fields: list[tuple[bytes, bytes]] = []  # of its head, as they came
-        self.is_whole = False
-        self.received = 0  # bytes of the body
-        self._connection = connection
-        self._chunks: list[bytes] = []
-        self._failure: Exception | None = None
-        self._waiter: asyncio.Future[None] | None = None
-        self._waits_for = 0
-
-    @property
-    def headers(self) -> dict[str, str]:
-        """Names in lower case to values. Made when asked for: of an answer that is as it should be, nobody asks."""
-        return {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in self.fields}
-
-    @property
-    def declared_length(self) -> int | None:
-        text = self.headers.get("content-length", "")
-        return int(text) if text.isdigit() else None
-
-    @property
-    def last_data_at(self) -> float:
-        """By the event loop's clock."""
-        return self._connection.last_data_at
-
-    @property
-    def is_held_up(self) -> bool:
-        """Whether the other side waits until what it has sent is read."""
-        return self._connection.is_paused
-
-    async def begin(self) -> None:
-        """Wait for status and headers. Raises an `HttpFailure`, or what `fail` was given."""
-        while not self.status:
-            await self._wait(self.HEAD)
-
-    async def read(self) -> bytes:
-        """What has come of the body since the last read; empty at its end. Raises an `HttpFailure`. Cancelled, it loses nothing."""
-        while not self._chunks:
-            if self.is_whole:
-                return b""
-            await self._wait(self.SOME)
-        chunks, self._chunks = self._chunks, []
-        self._connection.go_on(self)
-        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
-
-    async def read_all(self) -> bytes:
-        """The rest of the body. Raises as `read`."""
-        self._connection.go_on(self, to_the_end=True)
-        while not self.is_whole:
-            await self._wait(self.ALL)
-        chunks, self._chunks = self._chunks, []
-        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
-
-    def fail(self, error: Exception) -> None:
-        """End it here; who reads it gets the error once what came before has been read."""
-        if not self.is_whole and self._failure is None:
-            self._failure = error
-            self._wake()
-            self._connection.abort()
-
-    def close(self) -> None:
-        """The connection is used again only after a whole answer."""
-        if not self.is_whole:
-            self.fail(BrokenOff("closed here"))
-
-    async def _wait(self, what: int) -> None:
-        if self._failure is not None:
-            raise self._failure
-        self._waits_for = what
-        self._waiter = self._connection.loop.create_future()
-        try:
-            await self._waiter
-        finally:
-            self._waiter = None
-
-    def _wake(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
-
-    def take_head(self, status: int) -> None:
-        self.status = status
-        for value in [value for name, value in self.fields if len(name) == len(ENCODING) and name.lower() == ENCODING]:
-            if value.strip().lower() not in (b"identity", b""):
-                raise Unreadable("it is compressed, which was not asked for")
-        if self._waits_for == self.HEAD:
-            self._wake()
-
-    def take(self, chunk: bytes) -> None:
-        self.received += len(chunk)
-        self._chunks.append(chunk)
-        if self._waits_for == self.SOME:
-            self._wake()
-        elif self._waits_for == self.ALL and self.received > MAX_ANSWER_BYTES:
-            raise Unreadable(f"it is larger than {MAX_ANSWER_BYTES} bytes")
-
-    def end(self) -> None:
-        self.is_whole = True
-        self._wake()
-
-    @property
-    def waiting_bytes(self) -> int:
-        return sum(map(len, self._chunks))
+END_OF_HEAD = b"\r\n\r\n"
 
 
 class Keeper(Protocol):
@@ -173,7 +36,10 @@ class Connection(asyncio.Protocol):
         self._transport: Any = None
         self._parser: Any = None
         self._response: Response | None = None
-        self._head_bytes = 0  # what had come when the head was whole, of the body too
+        self._head = b""  # what had come when the head was whole, of the body too
+        self._watch: asyncio.TimerHandle | None = None
+        self._watch_at = 0.0
+        self._due: float | None = None
         self._is_paused = False
         self._holds_up = True
         self._is_babbling = False
@@ -190,13 +56,30 @@ class Connection(asyncio.Protocol):
     def send(self, request: bytes, rest: bytes) -> Response:
         self.idle_since = 0.0
         self._holds_up = True
-        self._head_bytes = 0
+        self._head = b""
+        self._due = None
         response = self._response = Response(self)
-        self._parser = httptools.HttpResponseParser(self)
         self._transport.write(request)
         if rest:
             self._transport.write(rest)
         return response
+
+    def fail_at(self, moment: float | None) -> None:
+        self._due = moment
+        if moment is None or (self._watch is not None and self._watch_at <= moment):
+            return
+        if self._watch is not None:
+            self._watch.cancel()
+        self._watch, self._watch_at = self.loop.call_at(moment, self._look), moment
+
+    def _look(self) -> None:
+        self._watch = None
+        if self._response is None or self._due is None:
+            return
+        if self._due <= self.loop.time():
+            self._response.fail(TimeoutError())
+        else:
+            self.fail_at(self._due)
 
     def go_on(self, response: Response, *, to_the_end: bool = False) -> None:
         """What had come of the answer has been read."""
@@ -218,6 +101,7 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = transport
+        self._parser = httptools.HttpResponseParser(self)
 
     def data_received(self, data: bytes) -> None:
         response = self._response
@@ -226,7 +110,7 @@ class Connection(asyncio.Protocol):
             return
         self.last_data_at = self.loop.time()
         if not response.status:
-            self._head_bytes += len(data)
+            self._head = self._head + data if self._head else data
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserCallbackError as error:
@@ -234,7 +118,7 @@ class Connection(asyncio.Protocol):
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
             response.fail(Unreadable(str(error)))
         else:
-            if not response.status and self._head_bytes > MAX_HEAD_BYTES:
+            if not response.status and len(self._head) > MAX_HEAD_BYTES:
                 response.fail(Unreadable("its head is too large"))
             elif self._is_babbling:
                 self.abort()
@@ -243,7 +127,10 @@ class Connection(asyncio.Protocol):
                 self._transport.pause_reading()
 
     def connection_lost(self, error: Exception | None) -> None:
-        self._transport = None
+        self._transport = self._parser = None  # the parser and this would keep each other
+        if self._watch is not None:
+            self._watch.cancel()
+            self._watch = None
         self._pool.forget(self)
         response, self._response = self._response, None
         if response is None or response.is_whole:
@@ -262,22 +149,18 @@ class Connection(asyncio.Protocol):
     def on_message_begin(self) -> None:
         self._is_babbling = self._response is None  # more than the answer
 
-    def on_header(self, name: bytes, value: bytes) -> None:
-        if self._response is not None:
-            self._response.fields.append((name, value))
-
     def on_headers_complete(self) -> None:
         status = self._parser.get_status_code()
         if self._response is None:
             return
-        if self._head_bytes > MAX_HEAD_BYTES:  # with what came of the body at once
-            fields = self._response.fields
-            if sum([len(name) + len(value) for name, value in fields]) > MAX_HEAD_BYTES:
-                raise Unreadable("its head is too large")
+        end = self._head.find(END_OF_HEAD) + len(END_OF_HEAD)
+        if end > MAX_HEAD_BYTES:
+            raise Unreadable("its head is too large")
+        head, self._head = self._head, b""
         if status < 200:  # 100 Continue, 103 Early Hints: the answer is still to come
-            self._response.fields.clear()
+            self._head = head[end:]
         else:
-            self._response.take_head(status)
+            self._response.take_head(status, head[:end])
 
     def on_body(self, body: bytes) -> None:
         if self._response is not None:

@@ -16,7 +16,8 @@ from urllib.parse import urlsplit
 
 from aiohappyeyeballs import start_connection
 
-from gateway.providers.connection import Connection, Response, Unreachable
+from gateway.providers.connection import Connection
+from gateway.providers.response import Response, Unreachable
 
 EYEBALLS_DELAY_SECONDS = 0.25  # RFC 8305's: before the next address is tried beside the first
 MAX_IDLE = 512  # connections kept for an origin

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from functools import lru_cache
 from typing import NamedTuple
 from uuid import UUID
 
 from gateway.errors import UpstreamFailed, UpstreamTimedOut
 from gateway.providers import failures, http
-from gateway.providers.connection import BrokenOff, Forbidden, HttpFailure, Response, Unreachable
 from gateway.providers.http import Connect, Origin, Pool
+from gateway.providers.response import BrokenOff, Forbidden, HttpFailure, Response, Unreachable
 from gateway.types import Provider, WireRequest
 
 CONNECT_SECONDS = 5.0
@@ -65,25 +66,21 @@ class Transport:
 
     async def _post(self, provider: Provider, wire: WireRequest) -> Response:
         way = self._way(provider)
-        head = OWN_HEADERS + "".join([f"{name}: {value}\r\n" for name, value in wire.headers.items()])
-        if head.count("\n") != len(wire.headers) + 2 or "\0" in head:
-            raise ValueError("a header with a line break")
-        return await way.pool.post(wire.url[way.path_at :].encode("ascii"), head.encode("latin-1"), wire.body)
+        head = _head(tuple(wire.headers.items()))
+        return await way.pool.post(wire.url[way.path_at :].encode("ascii"), head, wire.body)
 
     async def whole(self, provider: Provider, wire: WireRequest, *, within_seconds: float | None = None) -> bytes:
         """The body of a 2xx answer, begun within that time (None: within the time for a whole answer)."""
         loop = asyncio.get_running_loop()
         began = loop.time()
         response: Response | None = None
-        timer: asyncio.TimerHandle | None = None
         try:
             response = await self._post(provider, wire)
-            first = min(self._timeouts.total, within_seconds or self._timeouts.total)
-            timer = loop.call_at(began + first, response.fail, TimeoutError())
-            if within_seconds is not None:
+            total = self._timeouts.total
+            if within_seconds is not None and within_seconds < total:
+                response.fail_at(began + within_seconds)
                 await response.begin()
-                timer.cancel()
-                timer = loop.call_at(began + self._timeouts.total, response.fail, TimeoutError())
+            response.fail_at(began + total)
             body = await response.read_all()
             if response.status >= 300:
                 raise failures.from_response(provider, response.status, response.headers, body[:MAX_ERROR_BYTES])
@@ -94,8 +91,6 @@ class Transport:
                 failure.answer_bytes = response.declared_length or response.received
             raise failure from error
         finally:
-            if timer is not None:
-                timer.cancel()
             if response is not None:
                 response.close()
 
@@ -104,25 +99,22 @@ class Transport:
         loop = asyncio.get_running_loop()
         began = loop.time()
         response: Response | None = None
-        timer: asyncio.TimerHandle | None = None
         try:
             response = await self._post(provider, wire)
-            first = min(self._timeouts.total, within_seconds or self._timeouts.first_byte)
-            timer = loop.call_at(began + first, response.fail, TimeoutError())
+            response.fail_at(began + min(self._timeouts.total, within_seconds or self._timeouts.first_byte))
             await response.begin()
             if response.status >= 300:
                 body = (await response.read_all())[:MAX_ERROR_BYTES]
                 raise failures.from_response(provider, response.status, response.headers, body)
-            return ByteStream(provider, response, await response.read(), self._timeouts, began)
+            first = await response.read()
+            response.fail_at(None)  # the stream has its own eye on it
+            return ByteStream(provider, response, first, self._timeouts, began)
         except BaseException as error:
             if response is not None:
                 response.close()
             if isinstance(error, HttpFailure | TimeoutError | ValueError):
                 raise _failure(provider, error) from error
             raise
-        finally:
-            if timer is not None:
-                timer.cancel()
 
     async def close(self) -> None:
         for way in self._ways.values():
@@ -178,6 +170,15 @@ class ByteStream:
             self._response.fail(TimeoutError())
         else:
             self._timer = loop.call_at(due, self._look)
+
+
+@lru_cache(maxsize=512)
+def _head(headers: tuple[tuple[str, str], ...]) -> bytes:
+    """Header lines, which are mostly the same for all of a provider's requests. Raises `ValueError` for what would be other lines."""
+    head = OWN_HEADERS + "".join([f"{name}: {value}\r\n" for name, value in headers])
+    if head.count("\n") != len(headers) + 2 or "\0" in head:
+        raise ValueError("a header with a line break")
+    return head.encode("latin-1")
 
 
 def _failure(provider: Provider, error: Exception) -> UpstreamFailed | UpstreamTimedOut:

@@ -12,9 +12,8 @@ import pytest
 
 from gateway import runtime
 from gateway.errors import UpstreamFailed
-from gateway.providers import connection
-from gateway.providers.connection import BrokenOff, Unreachable, Unreadable
 from gateway.providers.http import Origin, Pool
+from gateway.providers.response import BrokenOff, HttpFailure, Unreachable, Unreadable
 from gateway.providers.transport import Timeouts, Transport
 from gateway.types import Provider, Secret, WireRequest
 
@@ -95,6 +94,74 @@ async def test_requests_at_the_same_time_have_connections_of_their_own():
         assert server.connections == 5
         await asyncio.gather(*(post(pool) for _ in range(5)))
         assert server.connections == 5
+
+
+async def test_a_connection_takes_answers_of_one_framing_after_another():
+    chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"
+    early = b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"
+    nothing = b"HTTP/1.1 204 No Content\r\n\r\n"
+    refused = b"HTTP/1.1 429 Too Many Requests\r\nRetry-After: 7\r\nContent-Length: 4\r\n\r\nslow"
+    async with calling(answering(chunked, early + OK, nothing, refused, OK)) as (pool, server):
+        found = [await post(pool) for _ in range(5)]
+        assert found == [(200, b"abc"), (200, b"hi"), (204, b""), (429, b"slow"), (200, b"hi")]
+        assert server.connections == 1
+
+
+async def test_headers_are_those_of_the_answer_and_not_of_hints_before_it_or_of_another_answer():
+    early = b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\nRetry-After: 1\r\n\r\n"
+    refused = b"HTTP/1.1 429 Too Many Requests\r\nRETRY-After: 7\r\nX-Two: a\r\nContent-Length: 8\r\n\r\nX-No: 1\n"
+    async with calling(answering(early + refused, OK)) as (pool, _):
+        first = await pool.post(b"/v1/x", b"", b"{}")
+        await first.read_all()
+        second = await pool.post(b"/v1/x", b"", b"{}")
+        await second.read_all()
+        assert first.headers == {"retry-after": "7", "x-two": "a", "content-length": "8"}
+        assert second.headers == {"content-length": "2"}
+
+
+async def test_an_answer_has_its_own_time_whatever_was_said_of_those_before_on_the_connection():
+    gave_up = asyncio.Event()
+
+    async def behaviour(reader, writer):
+        await reader.request()
+        writer.write(OK)
+        await reader.request()
+        await asyncio.sleep(0.3)  # past the first one's time
+        writer.write(OK)
+        await reader.request()
+        await gave_up.wait()
+
+    async with calling(behaviour) as (pool, server):
+        now = asyncio.get_running_loop().time
+        first = await pool.post(b"/v1/x", b"", b"{}")
+        first.fail_at(now() + 0.1)
+        assert await first.read_all() == b"hi"
+        second = await pool.post(b"/v1/x", b"", b"{}")
+        second.fail_at(now() + 30)
+        first.fail_at(now())  # it is over, so this is nobody's
+        assert await second.read_all() == b"hi"
+        third = await pool.post(b"/v1/x", b"", b"{}")
+        third.fail_at(now() + 60)
+        third.fail_at(now() + 0.1)
+        with pytest.raises(TimeoutError):
+            await third.read_all()
+        gave_up.set()
+        assert server.connections == 1
+
+
+async def test_what_was_given_time_is_not_failed_by_the_time_it_had_before():
+    async def behaviour(reader, writer):
+        await reader.request()
+        writer.write(OK[:-1])
+        await asyncio.sleep(0.3)
+        writer.write(OK[-1:])
+
+    async with calling(behaviour) as (pool, _):
+        response = await pool.post(b"/v1/x", b"", b"{}")
+        response.fail_at(asyncio.get_running_loop().time() + 0.1)
+        await response.begin()
+        response.fail_at(None)
+        assert await response.read_all() == b"hi"
 
 
 async def test_an_old_connection_is_not_used():
@@ -186,7 +253,7 @@ async def test_an_answer_may_end_with_its_connection():
         (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nhi", Unreadable),
         (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", Unreadable),
         (b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 2\r\n\r\nhi", Unreadable),
-        (b"HTTP/1.1 101 Switching\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n", connection.HttpFailure),
+        (b"HTTP/1.1 101 Switching\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n", HttpFailure),
         (b"HTTP/1.1 200 OK\r\n" + b"X: " + b"y" * 100_000 + b"\r\n\r\n", Unreadable),
     ],
 )

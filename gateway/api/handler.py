@@ -68,7 +68,8 @@ class LeanHandler:
             if headers.get("content-encoding", "identity").lower() != "identity":
                 raise BodyEncoded("Send the body as it is: compressed ones are not taken.", param="content-encoding")
             most = self._smaller.get(scope["path"], self._max_body_bytes)
-            cycle = scope["extensions"].get(CYCLE) if "extensions" in scope else None
+            # Taken out: the two would keep each other, and all that came, until the garbage collector comes by.
+            cycle = scope["extensions"].pop(CYCLE, None) if "extensions" in scope else None
             body = cycle.body_here() if cycle is not None else None
             if body is None:
                 body = await self._take_body(headers, receive, most)
@@ -94,8 +95,13 @@ class LeanHandler:
                 raise
         if isinstance(response, EventStreamResponse):
             await _send_stream(response, receive, send, self._client_seconds)
-        elif cycle is None or not cycle.answer(response.status_code, lines(response.headers), response.content):  # type: ignore[attr-defined]
-            await _send_whole(response, send)
+            return
+        try:
+            if cycle is None or not cycle.answer(response.status_code, lines(response.headers), response.content):  # type: ignore[attr-defined]
+                await _send_whole(response, send)
+        finally:
+            if response.settled is not None:  # type: ignore[attr-defined]
+                await response.settled  # type: ignore[attr-defined]
 
     def _match(self, path: str) -> ResolverMatch | None:
         """The view for a path, remembered where the path is the whole pattern. None: a line break in it, say, which no pattern takes."""

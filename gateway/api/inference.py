@@ -54,21 +54,33 @@ class InferenceView(GatewayView):
         exchange.lap("authenticate")
         response: LeanResponse
         try:
-            answer = await pipeline.run(exchange, self.request.body, self.headers, runtime.current())
+            answer = await pipeline.begin(exchange, self.request.body, self.headers, runtime.current())
         except GatewayError as error:
             response = rendering.error_response(error, self.surface, exchange.public_id)
             response.headers["x-tollgate-cost-usd"] = rendering.dollars(exchange.cost_nanousd)
-        else:
+            _describe(response, exchange, self.surface)
+            return response
+        settled = None if isinstance(answer, AnswerStream) else answer.settled
+        try:
             response = self._render(answer, exchange)
-            if self.headers.get("x-tollgate-feedback") == "token":
-                labels = exchange.request.labels if exchange.request is not None else None
-                response.headers["x-tollgate-feedback-token"] = feedback_tokens.issue(
-                    snapshot.tenant_id, self.request_id, labels.end_user if labels else ""
-                )
-        _describe(response, exchange, self.surface)
+        except BaseException:
+            if settled is not None:
+                await settled
+            raise
+        response.settled = settled
         return response
 
     def _render(self, answer: Answer | AnswerStream | Repeat, exchange: Exchange) -> LeanResponse:
+        response = self._response(answer, exchange)
+        if self.headers.get("x-tollgate-feedback") == "token":
+            labels = exchange.request.labels if exchange.request is not None else None
+            response.headers["x-tollgate-feedback-token"] = feedback_tokens.issue(
+                exchange.snapshot.tenant_id, self.request_id, labels.end_user if labels else ""
+            )
+        _describe(response, exchange, self.surface)
+        return response
+
+    def _response(self, answer: Answer | AnswerStream | Repeat, exchange: Exchange) -> LeanResponse:
         if isinstance(answer, AnswerStream):
             return EventStreamResponse(answer, self.surface)
         if isinstance(answer, Repeat):

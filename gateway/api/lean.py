@@ -7,7 +7,7 @@ where they are not plain printable ASCII.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from functools import lru_cache
 from http.cookies import SimpleCookie
 from io import BytesIO
@@ -72,6 +72,7 @@ class LeanResponse(HttpResponseBase):
 
     closed = False
     cookies = SimpleCookie()  # none are set here
+    settled: Awaitable[None] | None = None  # whoever sends the response awaits it then, and in any case
 
     def __init__(self, content_type: str, status: int = 200) -> None:
         self.status_code = status

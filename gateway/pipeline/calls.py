@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from types import ModuleType
+from typing import NamedTuple
 
 import msgspec
 
 from gateway import tokens, vocabularies
 from gateway.errors import UpstreamError, UpstreamFailed, UpstreamTimedOut
 from gateway.pipeline.exchange import Exchange
-from gateway.prefix.marks import NONE
+from gateway.prefix.marks import NONE, Marks
 from gateway.providers import anthropic, openai
 from gateway.providers.relay import Relay
 from gateway.providers.sse import EventTooLarge, Splitter
@@ -61,6 +63,28 @@ class OpenedStream:
         return True
 
 
+class Ahead(NamedTuple):
+    """A call that was made ready while its request was being reserved, and what it was made of."""
+
+    request: Request
+    attempt: Attempt
+    cap: int | None
+    marks: Marks
+    wire: WireRequest
+
+
+def prepare_ahead(exchange: Exchange, request: Request, plan: Plan) -> None:
+    """Make the plan's first call ready, as it will be if the request is let in just as it asks to be. Raises nothing: what cannot be made
+    ready here cannot be later either."""
+    attempt, demand = plan.attempts[0], exchange.demanded
+    if demand is None or request.endpoint is Endpoint.COUNT_TOKENS:
+        return
+    cap, marks = _cap(attempt, demand.output_wanted or None), _marks(exchange, attempt)
+    with contextlib.suppress(Exception):
+        wire = _PROVIDERS[attempt.model.provider.kind].prepare(request, attempt.model, cap, marks)
+        exchange.ahead = Ahead(request, attempt, cap, marks, wire)
+
+
 async def whole(
     exchange: Exchange, request: Request, plan: Plan, attempt: Attempt, permit: Permit, transport: Transport
 ) -> ProviderAnswer:
@@ -71,7 +95,7 @@ async def whole(
     began = time.perf_counter()
     try:
         content = await transport.whole(
-            attempt.model.provider, wire, within_seconds=_whole_seconds(plan, _cap(exchange, attempt))
+            attempt.model.provider, wire, within_seconds=_whole_seconds(plan, _cap(attempt, exchange.output_cap))
         )
     except UpstreamError as error:
         if error.answer_bytes is not None:
@@ -154,8 +178,19 @@ async def _until_first_token(opened: OpenedStream) -> None:
 
 def _begin(exchange: Exchange, request: Request, attempt: Attempt) -> tuple[ModuleType, WireRequest]:
     module = _PROVIDERS[attempt.model.provider.kind]
-    marks = NONE if exchange.prefix is None else exchange.prefix.marks(attempt.model)
-    wire: WireRequest = module.prepare(request, attempt.model, _cap(exchange, attempt), marks)
+    cap, marks, ahead = _cap(attempt, exchange.output_cap), _marks(exchange, attempt), exchange.ahead
+    wire: WireRequest
+    if (
+        ahead is not None
+        and ahead.request is request
+        and ahead.attempt is attempt
+        and ahead.cap == cap
+        and ahead.marks == marks
+    ):
+        wire = ahead.wire
+    else:
+        wire = module.prepare(request, attempt.model, cap, marks)
+    exchange.ahead = None
     exchange.begin_attempt(attempt)
     if exchange.prefix is not None:
         exchange.prefix.sent(attempt.model)
@@ -163,9 +198,13 @@ def _begin(exchange: Exchange, request: Request, attempt: Attempt) -> tuple[Modu
     return module, wire
 
 
-def _cap(exchange: Exchange, attempt: Attempt) -> int | None:
+def _marks(exchange: Exchange, attempt: Attempt) -> Marks:
+    return NONE if exchange.prefix is None else exchange.prefix.marks(attempt.model)
+
+
+def _cap(attempt: Attempt, cap: int | None) -> int | None:
     """The output cap, as far as this model goes."""
-    cap, most = exchange.output_cap, attempt.model.max_output_tokens
+    most = attempt.model.max_output_tokens
     return cap if cap is None or most is None else min(cap, most)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import msgspec
@@ -141,6 +141,7 @@ class Exchange:
         "_id",
         "_numbered",
         "accepted_ms",
+        "ahead",
         "assembly",
         "attempt",
         "attempt_started_ns",
@@ -265,6 +266,7 @@ class Exchange:
         self.budget_shares: dict[tuple[str, str], int] = {}  # percent used, by budget and subject, as far as rules ask
         self.conversation = ""
         self.held_nanousd = 0
+        self.ahead: Any = None  # a call made ready meanwhile, `calls.Ahead`
         self.pace: PaceLeft | None = None
         # A repeated call under one idempotency key is answered from what the first one kept.
         self.idempotency = ""

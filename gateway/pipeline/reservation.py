@@ -16,8 +16,8 @@ from typing import Any
 from billing.limits import Counter
 from gateway import last_minute, ledger
 from gateway.errors import StoreUnavailable
+from gateway.pipeline import calls, exact_cache, record, refusals, shares
 from gateway.pipeline import demand as demands
-from gateway.pipeline import exact_cache, record, refusals, shares
 from gateway.pipeline.applying import pace_at_refusal
 from gateway.pipeline.demand import Terms
 from gateway.pipeline.exchange import Exchange, PaceLeft
@@ -79,6 +79,7 @@ async def _reserve(exchange: Exchange, request: Request, plan: Plan, runtime: Ru
     if is_answered:
         lookup = None
     is_sure = lookup is not None and exact_cache.is_sure(exchange, runtime)
+    prepare = partial(calls.prepare_ahead, exchange, request, plan)
     while True:
         # Of what was just found there, only that is asked: working out what a call would take is a good part of what a hit costs.
         made = demands.light if is_sure or is_answered else demands.terms
@@ -87,7 +88,8 @@ async def _reserve(exchange: Exchange, request: Request, plan: Plan, runtime: Ru
         hold = _hold(exchange, request, terms)
         try:
             asked = lookup.only() if lookup is not None and is_sure else lookup
-            verdict = await runtime.accounts.reserve(hold, exchange.snapshot.version, asked)
+            meanwhile = None if is_sure or is_answered else prepare
+            verdict = await runtime.accounts.reserve(hold, exchange.snapshot.version, asked, meanwhile=meanwhile)
         except StoreUnavailable:
             if is_sure:
                 is_sure = False

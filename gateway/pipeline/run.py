@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Awaitable
 
 import msgspec
 
@@ -26,6 +27,7 @@ from gateway.pipeline import (
     credentials,
     exact_cache,
     judge_keeping,
+    kept_answers,
     last_resort,
     prefix_cache,
     provider_client,
@@ -49,10 +51,12 @@ MAX_REPLANS = 5
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """A whole answer. `cost_nanousd` None: the model has no price."""
+    """A whole answer. `cost_nanousd` None: the model has no price. `settled`: its settlement, which is on its way; to be awaited once the
+    answer has been sent, and in any case. None: it has been settled."""
 
     body: bytes
     cost_nanousd: int | None
+    settled: Awaitable[None] | None
 
 
 class Repeat(msgspec.Struct, frozen=True):
@@ -63,12 +67,23 @@ class Repeat(msgspec.Struct, frozen=True):
     is_stream: bool
     provider: str
     model: str
+    settled: Awaitable[None] | None = None  # as an answer's
 
 
 async def run(
     exchange: Exchange, content: bytes, headers: dict[str, str], runtime: Runtime
 ) -> Answer | AnswerStream | Repeat:
     """Answer the request, or raise a `GatewayError`. Either way it is settled, but for a stream: its `close` settles it."""
+    answer = await begin(exchange, content, headers, runtime)
+    if not isinstance(answer, AnswerStream) and answer.settled is not None:
+        await answer.settled
+    return answer
+
+
+async def begin(
+    exchange: Exchange, content: bytes, headers: dict[str, str], runtime: Runtime
+) -> Answer | AnswerStream | Repeat:
+    """As `run`, for a caller who is not to wait for the end: what is left of it is the answer's `settled`."""
     accounts = runtime.accounts
     try:
         request = exchange.request = validator.validate(exchange.endpoint, content, headers)
@@ -84,12 +99,13 @@ async def run(
             await semantic_cache.ask(exchange, request, plan, runtime, content)
         found = exchange.cached
         if found is not None:
-            if exchange.semantic_hit is None:
-                await settlement.settle_cached(exchange, accounts)
+            settling = settlement.start_cached(exchange, accounts)
+            if exchange.semantic_hit is not None:
+                await asyncio.gather(settling.done, semantic_cache.note(exchange, runtime))
+            elif settling.is_sent:
+                return _cached(found, request, settling.done)
             else:
-                await asyncio.gather(
-                    settlement.settle_cached(exchange, accounts), semantic_cache.note(exchange, runtime)
-                )
+                await settling.done
             return _cached(found, request)
         context_summary.start(exchange, runtime, run)
         try:
@@ -119,14 +135,19 @@ async def run(
             failure = InternalError("Tollgate failed. The log has it under the request id.")
         await settlement.settle_error(exchange, accounts, failure)
         raise failure from error
-    cost = await settlement.settle_answer(
+    signals.note_turn(exchange, runtime, answer.usage.input_tokens if answer.usage else 0)
+    settling = settlement.start_answer(
         exchange, accounts, usage=answer.usage, finish_reason=answer.finish_reason, body=answer.body
     )
-    signals.note_turn(exchange, runtime, answer.usage.input_tokens if answer.usage else 0)
     if semantic_keeping.is_kept(exchange):
-        await semantic_keeping.keep(exchange, runtime)
+        await asyncio.gather(settling.done, semantic_keeping.keep(exchange, runtime))
+    elif settling.is_sent:
+        judge_keeping.keep(exchange, runtime)
+        return Answer(answer.body, settling.cost_nanousd, settling.done)
+    else:
+        await settling.done
     judge_keeping.keep(exchange, runtime)
-    return Answer(answer.body, cost)
+    return Answer(answer.body, settling.cost_nanousd, None)
 
 
 async def _admit(exchange: Exchange, validated: Request, runtime: Runtime) -> tuple[Plan, Request]:
@@ -177,12 +198,12 @@ async def _stream(exchange: Exchange, request: Request, plan: Plan, runtime: Run
     return AnswerStream(exchange, opened, runtime)
 
 
-def _cached(found: Cached, request: Request) -> Repeat:
-    return Repeat(found.body, request.is_stream, found.provider, found.model)
+def _cached(found: Cached, request: Request, settled: Awaitable[None] | None = None) -> Repeat:
+    return Repeat(found.body, request.is_stream, found.provider, found.model, settled)
 
 
 def _repeat(data: bytes) -> Repeat:
-    kept = settlement.kept_answer(data)
+    kept = kept_answers.unpack(data)
     if kept.body is None:
         raise Conflict(
             "The request with this Idempotency-Key was answered, but its answer was too large to keep.",

@@ -7,7 +7,9 @@ exactly one of these calls ends it. Where Redis is away the settlement waits in 
 from __future__ import annotations
 
 import logging
+from collections.abc import Awaitable
 from functools import lru_cache
+from typing import NamedTuple
 from uuid import UUID
 
 import msgspec
@@ -15,7 +17,7 @@ import msgspec
 from billing import prices
 from gateway import tokens
 from gateway.errors import GatewayError, NotCached, StoreUnavailable, UpstreamError
-from gateway.pipeline import cache_keeping, content_keeping, observability, record
+from gateway.pipeline import cache_keeping, content_keeping, kept_answers, observability, record
 from gateway.pipeline.exchange import NOTHING_CACHED, Ending, Exchange, PrefixCached
 from gateway.providers.relay import Relay
 from gateway.stores import counters, usage_record
@@ -39,10 +41,19 @@ OK, REFUSED, UPSTREAM_ERROR, CLIENT_LEFT, CUT, INTERNAL_ERROR = (
 REPEATED = "repeat"  # in the log's column for caches: answered from what an idempotency key kept
 
 
-async def settle_answer(
+class Settling(NamedTuple):
+    """A settlement that has been begun. `done` is to be awaited once, whatever happens meanwhile: where `is_sent`, when the caller has the
+    answer, and else before. `cost_nanousd` None: the model has no price."""
+
+    cost_nanousd: int | None
+    done: Awaitable[None]
+    is_sent: bool
+
+
+def start_answer(
     exchange: Exchange, accounts: Accounts, *, usage: Usage | None, finish_reason: str, body: bytes
-) -> int | None:
-    """End an answered request; returns its cost in nano-dollars, None if the model has no price.
+) -> Settling:
+    """End an answered request.
 
     What the provider does not report is estimated: the input as it was held, the output by the answer's size: rather too much.
     """
@@ -52,8 +63,8 @@ async def settle_answer(
         produced = exchange.capped(tokens.estimate(len(body))) if is_text else 0
         usage = Usage(input_tokens=exchange.input_bound, output_tokens=produced)
         source = ESTIMATED
-    answer = _kept(exchange, body) if exchange.idempotency else b""
-    return await _settle(
+    answer = kept_answers.pack(exchange, body) if exchange.idempotency else b""
+    return _start(
         exchange,
         accounts,
         status=200,
@@ -66,11 +77,11 @@ async def settle_answer(
     )
 
 
-async def settle_cached(exchange: Exchange, accounts: Accounts) -> None:
+def start_cached(exchange: Exchange, accounts: Accounts) -> Settling:
     """End a request that was answered from a cache: it counts as a request, and used nothing."""
     assert exchange.cached is not None
-    answer = _kept(exchange, exchange.cached.body) if exchange.idempotency else b""
-    await _settle(exchange, accounts, status=200, outcome=OK, usage=_NOTHING, source=NONE, answer=answer)
+    answer = kept_answers.pack(exchange, exchange.cached.body) if exchange.idempotency else b""
+    return _start(exchange, accounts, status=200, outcome=OK, usage=_NOTHING, source=NONE, answer=answer)
 
 
 async def settle_error(exchange: Exchange, accounts: Accounts, error: GatewayError) -> None:
@@ -83,7 +94,7 @@ async def settle_error(exchange: Exchange, accounts: Accounts, error: GatewayErr
         else INTERNAL_ERROR
     )
     usage: Usage | None = error.usage if isinstance(error, UpstreamError) else None
-    await _settle(
+    await _start(
         exchange,
         accounts,
         status=error.status,
@@ -91,7 +102,7 @@ async def settle_error(exchange: Exchange, accounts: Accounts, error: GatewayErr
         usage=usage or _NOTHING,
         source=NONE if usage is None else REPORTED if error.is_reported else ESTIMATED,  # type: ignore[attr-defined]
         error=error,
-    )
+    ).done
 
 
 async def settle_replayed(exchange: Exchange, accounts: Accounts, error: GatewayError) -> None:
@@ -99,13 +110,13 @@ async def settle_replayed(exchange: Exchange, accounts: Accounts, error: Gateway
     if exchange.attempts_made and (not exchange.ended or exchange.ended[-1].number != exchange.attempts_made):
         usage = error.usage if isinstance(error, UpstreamError) else None
         exchange.end_attempt(error, usage=usage, is_reported=isinstance(error, UpstreamError) and error.is_reported)
-    await _settle(exchange, accounts, status=200, outcome=OK, usage=_NOTHING, source=NONE, error=error)
+    await _start(exchange, accounts, status=200, outcome=OK, usage=_NOTHING, source=NONE, error=error).done
 
 
 async def settle_repeat(exchange: Exchange, accounts: Accounts) -> None:
     """End a request that was answered from its idempotency key: it used nothing."""
     exchange.idempotency = ""
-    await _settle(exchange, accounts, status=200, outcome=OK, usage=_NOTHING, source=NONE, cache=REPEATED)
+    await _start(exchange, accounts, status=200, outcome=OK, usage=_NOTHING, source=NONE, cache=REPEATED).done
 
 
 async def settle_stream(
@@ -122,9 +133,9 @@ async def settle_stream(
             usage = msgspec.structs.replace(usage, output_tokens=max(usage.output_tokens, produced))
     answer = b""
     if exchange.idempotency and outcome == OK and exchange.kept is not None:
-        answer = _kept(exchange, b"".join(exchange.kept))
+        answer = kept_answers.pack(exchange, b"".join(exchange.kept))
     is_whole = relay.is_complete and outcome in (OK, CLIENT_LEFT)
-    return await _settle(
+    settling = _start(
         exchange,
         accounts,
         status=CLIENT_CLOSED_REQUEST if outcome == CLIENT_LEFT else 200,
@@ -137,9 +148,11 @@ async def settle_stream(
         whole=cache_keeping.assembled(exchange, usage) if is_whole else None,
         failed="" if is_whole else outcome,
     )
+    await settling.done
+    return settling.cost_nanousd
 
 
-async def _settle(
+def _start(
     exchange: Exchange,
     accounts: Accounts,
     *,
@@ -153,9 +166,9 @@ async def _settle(
     answer: bytes = b"",
     whole: bytes | None = None,
     failed: str = "",
-) -> int | None:
+) -> Settling:
     if exchange.is_settled:
-        return None
+        return Settling(None, _nothing(), is_sent=False)
     exchange.is_settled = True
     if exchange.prefix is not None:
         exchange.prefix.answered(usage)
@@ -194,7 +207,7 @@ async def _settle(
     hold = exchange.hold
     is_from_cache = record.is_from_cache(exchange)
     content = b"" if exchange.snapshot.content is None else content_keeping.packed(exchange, whole)
-    settled = accounts.settle(
+    done, is_sent = accounts.start_settling(
         Settlement(
             tenant_id=_text(exchange.snapshot.tenant_id),
             end_user=line.end_user,
@@ -216,14 +229,23 @@ async def _settle(
         ),
         exchange.demanded,
     )
+    if exchange.flight is not None or exchange.top_ups:
+        done = _with_the_rest(exchange, accounts, done)
+    return Settling(cost, done, is_sent)
+
+
+async def _nothing() -> None:
+    """It has been settled before."""
+
+
+async def _with_the_rest(exchange: Exchange, accounts: Accounts, done: Awaitable[None]) -> None:
     try:
-        await settled
+        await done
     finally:
         if exchange.flight is not None:
             exchange.flight.end()
     for top_up in exchange.top_ups:  # the request's own settlement has charged everything
         await accounts.settle(counters.release(top_up))
-    return cost
 
 
 @lru_cache(maxsize=10_000)
@@ -270,33 +292,3 @@ def _cost(attempt: Attempt | None, usage: Usage) -> int | None:
     """Nano-dollars; None if the model has no price, or there is none."""
     price = attempt.model.price if attempt else None
     return prices.cost_nanousd(price, usage) if price is not None else None
-
-
-class KeptAnswer(msgspec.Struct, array_like=True, frozen=True):
-    """An answer as an idempotency key keeps it. `body` None: it was too large to keep."""
-
-    body: bytes | None
-    is_stream: bool
-    provider: str
-    model: str
-
-
-MAX_KEPT_BYTES = 2_000_000
-_kept_decoder = msgspec.msgpack.Decoder(KeptAnswer)
-
-
-def _kept(exchange: Exchange, body: bytes) -> bytes:
-    model = exchange.attempt.model if exchange.attempt else None
-    return msgspec.msgpack.encode(
-        KeptAnswer(
-            body=body if len(body) <= MAX_KEPT_BYTES else None,
-            is_stream=bool(exchange.request and exchange.request.is_stream),
-            provider=model.provider.name if model else "",
-            model=model.name if model else "",
-        )
-    )
-
-
-def kept_answer(data: bytes) -> KeptAnswer:
-    """The answer that `settle_answer` or `settle_stream` kept."""
-    return _kept_decoder.decode(data)

@@ -12,9 +12,9 @@ import contextlib
 import logging
 import time
 from collections import defaultdict, deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import msgspec
@@ -37,6 +37,15 @@ WOKEN = 2  # by one settlement
 ADMITTED = (b"ok", b"hit")  # verdicts
 
 _settlements = msgspec.msgpack.Decoder(Settlement)
+
+
+class Started(NamedTuple):
+    """A settlement that has been begun. `done` is to be awaited once, whatever happens meanwhile. `is_sent`: it is on its way to Redis,
+    and will be done there before anybody looks who hears of it from this process, from the next turn of the event loop on; should it not get
+    there, `done` sees to that."""
+
+    done: Coroutine[Any, Any, None]
+    is_sent: bool
 
 
 class Accounts:
@@ -62,15 +71,23 @@ class Accounts:
         self._beating: asyncio.Task[None] | None = None
         self.is_cut_off = False
 
-    async def reserve(self, hold: Hold, version: int, lookup: Lookup | None = None) -> list[Any]:
-        """The reserve script's verdict; a request that is let in is on the books from then on. Raises `StoreUnavailable`."""
+    async def reserve(
+        self,
+        hold: Hold,
+        version: int,
+        lookup: Lookup | None = None,
+        *,
+        meanwhile: Callable[[], None] | None = None,
+    ) -> list[Any]:
+        """The reserve script's verdict; a request that is let in is on the books from then on. Raises `StoreUnavailable`. `meanwhile` is
+        called while Redis is at it, where this process has the time; it must not raise."""
         self._begin_beating()
         if self.is_cut_off:
             raise _away()
         # On the books before it is sent: should the reply be lost, settling releases what may have been taken.
         self._holds[hold.request_id] = hold
         try:
-            verdict = await counters.reserve(self.redis, hold, version, lookup)
+            verdict = await counters.reserve(self.redis, hold, version, lookup, meanwhile=meanwhile)
         except StoreUnavailable:
             self.is_cut_off = True
             raise
@@ -113,19 +130,22 @@ class Accounts:
     async def settle(self, settlement: Settlement, demand: Demand | None = None) -> None:
         """Charge, release and record; into the spool if Redis is away. Never raises but when cancelled. `demand`: what the settlement's was
         made of, which takes less room to remember."""
+        await self.start_settling(settlement, demand).done
+
+    def start_settling(self, settlement: Settlement, demand: Demand | None = None) -> Started:
+        """As `settle`, begun."""
         # Off the books before it is sent, so that a hold that is being settled is not put back afterwards.
-        self._holds.pop(settlement.request_id, None)
+        request_id = settlement.request_id
+        self._holds.pop(request_id, None)
+        if self.is_cut_off or request_id in self._restoring or request_id in self._unanswered:
+            return Started(self._settle(settlement, demand, self._settle_in_turn(settlement)), is_sent=False)
+        is_sent = self.redis.is_sure(counters.SETTLE)
+        reply = counters.start_settling(self.redis, settlement)
+        return Started(self._settle(settlement, demand, reply), is_sent=is_sent)
+
+    async def _settle(self, settlement: Settlement, demand: Demand | None, reply: Coroutine[Any, Any, object]) -> None:
         try:
-            restored = self._restoring.get(settlement.request_id)
-            if restored is not None:
-                await restored
-            if settlement.request_id in self._unanswered:
-                # On another connection the release could overtake the reservation, which would then be held by nobody.
-                self._unanswered.discard(settlement.request_id)
-                await self.redis.quiet()
-            if self.is_cut_off:
-                raise _away()
-            await counters.settle(self.redis, settlement)
+            await reply
         except StoreUnavailable:
             self.is_cut_off = True
             self._begin_beating()
@@ -138,6 +158,19 @@ class Accounts:
         finally:
             if self._waiting:
                 self._wake(UUID(settlement.tenant_id))
+
+    async def _settle_in_turn(self, settlement: Settlement) -> None:
+        """After what has to be over first."""
+        restored = self._restoring.get(settlement.request_id)
+        if restored is not None:
+            await restored
+        if settlement.request_id in self._unanswered:
+            # On another connection the release could overtake the reservation, which would then be held by nobody.
+            self._unanswered.discard(settlement.request_id)
+            await self.redis.quiet()
+        if self.is_cut_off:
+            raise _away()
+        await counters.settle(self.redis, settlement)
 
     async def room(self, tenant_id: UUID, seconds: float) -> None:
         """Wait until a request of the tenant has ended here, which may make room, or for `seconds`: others end elsewhere."""

@@ -6,7 +6,7 @@ again it has no second effect).
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Coroutine
 from functools import lru_cache
 from typing import Any
 from uuid import UUID
@@ -150,8 +150,15 @@ def _reserve_keys(tenant_id: UUID) -> tuple[str, str, str, str, str, str]:
     )
 
 
-async def reserve(redis: RedisStore, hold: Hold, version: int, lookup: Lookup | None = None) -> list[Any]:
-    """The script's verdict."""
+async def reserve(
+    redis: RedisStore,
+    hold: Hold,
+    version: int,
+    lookup: Lookup | None = None,
+    *,
+    meanwhile: Callable[[], None] | None = None,
+) -> list[Any]:
+    """The script's verdict. `meanwhile` is called while Redis is at it, if this process has nothing else under way there."""
     tenant_id, end_user = hold.tenant_id, hold.end_user
     version_key, own, holds, leases, tiers, cached = _reserve_keys(tenant_id)
     user = redis_keys.user_counters(tenant_id, end_user) if end_user else own
@@ -162,7 +169,11 @@ async def reserve(redis: RedisStore, hold: Hold, version: int, lookup: Lookup | 
         arguments += lookup.digest, lookup.may(), lookup.max_age_ms, FLIGHT_LEASE_MS
     if hold.idempotency:
         keys.append(hold.idempotency)
-    verdict: list[Any] = await redis.run(RESERVE, keys, arguments)
+    has_time = meanwhile is not None and redis.is_idle
+    reply = redis.start(RESERVE, keys, arguments)
+    if has_time:
+        meanwhile()  # type: ignore[misc]
+    verdict: list[Any] = await reply
     return verdict
 
 
@@ -259,8 +270,13 @@ def release(hold: Hold) -> Settlement:
 
 async def settle(redis: RedisStore, settlement: Settlement) -> str:
     """'ok', 'corrected' (it had been swept), 'again' (it was settled before) or 'alive' (its lease is not over)."""
-    outcome: bytes = await redis.run(SETTLE, settlement.keys(), settlement.arguments())
+    outcome: bytes = await start_settling(redis, settlement)
     return outcome.decode()
+
+
+def start_settling(redis: RedisStore, settlement: Settlement) -> Coroutine[Any, Any, bytes]:
+    """As `settle`, sent off already; to be awaited once."""
+    return redis.start(SETTLE, settlement.keys(), settlement.arguments())
 
 
 async def renew(redis: RedisStore, tenant_id: UUID, request_ids: list[str], lease_ms: int) -> tuple[str, list[str]]:

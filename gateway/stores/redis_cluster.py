@@ -33,6 +33,8 @@ class ClusterLink:
         self._waiting: list[tuple[tuple[Any, ...], asyncio.Future[Any]]] = []
         self._sending: set[asyncio.Task[None]] = set()
 
+    connection, is_idle = 0, False  # what is sent leaves whenever its task gets to it
+
     def send(self, command: tuple[Any, ...]) -> asyncio.Future[Any]:
         """The reply to come: a value, or as an exception `LinkDown` or redis-py's `ResponseError`."""
         loop = asyncio.get_running_loop()

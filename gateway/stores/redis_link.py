@@ -1,7 +1,8 @@
 """One connection to one Redis server that all of the event loop's commands share: out in order, replies back in order.
 
-Commands of the same turn of the event loop leave in one write. No pool, no task and no timer for each command: that is most of what a
-client costs. redis-py reads the URL (and makes the TLS context), hiredis packs and parses.
+A command leaves at once while there is little to do; else those of the same turn of the event loop leave in one write. No pool, no task
+and no timer for each command: that is most of what a client costs. redis-py reads the URL (and makes the TLS context), hiredis packs and
+parses.
 """
 
 from __future__ import annotations
@@ -47,8 +48,20 @@ class Link:
         self._target: Any = kind(**options)  # it is never connected itself: it knows address, credentials and TLS
         self._timeout = timeout_seconds
         self._wire: _Wire | None = None
+        self._number = 0
         self._queue: list[_Entry] = []
         self._connecting: asyncio.Task[None] | None = None
+
+    @property
+    def connection(self) -> int:
+        """The number of the connection that what is sent now leaves by, before anything that this process writes elsewhere from the next turn
+        of the event loop on; 0: one has to be made first."""
+        return self._number if self._wire is not None else 0
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether what is sent now is on its way when `send` returns."""
+        return self._wire is not None and self._wire.is_idle
 
     def send(self, command: tuple[Any, ...]) -> asyncio.Future[Any]:
         """The reply to come: a value, or as an exception `LinkDown` or redis-py's `ResponseError`."""
@@ -89,15 +102,14 @@ class Link:
             failure = error
         else:
             self._wire = wire
+            self._number += 1
         finally:
             self._connecting = None
             waiting, self._queue = self._queue, []
-            for entry in waiting:
-                if failure is None:
-                    wire.send(entry)
-                elif not entry.reply.done():
-                    entry.reply.set_exception(_down(failure))
-            if failure is not None:
+            if failure is None:
+                wire.send_all(waiting)
+            else:
+                _fail(waiting, failure)
                 logger.warning("Redis: %s: %s", type(failure).__name__, failure)
 
     async def _open(self) -> _Wire:
@@ -150,12 +162,16 @@ class _Wire(asyncio.Protocol):
         self._watch: asyncio.TimerHandle | None = None
         self._broken: Exception | None = None
         self._is_greeted = False
+        self._is_calm = True  # the last write had one command: others rarely come in the same turn
+
+    @property
+    def is_idle(self) -> bool:
+        return self._is_calm and not self.pending
 
     async def greet(self, commands: list[tuple[Any, ...]]) -> None:
         """Authenticate and choose the database; raises what the server says."""
         entries = [_Entry(hiredis.pack_command(command), self._loop.create_future()) for command in commands]
-        for entry in entries:
-            self.send(entry)
+        self.send_all(entries)
         try:
             for entry in entries:
                 await entry.reply
@@ -168,20 +184,37 @@ class _Wire(asyncio.Protocol):
         if self._broken is not None:
             entry.reply.set_exception(_down(self._broken))
             return
-        if not self._unsent:
-            self._loop.call_soon(self._flush)
+        is_idle = self.is_idle
         self._unsent.append(entry)
         self.pending.append(entry)
+        if is_idle:
+            self._flush()
+        elif len(self._unsent) == 1:
+            self._loop.call_soon(self._flush)
+
+    def send_all(self, entries: list[_Entry]) -> None:
+        """As `send`, in one write."""
+        if self._broken is not None:
+            _fail(entries, self._broken)
+            return
+        self._unsent += entries
+        self.pending += entries
+        self._flush()
 
     def _flush(self) -> None:
         unsent, self._unsent = self._unsent, []
         if self._broken is not None or not unsent:
             return
         now = self._loop.time()
+        self._is_calm = len(unsent) == 1
         for entry in unsent:
             entry.sent_at = now
             entry.tries += 1
-        self._transport.write(unsent[0].packed if len(unsent) == 1 else b"".join([entry.packed for entry in unsent]))
+        packed = unsent[0].packed if self._is_calm else b"".join([entry.packed for entry in unsent])
+        with contextlib.suppress(
+            RuntimeError
+        ):  # uvloop's, of a connection that is ending: `connection_lost` will say so
+            self._transport.write(packed)
         if self._watch is None:
             self._watch = self._loop.call_later(self._timeout, self._look)
 
@@ -229,6 +262,12 @@ class _Wire(asyncio.Protocol):
         if self._broken is None:
             self._broken = error or LinkDown("the server closed the connection")
             self._link.lost(self, self._broken, may_repeat=self._is_greeted)
+
+
+def _fail(entries: list[_Entry], error: Exception) -> None:
+    for entry in entries:
+        if not entry.reply.done():  # else its request is gone
+            entry.reply.set_exception(_down(error))
 
 
 def _down(error: Exception | None) -> LinkDown:

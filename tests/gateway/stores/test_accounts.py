@@ -114,6 +114,29 @@ async def test_what_neither_redis_nor_the_disk_takes_waits_until_redis_is_back(a
     assert waiting(tenant_id) == 3
 
 
+async def test_a_settlement_is_on_its_way_only_where_nothing_has_to_be_over_before_it(away):
+    accounts, _ = away
+    tenant_id = uuid4()
+    restored = ended(tenant_id)
+
+    async def started(settlement: Settlement) -> bool:
+        done, is_sent = accounts.start_settling(settlement)
+        if settlement is restored and settlement.request_id in accounts._restoring:
+            accounts._restoring.pop(settlement.request_id).set_result(None)
+        await done
+        return is_sent
+
+    assert not await started(ended(tenant_id))  # Redis is known to be away
+    await accounts.look_after()
+    assert await started(ended(tenant_id))
+    accounts._restoring[restored.request_id] = asyncio.get_running_loop().create_future()
+    assert not await started(restored)
+    went_away = ended(tenant_id)
+    accounts._unanswered.add(went_away.request_id)  # its reservation may overtake the settlement
+    assert not await started(went_away)
+    assert waiting(tenant_id) == 4
+
+
 async def test_and_goes_to_the_disk_once_there_is_room_again(away, tmp_path):
     accounts, disk = away
     tenant_id = uuid4()

@@ -6,13 +6,18 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.conf import settings
+from django_redis import get_redis_connection
 from redis.exceptions import ResponseError
 
 from gateway.errors import StoreUnavailable
+from gateway.stores import counters
 from gateway.stores.redis import RedisStore
+from tenants import redis_keys
 
 EVENT_LOOPS = ("uvloop", "asyncio")  # the gateway runs on the former, other processes on the latter
 HELLO = b"%1\r\n+proto\r\n:3\r\n"
@@ -66,6 +71,60 @@ async def test_replies_come_to_who_asked_however_they_are_cut_up():
 
     async with serving(drip) as store:
         assert await three(store) == [1, 2, 3]
+
+
+class Written:
+    """A transport that notes how many commands each write has."""
+
+    def __init__(self, transport: Any) -> None:
+        self.transport = transport
+        self.commands: list[int] = []
+
+    def write(self, data: bytes) -> None:
+        self.commands.append(data.count(b"ECHO"))
+        self.transport.write(data)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.transport, name)
+
+
+async def test_a_command_leaves_at_once_where_nothing_is_under_way_and_else_with_those_of_its_turn():
+    store = RedisStore(settings.REDIS_URL, timeout_seconds=30.0)
+    await store.call("PING")
+    assert store.is_idle
+    link: Any = store._link
+    written = link._wire._transport = Written(link._wire._transport)
+    replies = [link.send(("ECHO", 1))]
+    assert written.commands == [1]
+    assert not store.is_idle
+    replies += [link.send(("ECHO", number)) for number in (2, 3, 4)]
+    assert written.commands == [1]
+    assert await asyncio.gather(*replies) == [b"1", b"2", b"3", b"4"]
+    assert written.commands == [1, 3]
+    assert not store.is_idle  # what came last came in company, so the next one waits for more
+    later = link.send(("ECHO", 5))
+    assert written.commands == [1, 3]
+    assert await later == b"5"
+    assert written.commands == [1, 3, 1]
+    assert store.is_idle
+    await store.close()
+
+
+async def test_a_script_is_sure_to_be_done_once_redis_has_run_it_on_the_connection_that_is_there():
+    store = RedisStore(settings.REDIS_URL, timeout_seconds=30.0)
+    assert not store.is_sure(counters.IS_OPEN)
+    number = await store.call("CLIENT", "ID")
+    assert not store.is_sure(counters.IS_OPEN)
+    await store.run(counters.IS_OPEN, [redis_keys.counters(uuid4())], [])
+    assert store.is_sure(counters.IS_OPEN)
+    assert not store.is_sure(counters.SETTLE)
+    get_redis_connection("default").client_kill_filter(_id=number)
+    while await store.call("CLIENT", "ID") == number:
+        pass
+    assert not store.is_sure(counters.IS_OPEN)  # another server may be there now
+    await store.run(counters.IS_OPEN, [redis_keys.counters(uuid4())], [])
+    assert store.is_sure(counters.IS_OPEN)
+    await store.close()
 
 
 async def test_a_connection_that_breaks_is_made_again_and_what_had_no_reply_is_sent_once_more():

@@ -55,6 +55,7 @@ CASES = [
     Case("whole, 2 kB, 32 clients", "whole", 32, 3200),
     Case("whole, 2 kB, 64 clients", "whole", 64, 3200),
     Case("whole, 20 kB, 8 clients", "whole", 8, 1600, prompt_bytes=20_000),
+    Case("stream of 20 at once, 8 cl.", "20 at once", 8, 800, is_stream=True),
     Case("stream of 50, 8 clients", "50 chunks", 8, 400, is_stream=True),
     Case("stream of 500, 8 clients", "500 chunks", 8, 80, is_stream=True),
 ]

@@ -40,9 +40,9 @@ _settlements = msgspec.msgpack.Decoder(Settlement)
 
 
 class Started(NamedTuple):
-    """A settlement that has been begun. `done` is to be awaited once, whatever happens meanwhile. `is_sent`: it is on its way to Redis,
-    and will be done there before anybody looks who hears of it from this process, from the next turn of the event loop on; should it not get
-    there, `done` sees to that."""
+    """A settlement that has been begun. `done` is to be awaited once, whatever happens meanwhile. `is_sent`: it is on its way to Redis, and
+    will be done there before anybody looks who hears of it from this process in the next turn of the event loop; should it not get there,
+    `done` sees to that."""
 
     done: Coroutine[Any, Any, None]
     is_sent: bool

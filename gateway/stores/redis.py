@@ -47,8 +47,8 @@ class RedisStore:
             raise _unavailable() from error
 
     def is_sure(self, script: Script) -> bool:
-        """Whether that script, started now, will be done before anything that hears of it by what this process writes elsewhere from the next
-        turn of the event loop on. Redis has to know it, and is asked by a connection that is there."""
+        """Whether that script, started now, will be done before anybody can look who hears of it by what this process writes in the
+        next turn of the event loop. Redis has to know it, and is asked by a connection that is there."""
         connection = self._link.connection
         return connection != 0 and self._known.get(script.sha1) == connection
 

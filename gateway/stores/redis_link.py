@@ -54,8 +54,8 @@ class Link:
 
     @property
     def connection(self) -> int:
-        """The number of the connection that what is sent now leaves by, at the latest as the event loop's next turn begins; 0: one has to be
-        made first."""
+        """The number of the connection that what is sent now leaves by, at the latest as the event loop's next turn begins; 0: one has to
+        be made first."""
         return self._number if self._wire is not None else 0
 
     @property

@@ -119,7 +119,7 @@ async def test_it_calls_hardly_more_of_our_functions_than_it_did(world: World, i
 async def test_it_asks_redis_twice(world: World, is_hit: bool):
     async with asking(world) as client:
         link: Any = runtime.current().redis._link
-        sent: list[bytes] = []
+        sent: list[Any] = []
         send = link.send
         link.send = lambda command: (sent.append(command[0]), send(command))[1]
         for prompt in prompts(is_hit):

@@ -7,6 +7,7 @@ in one piece. It does both as ASGI's messages would; where it cannot, it says so
 
 from __future__ import annotations
 
+import asyncio
 from http import HTTPStatus
 from typing import Any
 
@@ -16,6 +17,33 @@ EXTENSION = "tollgate.cycle"
 LARGE_BYTES = 64 * 1024  # a body of that size is not copied behind its head
 
 _STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}
+
+
+class Awaited:
+    """An `asyncio.Event`, which is made only where somebody waits: mostly everything is here before anybody asks."""
+
+    __slots__ = ("_event", "_is_set")
+
+    def __init__(self) -> None:
+        self._is_set = False
+        self._event: asyncio.Event | None = None
+
+    def set(self) -> None:
+        self._is_set = True
+        if self._event is not None:
+            self._event.set()
+
+    def clear(self) -> None:
+        self._is_set = False
+        if self._event is not None:
+            self._event.clear()
+
+    async def wait(self) -> None:
+        if self._is_set:
+            return
+        if self._event is None:
+            self._event = asyncio.Event()
+        await self._event.wait()
 
 
 class Cycle(RequestResponseCycle):

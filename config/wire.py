@@ -6,8 +6,8 @@ could fill the memory. Here a head has so many bytes, lines and seconds, and a b
 and the connection closed. Fields after a chunked body (trailers) are refused, too: uvicorn puts them among the headers, which a proxy in
 front has checked before they came. How large a body may be is for whoever reads it to say.
 
-What this costs a request: a count for each header. Who is too slow, or has long asked for nothing, is looked for every few seconds, in all
-connections at once.
+What this costs a request: a look at how much came at once. Who is too slow, or has long asked for nothing, is looked for every few
+seconds, in all connections at once.
 
 Who offers another protocol (`Upgrade`), as Java's client does with its first request, is answered in this one. The parser takes the head
 for the last thing that is spoken in HTTP and would read a body as another request; so such a head is read once more, without the offer.
@@ -18,7 +18,6 @@ of a proxy are looked for only where there are any; every other one goes uvicorn
 
 from __future__ import annotations
 
-import asyncio
 import json
 import re
 from http import HTTPStatus
@@ -30,7 +29,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from config.corked import Corked
-from config.cycle import EXTENSION, Cycle
+from config.cycle import EXTENSION, Awaited, Cycle
 
 MAX_HEAD_BYTES = 64 * 1024  # of the address and all headers
 MAX_HEADERS = 200
@@ -51,7 +50,8 @@ class Refused(Exception):
 
 class Protocol(HttpToolsProtocol):
     _head_since = 0.0  # by the loop's clock; 0: no head is being read
-    _head_bytes = 0
+    _head_bytes = 0  # that came of the head before what is being read
+    _fed_bytes = 0  # that are being read
     _fed_at = 0.0
     _has_head = False  # of the message that is being read
     _idle_since = 0.0  # 0: a request is being read or answered
@@ -72,6 +72,7 @@ class Protocol(HttpToolsProtocol):
         was_reading_head = self._head_since and not self._has_head
         self._unset_keepalive_if_required()
         while data:
+            self._fed_bytes = len(data)
             try:
                 self.parser.feed_data(data)
                 break
@@ -81,10 +82,10 @@ class Protocol(HttpToolsProtocol):
                 break
             except httptools.HttpParserUpgrade as offer:
                 data = self._head_without_offer() + data[offer.args[0] :]
-        # A header that has not ended yet has been told to nobody, so what came is counted here, too.
-        if was_reading_head and self._head_since and not self.transport.is_closing():
-            self._head_bytes += len(data)
-            if self._head_bytes > MAX_HEAD_BYTES:
+        if self._head_since and not self._has_head and not self.transport.is_closing():
+            # A header that has not ended yet has been told to nobody, so what came is counted, but for what came of a message before.
+            self._head_bytes += len(data) if was_reading_head else self._told_bytes() + 1
+            if self._head_bytes > MAX_HEAD_BYTES or len(self.headers or ()) > MAX_HEADERS:
                 self._refuse(_too_large())
 
     def on_message_begin(self) -> None:
@@ -94,19 +95,9 @@ class Protocol(HttpToolsProtocol):
         self._has_head = self._is_forwarded = self._is_offering = False
         self._idle_since = 0.0
 
-    def on_url(self, url: bytes) -> None:
-        self._head_bytes += len(url)
-        if self._head_bytes > MAX_HEAD_BYTES:
-            raise self._noted(_too_large())
-        self.url += url
-
     def on_header(self, name: bytes, value: bytes) -> None:
-        """As uvicorn's, counted."""
-        self._head_bytes += len(name) + len(value)
         if self._has_head:
             raise self._noted(Refused(HTTPStatus.BAD_REQUEST, "Fields after the body are not taken."))
-        if self._head_bytes > MAX_HEAD_BYTES or len(self.headers) >= MAX_HEADERS:
-            raise self._noted(_too_large())
         name = name.lower()
         if name == b"expect" and value.lower() == b"100-continue":
             self.expect_100_continue = True
@@ -117,6 +108,9 @@ class Protocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         self._has_head = True
         self._head_since = 0.0
+        may_be_long = self._head_bytes or self._fed_bytes > MAX_HEAD_BYTES  # it came in pieces, or much came at once
+        if len(self.headers) > MAX_HEADERS or (may_be_long and self._told_bytes() > MAX_HEAD_BYTES):
+            raise self._noted(_too_large())
         parser, before = self.parser, self.cycle
         if parser.should_upgrade():
             if parser.get_method() == b"CONNECT":
@@ -145,7 +139,7 @@ class Protocol(HttpToolsProtocol):
             access_logger=self.access_logger,
             access_log=self.access_log,
             default_headers=self.server_state.default_headers,
-            message_event=asyncio.Event(),
+            message_event=Awaited(),  # type: ignore[arg-type]
             expect_100_continue=self.expect_100_continue,
             keep_alive=parser.should_keep_alive(),
             on_response=self.on_response_complete,
@@ -196,6 +190,9 @@ class Protocol(HttpToolsProtocol):
             and now - self._fed_at > IDLE_SECONDS
         ):
             self._refuse(Refused(HTTPStatus.REQUEST_TIMEOUT, "The body of the request stopped coming."))
+
+    def _told_bytes(self) -> int:
+        return len(self.url) + sum([len(name) + len(value) for name, value in self.headers])
 
     def _head_without_offer(self) -> bytes:
         """The head that has just been read, for a parser that is told nothing of the offer (RFC 9110, 7.8: it may be ignored)."""

@@ -86,7 +86,7 @@ def digest(tenant_id: UUID, request: Request, plan: Plan, *, end_user: str, know
     parts = (
         VERSION,
         tenant_id.bytes,
-        request.endpoint.value,
+        request.endpoint.logged,
         end_user,
         sorted(request.headers.items()),
         route(plan),

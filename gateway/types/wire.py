@@ -24,14 +24,15 @@ class Endpoint(enum.Enum):
 
     __hash__ = object.__hash__  # there is one of each; Enum's own is in Python
 
-    @property
-    def surface(self) -> Surface:
-        return Surface.ANTHROPIC if self in (Endpoint.MESSAGES, Endpoint.COUNT_TOKENS) else Surface.OPENAI
+    # Plain attributes, as is what each request asks for; Enum's `value` is looked up in Python each time.
+    logged: str  # its value
+    surface: Surface
+    scope: str  # what a key needs to ask for it
 
-    @property
-    def scope(self) -> str:
-        """What a key needs to ask for it."""
-        return "embeddings" if self is Endpoint.EMBEDDINGS else "chat"
+    def __init__(self, logged: str) -> None:
+        self.logged = logged
+        self.surface = Surface.ANTHROPIC if logged.startswith("messages") else Surface.OPENAI
+        self.scope = "embeddings" if logged == "embeddings" else "chat"
 
 
 class Usage(msgspec.Struct, frozen=True, gc=False):

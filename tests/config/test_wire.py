@@ -10,6 +10,7 @@ from uvicorn.config import Config
 from uvicorn.server import ServerState
 
 from config import wire
+from config.cycle import Cycle
 
 
 class Loop:
@@ -142,6 +143,36 @@ def test_a_refusal_says_what_is_taken(connected):
     status = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
     assert transport.written.startswith(b"HTTP/1.1 %d " % status)
     assert b"at most 65536 bytes and 200 headers" in transport.written
+
+
+LONG = b"x-long: " + b"a" * (wire.MAX_HEAD_BYTES - 100) + b"\r\n"
+WITH_BODY = b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 200000\r\n\r\n" + b"x" * 200_000
+HEADS = {
+    "a byte too many, at once": (WITH_BODY.replace(b"host: x\r\n", LONG + b"x-more: " + b"a" * 100 + b"\r\n"), 431),
+    "as many as there may be, and a body": (WITH_BODY.replace(b"host: x\r\n", LONG), None),
+    "a header too many, at once": (WITH_BODY.replace(b"host: x\r\n", b"x-a: b\r\n" * wire.MAX_HEADERS), 431),
+    "as many headers as there may be": (
+        WITH_BODY.replace(b"host: x\r\n", b"x-a: b\r\n" * (wire.MAX_HEADERS - 1)),
+        None,
+    ),
+}
+
+
+@pytest.mark.parametrize(("came", "status"), HEADS.values(), ids=HEADS)
+@pytest.mark.parametrize("before", [b"", WITH_BODY], ids=["first", "after a large body"])
+@pytest.mark.parametrize("size", [1_000_000, 30_000, 1_000], ids=["at once", "in pieces", "in small pieces"])
+def test_a_head_is_measured_without_the_bodies_around_it(connected, before, came, status, size):
+    protocol, transport = connected
+    sent = before + came
+    for at in range(0, len(sent), size):
+        if transport.is_closed:
+            break
+        protocol.data_received(sent[at : at + size])
+        if isinstance(protocol.cycle, Cycle) and not protocol.cycle.more_body and not protocol.cycle.response_complete:
+            protocol.cycle.answer(200, b"", b"")
+    protocol.transport.flush()
+    assert (b"HTTP/1.1 431 " in transport.written) is (status == 431)
+    assert transport.is_closed is (status == 431)
 
 
 def test_a_connection_over_which_nothing_more_is_asked_is_closed_in_time(loop, connected):

@@ -9,6 +9,8 @@ import sys
 
 import django
 
+from benchmarks.peers.target import UPSTREAM
+
 LOTS = 1_000_000_000
 
 
@@ -26,11 +28,12 @@ def main(simulator_url: str) -> None:
         provider = Provider.objects.create(name=kind, kind=kind, base_url=base_url, credential="sk-bench")
         Model.objects.create(provider=provider, name=name, capabilities=["chat", "streaming", "tools"])
         if kind == "openai":
-            for chunks in (50, 500):  # the first and the last say nothing
-                upstream = f"gpt-4o?output_tokens={chunks - 2}"
+            for name, upstream in UPSTREAM.items():
+                if name == upstream:
+                    continue
                 Model.objects.create(
                     provider=provider,
-                    name=f"gpt-4o-{chunks}",
+                    name=name,
                     upstream_id=upstream,
                     price_ref="openai:gpt-4o",
                     capabilities=["chat", "streaming"],

@@ -14,7 +14,7 @@ from config.embedded.process import Child
 
 START_SECONDS = 120
 MODELS = {"whole": "gpt-4o", "20 at once": "gpt-4o-20", "50 chunks": "gpt-4o-50", "500 chunks": "gpt-4o-500"}
-UPSTREAM = {
+UPSTREAM = {  # of a stream, the first and the last chunk say nothing
     "gpt-4o": "gpt-4o",
     "gpt-4o-20": "gpt-4o?output_tokens=18&chunks_per_write=100",
     "gpt-4o-50": "gpt-4o?output_tokens=48",

@@ -29,6 +29,8 @@ from gateway.types import Surface
 logger = logging.getLogger(__name__)
 LAST_WORDS_SECONDS = 1.0
 DISCARDED_TIMES = 3  # up to that many times the limit is read and thrown away
+# What is written leaves at the end of the event loop's turn, and so after a settlement that was begun in it; what is larger may leave at once.
+KEPT_BACK_BYTES = 32 * 1024
 CYCLE = "tollgate.cycle"  # among a scope's extensions: the server's short way for what is here whole (config/cycle.py)
 # Where one of these comes twice, a proxy in front may have looked at the other one.
 ONCE = frozenset({"authorization", "x-api-key", "content-type", "content-encoding", "host", "idempotency-key"})
@@ -96,12 +98,16 @@ class LeanHandler:
         if isinstance(response, EventStreamResponse):
             await _send_stream(response, receive, send, self._client_seconds)
             return
+        settled = response.settled  # type: ignore[attr-defined]
+        if settled is not None and len(response.content) > KEPT_BACK_BYTES:  # type: ignore[attr-defined]
+            await settled
+            settled = None
         try:
             if cycle is None or not cycle.answer(response.status_code, lines(response.headers), response.content):  # type: ignore[attr-defined]
                 await _send_whole(response, send)
         finally:
-            if response.settled is not None:  # type: ignore[attr-defined]
-                await response.settled  # type: ignore[attr-defined]
+            if settled is not None:
+                await settled
 
     def _match(self, path: str) -> ResolverMatch | None:
         """The view for a path, remembered where the path is the whole pattern. None: a line break in it, say, which no pattern takes."""

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from gateway.api.handler import CYCLE, LeanHandler
+from config.corked import SEND_AT_ONCE_BYTES
+from gateway.api.handler import CYCLE, KEPT_BACK_BYTES, LeanHandler
 from gateway.api.lean import LeanResponse, WholeResponse
 
 steps: list[str] = []
@@ -68,6 +69,15 @@ async def broken(message: dict[str, Any]) -> None:
 async def test_an_answer_is_sent_and_then_settled(handler: LeanHandler):
     await handler(scope(), receive, send)
     assert steps == ["answered", "settled"]
+
+
+async def test_a_large_answer_leaves_at_once_so_it_is_settled_first(
+    handler: LeanHandler, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(Cycle, "body_here", lambda cycle: b"x" * (KEPT_BACK_BYTES + 1))
+    await handler(scope(), receive, send)
+    assert steps == ["settled", "answered"]
+    assert KEPT_BACK_BYTES <= SEND_AT_ONCE_BYTES // 2  # with its head
 
 
 async def test_so_is_one_that_goes_the_long_way(handler: LeanHandler):

@@ -28,12 +28,12 @@ def main(simulator_url: str) -> None:
         provider = Provider.objects.create(name=kind, kind=kind, base_url=base_url, credential="sk-bench")
         Model.objects.create(provider=provider, name=name, capabilities=["chat", "streaming", "tools"])
         if kind == "openai":
-            for name, upstream in UPSTREAM.items():
-                if name == upstream:
+            for model, upstream in UPSTREAM.items():
+                if model == name:
                     continue
                 Model.objects.create(
                     provider=provider,
-                    name=name,
+                    name=model,
                     upstream_id=upstream,
                     price_ref="openai:gpt-4o",
                     capabilities=["chat", "streaming"],

@@ -204,9 +204,9 @@ def _tell_promises(logged: list[Logged], spent: list[Spent]) -> None:
         rows = f"{one.rows} of {one.requests}"
         cells = f"{one.own_us:>11.0f}{engine:>11}{one.rest_us:>11.0f}{one.own_us / logged[0].own_us:>11.2f}"
         print(f"  {one.name:24}{cells}{one.wait_seconds:>11.0f}{rows:>16}")
-    print(f"\n{f'a budget for {promises.FIFTY}':26}{'asked':>11}{'served':>11}")
+    print(f"\n{f'a budget for {promises.FIFTY}':26}{'asked':>11}{'served':>11}{'spent':>11}")
     for each in spent:
-        print(f"  {each.name:24}{each.asked:>11}{each.served:>11}")
+        print(f"  {each.name:24}{each.asked:>11}{each.served:>11}{each.usd / each.budget_usd:>11.1%}")
 
 
 def _mid(values: list[float]) -> float:

@@ -3,6 +3,7 @@ it has been seen to refuse a key whose budget is spent and to write its log."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import time
 import urllib.error
@@ -46,6 +47,15 @@ class LiteLLM:
         with psycopg.connect(self.database_url) as connection:
             row = connection.execute('SELECT count(*) FROM "LiteLLM_SpendLogs"').fetchone()
             return int(row[0]) if row else 0
+
+    def costs(self, key: str) -> list[float]:
+        """In USD, of the requests of that key that it has logged and that cost something."""
+        digest = hashlib.sha256(key.encode()).hexdigest()  # it keeps no keys
+        with psycopg.connect(self.database_url) as connection:
+            found = connection.execute(
+                'SELECT spend FROM "LiteLLM_SpendLogs" WHERE api_key = %s AND spend > 0', [digest]
+            )
+            return [float(row[0]) for row in found]
 
 
 def bare(stack: Stack, program: Path, folder: Path, children: list[Child]) -> Target:

@@ -47,11 +47,13 @@ class Logged:
 
 @dataclass(frozen=True)
 class Spent:
-    """`served` of `asked` on a budget for fifty."""
+    """`served` of `asked` on a budget for fifty; `usd`: what the target's own log says that they cost, of a budget of `budget_usd`."""
 
     name: str
     asked: int
     served: int
+    usd: float
+    budget_usd: float
 
 
 async def logged(target: Target, rows: Callable[[], int], *, count: int, body: bytes) -> Logged:
@@ -86,7 +88,7 @@ async def spent_by_tollgate(stack: Stack, target: Target) -> Spent:
         if time.monotonic() > deadline:
             raise RuntimeError("Tollgate does not get to know the key")
         await asyncio.sleep(0.1)
-    return await _spent(target, bearer, body)
+    return await _spent(target, bearer, body, usd, lambda: costs_of_tollgate(stack))
 
 
 def _tollgates_key(stack: Stack, usd: Decimal) -> str:
@@ -98,10 +100,15 @@ def _tollgates_key(stack: Stack, usd: Decimal) -> str:
 
 async def spent_by_litellm(litellm: LiteLLM) -> Spent:
     usd, body = _price(litellm.target)
-    return await _spent(litellm.target, {"authorization": f"Bearer {litellm.key(max_budget=float(usd))}"}, body)
+    key = litellm.key(max_budget=float(usd))
+    bearer = {"authorization": f"Bearer {key}"}
+    return await _spent(litellm.target, bearer, body, usd, lambda: litellm.costs(key))
 
 
-async def _spent(target: Target, bearer: dict[str, str], body: bytes) -> Spent:
+async def _spent(
+    target: Target, bearer: dict[str, str], body: bytes, budget: Decimal, costs: Callable[[], list[float]]
+) -> Spent:
+    """`costs`: in USD, of the answered requests that the target has logged. Raises RuntimeError where it logs fewer than it has served."""
     meter = TreeMeter(Tree(target.own), Tree(target.rest))
     count = CLIENTS * TRIES
     load = Load(target.url, target.path, body, {**JSON, **bearer}, CLIENTS, count, may_fail=True, changing=True)
@@ -109,7 +116,13 @@ async def _spent(target: Target, bearer: dict[str, str], body: bytes) -> Spent:
     status, told = _ask(target, bearer, body)
     if status == 200 or "budget" not in told.lower():
         raise RuntimeError(f"{target.name} has not refused for its budget, but answered {status}: {told[:300]}")
-    return Spent(target.name, len(result.latencies), len(result.latencies) - result.failed)
+    served = len(result.latencies) - result.failed
+    deadline = time.monotonic() + LOG_SECONDS
+    while len(found := costs()) < served:
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"{target.name} has logged {len(found)} of the {served} requests that it has served")
+        await asyncio.sleep(POLL_SECONDS)
+    return Spent(target.name, len(result.latencies), served, sum(found), float(budget))
 
 
 def _price(target: Target) -> tuple[Decimal, bytes]:
@@ -136,6 +149,16 @@ def _ask(target: Target, headers: dict[str, str], body: bytes | None = None) -> 
             return int(answer.status), answer.read().decode()
     except urllib.error.HTTPError as error:
         return error.code, error.read().decode()
+
+
+def costs_of_tollgate(stack: Stack) -> list[float]:
+    """Of the answered requests of the tenant with the budget."""
+    with psycopg.connect(stack.environment["DATABASE_URL"]) as connection:
+        found = connection.execute(
+            "SELECT log.cost_usd FROM gateway_requestlog log JOIN tenants_tenant tenant ON tenant.id = log.tenant_id"
+            " WHERE tenant.slug = 'fifty' AND log.status = 200 AND log.cost_usd > 0"
+        )
+        return [float(row[0]) for row in found]
 
 
 def rows_of_tollgate(stack: Stack) -> int:

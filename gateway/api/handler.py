@@ -29,7 +29,8 @@ from gateway.types import Surface
 logger = logging.getLogger(__name__)
 LAST_WORDS_SECONDS = 1.0
 DISCARDED_TIMES = 3  # up to that many times the limit is read and thrown away
-# What is written leaves at the end of the event loop's turn, and so after a settlement that was begun in it; what is larger may leave at once.
+# What is written leaves at the end of the event loop's turn, and so after a settlement that was begun in it; what is larger may leave at
+# once.
 KEPT_BACK_BYTES = 32 * 1024
 CYCLE = "tollgate.cycle"  # among a scope's extensions: the server's short way for what is here whole (config/cycle.py)
 # Where one of these comes twice, a proxy in front may have looked at the other one.

@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from django.core.exceptions import BadRequest
+from django.core.exceptions import BadRequest, SuspiciousOperation
 from django.core.handlers.asgi import ASGIHandler, ASGIRequest
 from django.http import HttpRequest
 from django.http.multipartparser import MultiPartParserError
@@ -44,7 +44,7 @@ class Request(ASGIRequest):
             b"a".decode(
                 self.encoding or "utf-8", "replace"
             )  # there are codecs that are not for text, or for names only
-        except UNREADABLE:
+        except (*UNREADABLE, SuspiciousOperation):  # the latter for too many parameters, which a charset has it look at
             self.content_type, self.content_params = "", {}
             self._encoding = None
             self.is_unreadable = True

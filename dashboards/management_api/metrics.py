@@ -144,7 +144,8 @@ def _late() -> list[str]:
 def _told(request: Request) -> dict[str, Any]:
     """The query string, checked."""
     asked = Question(data=request.query_params)
-    wrong = {
+    wrong = asked.given_twice(request.query_params)
+    wrong |= {
         name: ["There is no such filter."] for name in request.query_params if name not in {*asked.fields, "format"}
     }
     # To DRF an empty one of a query string is none; of the dimensions, it is a value.

@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from django.db import models
+from django.http import QueryDict
 from django.utils.translation import gettext as _
 from rest_framework import serializers
 
@@ -70,6 +71,14 @@ class Nanousd(serializers.CharField):
 
 class Filters(serializers.Serializer[Any]):
     """What a list may be narrowed by. A field's `source` is the lookup."""
+
+    def given_twice(self, params: QueryDict) -> dict[str, list[str]]:
+        """What is wrong with parameters that have one value and came with several: Django would take the last, others the first."""
+        return {
+            name: [_("Give it once.")]
+            for name, values in params.lists()
+            if len(values) > 1 and not isinstance(self.fields.get(name), serializers.ListField)
+        }
 
 
 class IsOwn(serializers.BooleanField):

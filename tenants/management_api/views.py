@@ -176,9 +176,10 @@ class ManagementViewSet(ManagementView, viewsets.GenericViewSet[Any]):
         """The rows that the query asks for; raises DRF's `ValidationError`."""
         asked = {name: value for name, value in self.request.query_params.items() if name not in ("limit", "cursor")}
         known = self.filters(data=asked) if self.filters is not None else Filters(data=asked)
-        unknown = {name: [_("There is no such filter.")] for name in asked if name not in known.fields}
-        if unknown:
-            raise exceptions.ValidationError(unknown)
+        wrong = known.given_twice(self.request.query_params)
+        wrong |= {name: [_("There is no such filter.")] for name in asked if name not in known.fields}
+        if wrong:
+            raise exceptions.ValidationError(wrong)
         known.is_valid(raise_exception=True)
         return self.filtered(rows, known.validated_data)
 

@@ -112,6 +112,7 @@ def test_the_names_are_told_with_what_can_be_asked_for(cast: Cast, history: list
         ({"range": "7d", "since": "2026-01-01T00:00:00Z"}, "range"),
         ({"until": "2026-01-01T00:00:00Z"}, "since"),
         ({"steps": "1", "by": "task", "limit": 51}, "limit"),
+        ({"limit": ["x", "3"]}, "limit"),
     ],
 )
 def test_what_is_not_understood_is_refused_also_where_a_table_was_wanted(cast: Cast, asked: dict[str, Any], field: str):

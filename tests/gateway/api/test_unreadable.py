@@ -171,3 +171,13 @@ def test_a_form_with_a_part_that_cannot_be_read_is_a_400(world: World):
         (status,) = statuses(answer)
         assert status in possible
     assert "Internal Server Error" not in world.gateway.log(since=before)
+
+
+@pytest.mark.parametrize("path", ["/account/login/", "/api/v1/budgets", "/t/acme/", "/v1/models"])
+def test_too_many_parameters_are_a_400_whatever_the_content_type(world: World, path: str):
+    many = "&".join(f"a{number}=" for number in range(1001))
+    answer = told(
+        world.gateway, post(f"{path}?{many}", b"application/x-www-form-urlencoded; charset=latin-1", body=b"")
+    )
+    assert statuses(answer) == [405 if path == "/v1/models" else 400]
+    assert b"Internal Server Error" not in answer

@@ -133,6 +133,12 @@ def test_an_address_that_there_is_not_is_told_in_the_same_format(cast: Cast):
     assert error_of(client.get("keys", state="odd"), 400)["fields"] == {"state": ['"odd" is not a valid choice.']}
 
 
+def test_a_parameter_that_has_one_value_comes_once(cast: Cast):
+    client = script(cast.acme.tenant)
+    assert error_of(client.get("keys", state=["odd", "active"]), 400)["fields"] == {"state": ["Give it once."]}
+    assert error_of(client.get("keys", limit=["5", "5"]), 400)["fields"] == {"limit": ["Give it once."]}
+
+
 def test_bodies_that_are_none_are_refused(cast: Cast):
     client = script(cast.acme.tenant)
     send = client.client.post

@@ -153,10 +153,10 @@ class Connection(asyncio.Protocol):
         status = self._parser.get_status_code()
         if self._response is None:
             return
-        end = self._head.find(END_OF_HEAD) + len(END_OF_HEAD)
+        head, self._head = self._head.lstrip(b"\r\n"), b""  # the parser takes empty lines before it
+        end = head.find(END_OF_HEAD) + len(END_OF_HEAD)
         if end > MAX_HEAD_BYTES:
             raise Unreadable("its head is too large")
-        head, self._head = self._head, b""
         if status < 200:  # 100 Continue, 103 Early Hints: the answer is still to come
             self._head = head[end:]
         else:

@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import anthropic
 import openai
 import pytest
 
+from tests.e2e.own_stores import OwnRedis
 from tests.gateway.conftest import gateway, simulator, simulator_process, world
 from tests.gateway.live import World
 
 __all__ = ["gateway", "simulator", "simulator_process", "world"]
+
+
+@pytest.fixture(scope="module")
+def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnRedis]:
+    """A Redis of the module's own, which it may kill."""
+    server = OwnRedis(tmp_path_factory.mktemp("own") / "redis")
+    server.start()
+    yield server
+    server.stop()
 
 
 @pytest.fixture

@@ -20,14 +20,6 @@ from tests.gateway.live import Gateway, Reply, World, wait_until
 
 
 @pytest.fixture(scope="module")
-def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnRedis]:
-    server = OwnRedis(tmp_path_factory.mktemp("own") / "redis")
-    server.start()
-    yield server
-    server.stop()
-
-
-@pytest.fixture(scope="module")
 def patient(own: OwnRedis, tmp_path_factory: pytest.TempPathFactory, django_db_setup: None) -> Iterator[Gateway]:
     """A gateway that waits for Redis longer than any test for its answer."""
     with Gateway.running(

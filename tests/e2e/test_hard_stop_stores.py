@@ -29,14 +29,6 @@ AWAY_SECONDS = 1.0
 
 
 @pytest.fixture(scope="module")
-def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnRedis]:
-    server = OwnRedis(tmp_path_factory.mktemp("own") / "redis")
-    server.start()
-    yield server
-    server.stop()
-
-
-@pytest.fixture(scope="module")
 def cable(django_db_setup: None) -> Iterator[Cable]:
     found = Cable(os.environ["DATABASE_URL"])
     yield found

@@ -119,6 +119,18 @@ async def test_headers_are_those_of_the_answer_and_not_of_hints_before_it_or_of_
         assert second.headers == {"content-length": "2"}
 
 
+async def test_empty_lines_before_an_answer_hide_none_of_its_headers():
+    packed = b"\r\n\r\nHTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 2\r\n\r\nhi"
+    async with calling(answering(packed)) as (pool, _):
+        with pytest.raises(Unreadable, match="compressed"):
+            await post(pool)
+    early = b"HTTP/1.1 103 Early Hints\r\n\r\n"
+    async with calling(answering(early + b"\r\n\r\n" + OK)) as (pool, _):
+        response = await pool.post(b"/v1/x", b"", b"{}")
+        assert await response.read_all() == b"hi"
+        assert response.headers == {"content-length": "2"}
+
+
 async def test_an_answer_has_its_own_time_whatever_was_said_of_those_before_on_the_connection():
     gave_up = asyncio.Event()
 
